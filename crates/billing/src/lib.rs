@@ -1,0 +1,1 @@
+//! What happens to subscriptions, access and mails: pure decisions, and the catalog.

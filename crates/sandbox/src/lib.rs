@@ -1,0 +1,1 @@
+//! The stateful Stripe: a pure world with a thin HTTP skin.

@@ -1,0 +1,1 @@
+//! The service and the sandbox in one process: the demo, the flows, the simulation.

@@ -1,0 +1,1 @@
+//! The service: routes, commands, lanes, outbox, reads, hosted pages.

@@ -1,0 +1,1 @@
+//! Stripe's wire: forms, client, errors, objects, signatures.
