@@ -1,0 +1,80 @@
+//! Whoever pays, under our own id: the app's id on one side, Stripe's on the other.
+
+use specie_vocab::{CustomerId, PayerId, WallTime};
+
+use crate::sql::{all, one, row, run, statements, value};
+use crate::{StoreError, Tx};
+
+row! {
+    /// A user or a team of the app that pays, or may.
+    pub struct Payer in "customers" by id: PayerId {
+        /// Ours.
+        pub id: PayerId,
+        /// Whose credential named them: ids of the app are unique within it.
+        pub realm: String,
+        /// The app's own id.
+        pub app_id: String,
+        /// Stripe's id, once there is one.
+        pub stripe: Option<CustomerId>,
+        /// Raised by each decision.
+        pub version: i64,
+        /// When we first heard of them.
+        pub created_at: WallTime,
+    }
+}
+
+statements! {
+    FIND: Payer = "select {columns} from customers where realm = $1 and app_id = $2";
+    GET: Payer = "select {columns} from customers where id = $1";
+    BY_STRIPE: Payer = "select {columns} from customers where stripe = $1";
+    INSERT: Payer = "insert into customers ({columns}) values ($1, $2, $3, $4, $5, $6) \
+                     on conflict do nothing";
+    LOCK: Payer = "select {columns} from customers where id = $1 {lock}";
+    BIND = "update customers set stripe = $2 where id = $1 and (stripe is null or stripe = $2)";
+    BUMP = "update customers set version = version + 1 where id = $1 returning version";
+    LIST: Payer = "select {columns} from customers order by created_at, id limit $1";
+}
+
+/// The payer whom the app calls `app_id`.
+pub async fn find(tx: &mut Tx, realm: &str, app_id: &str) -> Result<Option<Payer>, StoreError> {
+    Ok(one!(tx, FIND, [realm, app_id]))
+}
+
+/// The payer with this id of ours.
+pub async fn get(tx: &mut Tx, id: PayerId) -> Result<Option<Payer>, StoreError> {
+    Ok(one!(tx, GET, [id]))
+}
+
+/// The payer whom Stripe calls `customer`.
+pub async fn by_stripe(tx: &mut Tx, customer: &CustomerId) -> Result<Option<Payer>, StoreError> {
+    Ok(one!(tx, BY_STRIPE, [customer]))
+}
+
+/// Adds a payer. False, if the app's id (or Stripe's) is known already.
+pub async fn insert(tx: &mut Tx, payer: &Payer) -> Result<bool, StoreError> {
+    let Payer { id, realm, app_id, stripe, version, created_at } = payer;
+    Ok(run!(tx, INSERT, [id, realm, app_id, stripe, version, created_at]) == 1)
+}
+
+/// Reads a payer and locks the row until the transaction ends.
+pub async fn lock(tx: &mut Tx, id: PayerId) -> Result<Option<Payer>, StoreError> {
+    Ok(one!(tx, LOCK, [id]))
+}
+
+/// Binds a payer to a customer of Stripe's, once: another binding is a conflict.
+pub async fn bind(tx: &mut Tx, id: PayerId, customer: &CustomerId) -> Result<(), StoreError> {
+    match run!(tx, BIND, [id, customer]) {
+        1 => Ok(()),
+        _ => Err(StoreError::Conflict(format!("customers.stripe of {id}"))),
+    }
+}
+
+/// Raises the version, and answers with it.
+pub async fn bump(tx: &mut Tx, id: PayerId) -> Result<i64, StoreError> {
+    Ok(value!(tx, i64, BUMP, [id]))
+}
+
+/// Payers in the order in which they came.
+pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Payer>, StoreError> {
+    Ok(all!(tx, LIST, [limit]))
+}

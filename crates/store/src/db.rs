@@ -1,0 +1,211 @@
+//! The two databases, and a transaction on either.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use specie_vocab::{WallClock, WallTime};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use crate::sql::value;
+use crate::{StoreError, dialect, lock};
+
+const READERS: u32 = 4;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How to open a database.
+#[derive(Clone)]
+pub struct Options {
+    /// How many connections Postgres gets at most.
+    pub connections: u32,
+    /// Stands in for the database's clock, where a conductor moves time.
+    pub clock: Option<Arc<dyn WallClock>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { connections: 16, clock: None }
+    }
+}
+
+/// A database: a Postgres server, or a SQLite file.
+#[derive(Clone)]
+pub struct Db {
+    pub(crate) pools: Pools,
+    clock: Option<Arc<dyn WallClock>>,
+    /// Held as long as anybody can write.
+    _lock: Option<Arc<File>>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Pools {
+    Postgres(PgPool),
+    /// One connection writes, and others queue for it, so nobody meets a locked file.
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
+}
+
+/// A transaction. Dropping it undoes all of it.
+pub struct Tx {
+    pub(crate) inner: Inner,
+    clock: Option<Arc<dyn WallClock>>,
+}
+
+pub(crate) enum Inner {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>),
+}
+
+/// Runs one expression on whichever database a `Tx` is open on. `$db` is its connection, `$lasts`
+/// whether a prepared statement may outlive its use: never on Postgres, where a pooler may give the
+/// next transaction another connection.
+macro_rules! on {
+    ($tx:expr, $db:ident, $lasts:ident => $run:expr) => {
+        match &mut $tx.inner {
+            $crate::db::Inner::Postgres(it) => {
+                let ($db, $lasts) = (&mut **it, false);
+                $run
+            }
+            $crate::db::Inner::Sqlite(it) => {
+                let ($db, $lasts) = (&mut **it, true);
+                $run
+            }
+        }
+    };
+}
+pub(crate) use on;
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.pools {
+            Pools::Postgres(_) => "Db(Postgres)",
+            Pools::Sqlite { .. } => "Db(SQLite)",
+        })
+    }
+}
+
+impl Db {
+    /// Opens `postgres://…`, or the SQLite file that `url` names, made if it is not there.
+    pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
+        let Options { connections, clock } = options;
+        if !is_postgres(url) {
+            let path = Path::new(url.strip_prefix("sqlite:").unwrap_or(url));
+            let lock = lock::take(path)?;
+            let pools = file(path).await?;
+            return Ok(Self { pools, clock, _lock: Some(Arc::new(lock)) });
+        }
+        let address = PgConnectOptions::from_str(url)
+            .map_err(StoreError::Unreachable)?
+            .application_name("specie")
+            .statement_cache_capacity(0);
+        let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+        let pool = pool.connect_with(address).await.map_err(StoreError::Unreachable)?;
+        Ok(Self { pools: Pools::Postgres(pool), clock, _lock: None })
+    }
+
+    /// Begins a transaction that may write.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let inner = match &self.pools {
+            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+            // A deferred transaction would find out at its first write that it came too late.
+            Pools::Sqlite { write, .. } => {
+                Inner::Sqlite(write.begin_with("begin immediate").await?)
+            }
+        };
+        Ok(Tx { inner, clock: self.clock.clone() })
+    }
+
+    /// Begins a transaction that only reads, and waits for nobody.
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        let inner = match &self.pools {
+            Pools::Postgres(pool) => Inner::Postgres(pool.begin_with("begin read only").await?),
+            Pools::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
+        };
+        Ok(Tx { inner, clock: self.clock.clone() })
+    }
+
+    /// Whether this is Postgres.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.pools, Pools::Postgres(_))
+    }
+
+    /// Waits for what runs, and closes all connections.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Postgres(pool) => pool.close().await,
+            Pools::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+        }
+    }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+async fn file(path: &Path) -> Result<Pools, StoreError> {
+    OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(|error| {
+        StoreError::NotWritable { path: path.to_owned(), reason: error.to_string() }
+    })?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("secure_delete", "on")
+        .busy_timeout(PATIENCE);
+
+    let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE);
+    let write = pool.clone().max_connections(1).max_lifetime(None).idle_timeout(None);
+    let write = write.connect_with(options.clone()).await.map_err(|error| unsound(path, error))?;
+    let check: String = sqlx::query_scalar("pragma quick_check(1)")
+        .fetch_one(&write)
+        .await
+        .map_err(|error| unsound(path, error))?;
+    if check != "ok" {
+        return Err(StoreError::CorruptFile { path: path.to_owned() });
+    }
+    let read = pool.max_connections(READERS).connect_lazy_with(options.read_only(true));
+    Ok(Pools::Sqlite { write, read })
+}
+
+/// What SQLite says of a file that is none of its own, or damaged (`SQLITE_CORRUPT`,
+/// `SQLITE_NOTADB`), or in a folder where it may not write (`SQLITE_READONLY`, `SQLITE_CANTOPEN`).
+fn unsound(path: &Path, error: sqlx::Error) -> StoreError {
+    let path = path.to_owned();
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    match code.map(|code| code & 0xff) {
+        Some(11 | 26) => StoreError::CorruptFile { path },
+        Some(8 | 14) => StoreError::NotWritable { path, reason: error.to_string() },
+        _ => error.into(),
+    }
+}
+
+impl Tx {
+    /// Makes it all last.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.inner {
+            Inner::Postgres(tx) => tx.commit().await?,
+            Inner::Sqlite(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// The time of the database's clock, by which leases run out and backoffs end, or of the clock
+    /// that stands in for it.
+    pub async fn now(&mut self) -> Result<WallTime, StoreError> {
+        if let Some(clock) = &self.clock {
+            return Ok(clock.now());
+        }
+        Ok(value!(self, WallTime, dialect::clock(self), []))
+    }
+}

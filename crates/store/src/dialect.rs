@@ -1,0 +1,35 @@
+//! What only one of the two databases can say, with its counterpart beside it.
+
+use crate::Tx;
+use crate::db::Inner;
+use crate::sql::Statement;
+
+/// How a `select` locks the rows it reads: until the end of the transaction, waiting for them or
+/// passing over what others hold. SQLite has one writer, so there every row is locked already.
+pub(crate) fn locks(tx: &Tx) -> (&'static str, &'static str) {
+    match tx.inner {
+        Inner::Postgres(_) => ("for update", "for update skip locked"),
+        Inner::Sqlite(_) => ("", ""),
+    }
+}
+
+/// The database's own clock, to the microsecond (on SQLite to the millisecond).
+pub(crate) fn clock(tx: &Tx) -> Statement {
+    let sql = match tx.inner {
+        Inner::Postgres(_) => "select clock_timestamp()",
+        Inner::Sqlite(_) => "select strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
+    };
+    Statement { sql, columns: "" }
+}
+
+/// The schema's version, if there is a schema.
+pub(crate) fn has_schema(tx: &Tx) -> Statement {
+    let sql = match tx.inner {
+        Inner::Postgres(_) => {
+            "select count(*) from information_schema.tables \
+             where table_name = '_sqlx_migrations' and table_schema = current_schema()"
+        }
+        Inner::Sqlite(_) => "select count(*) from sqlite_master where name = '_sqlx_migrations'",
+    };
+    Statement { sql, columns: "" }
+}

@@ -1,0 +1,94 @@
+//! Why the store could not do as asked.
+
+use std::path::PathBuf;
+
+/// Why the store could not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another row already has what must be unique.
+    #[error("another row already holds `{0}`")]
+    Conflict(String),
+    /// A row holds what no version of ours writes.
+    #[error("`{table}.{column}` of {id} holds what it never should; restore the row from a backup")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row.
+        id: String,
+    },
+    /// Another process writes this file.
+    #[error(
+        "another process uses `{}`; stop it, or name another database", .path.display()
+    )]
+    Locked {
+        /// The database's file.
+        path: PathBuf,
+    },
+    /// The file cannot be made or written.
+    #[error(
+        "`{}` cannot be written ({reason}); make its folder writable, or name another one",
+        .path.display()
+    )]
+    NotWritable {
+        /// The database's file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// The file is no database, or a damaged one.
+    #[error(
+        "`{}` is not a sound SQLite database; move it aside, or restore it from a backup",
+        .path.display()
+    )]
+    CorruptFile {
+        /// The database's file.
+        path: PathBuf,
+    },
+    /// A newer version of this program has been here.
+    #[error(
+        "the database has schema {current}, and this program knows {newest} at most; run the newer \
+         program, or take the schema back with it"
+    )]
+    SchemaTooNew {
+        /// The version found.
+        current: i64,
+        /// The newest version known.
+        newest: i64,
+    },
+    /// The server does not answer, or lets nobody in.
+    #[error("the database cannot be reached ({0}); check `DATABASE_URL` and the server")]
+    Unreachable(sqlx::Error),
+    /// The database refused.
+    #[error(transparent)]
+    Database(sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error(transparent)]
+    Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::ColumnDecode { source, index } => match source.downcast::<Self>() {
+                Ok(ours) => *ours,
+                Err(source) => Self::Database(sqlx::Error::ColumnDecode { source, index }),
+            },
+            sqlx::Error::Decode(source) => match source.downcast::<Self>() {
+                Ok(ours) => *ours,
+                Err(source) => Self::Database(sqlx::Error::Decode(source)),
+            },
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {
+                Self::Unreachable(error)
+            }
+            _ => match error.as_database_error() {
+                Some(found) if found.is_unique_violation() => {
+                    let name = found.constraint().unwrap_or_else(|| found.message());
+                    Self::Conflict(name.into())
+                }
+                _ => Self::Database(error),
+            },
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Events from Stripe, kept byte for byte, whether they are still to be looked at, and why not.
+
+use specie_vocab::{BusinessTime, WallTime};
+
+use crate::column::Column;
+use crate::db::on;
+use crate::sql::{all, one, row, run, statements, value, words};
+use crate::{Db, StoreError, Tx};
+
+words! {
+    /// What becomes of an event.
+    pub enum InboxState {
+        /// It waits for its lane.
+        Pending = "pending",
+        /// Its lane has looked.
+        Handled = "handled",
+        /// It is about a customer who is not ours (yet).
+        Unclaimed = "unclaimed",
+        /// It does not say what it is about.
+        Unroutable = "unroutable",
+        /// It belongs to another account or mode.
+        Foreign = "foreign",
+        /// It fails again and again, and waits for a person.
+        Parked = "parked",
+    }
+}
+
+/// A verified event that has just come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEvent {
+    /// As Stripe names it.
+    pub id: String,
+    /// Its type, such as `invoice.paid`.
+    pub kind: String,
+    /// When Stripe made it.
+    pub created: BusinessTime,
+    /// In which version of the API it is written.
+    pub api_version: Option<String>,
+    /// Whose it is, under Connect.
+    pub account: Option<String>,
+    /// Whether real money moved.
+    pub livemode: bool,
+    /// The object it is about.
+    pub object: Option<String>,
+    /// The customer that object belongs to.
+    pub customer: Option<String>,
+    /// The lane it waits for.
+    pub lane: Option<String>,
+    /// What came, as it came.
+    pub payload: Vec<u8>,
+    /// When it came.
+    pub received_at: WallTime,
+    /// What becomes of it.
+    pub state: InboxState,
+}
+
+row! {
+    /// An event that is stored. [`get`] and `lanes::claim` give the payload as it came.
+    pub struct Event in "inbox" by id: String {
+        /// As Stripe names it.
+        pub id: String,
+        /// Its type, such as `invoice.paid`.
+        pub kind: String,
+        /// When Stripe made it.
+        pub created: BusinessTime,
+        /// In which version of the API it is written.
+        pub api_version: Option<String>,
+        /// Whose it is, under Connect.
+        pub account: Option<String>,
+        /// Whether real money moved.
+        pub livemode: bool,
+        /// The object it is about.
+        pub object: Option<String>,
+        /// The customer that object belongs to.
+        pub customer: Option<String>,
+        /// The lane it waits for.
+        pub lane: Option<String>,
+        /// What came, as it came.
+        pub payload: Vec<u8>,
+        /// When it came.
+        pub received_at: WallTime,
+        /// What becomes of it.
+        pub state: InboxState,
+        /// How often it made its lane fail.
+        pub failures: i64,
+        /// When its lane had looked.
+        pub handled_at: Option<WallTime>,
+    }
+}
+
+row! {
+    /// What a list shows of an event.
+    pub struct EventHead in "inbox" by id: String {
+        /// As Stripe names it.
+        pub id: String,
+        /// Its type.
+        pub kind: String,
+        /// When Stripe made it.
+        pub created: BusinessTime,
+        /// When it came.
+        pub received_at: WallTime,
+        /// What becomes of it.
+        pub state: InboxState,
+        /// The customer it is about.
+        pub customer: Option<String>,
+    }
+}
+
+/// The columns of [`ADD`], in the order of its binds.
+struct Added;
+
+impl Added {
+    const COLUMNS: &'static str = "id, kind, created, api_version, account, livemode, object, \
+                                   customer, lane, payload, received_at, state";
+}
+
+/// How many events one statement takes: SQLite allows 32,766 places, and a statement of any size is
+/// prepared once.
+const GROUP: usize = 64;
+
+statements! {
+    ADD: Added = "insert into inbox ({columns}) values {rows} on conflict (id) do nothing";
+    GET: Event = "select {columns} from inbox where id = $1";
+    PENDING: Event = "select {columns} from inbox where lane = $1 and state = 'pending' \
+                      order by received_at, id limit $2";
+    RECENT: EventHead = "select {columns} from inbox order by received_at desc, id desc limit $1";
+    COUNT = "select count(*) from inbox";
+    MARK = "update inbox set state = $1, handled_at = $2 where id in ({ids})";
+    FAILED = "update inbox set failures = failures + 1 where id in ({ids})";
+    PEND = "update inbox set state = 'pending', lane = coalesce(lane, customer) \
+            where customer = $1 and state = 'unclaimed'";
+}
+
+/// Stores events as they come, and answers how many are new. An event that is there already is left
+/// alone.
+///
+/// This is all that happens before Stripe gets its answer. Nobody is marked and no lane is touched:
+/// a row that is pending is its own mark.
+pub async fn add(db: &Db, events: &[NewEvent]) -> Result<u64, StoreError> {
+    let mut tx = db.begin().await?;
+    let added = add_in(&mut tx, events).await?;
+    tx.commit().await?;
+    Ok(added)
+}
+
+/// The same in a transaction with other things.
+pub async fn add_in(tx: &mut Tx, events: &[NewEvent]) -> Result<u64, StoreError> {
+    // Two writers with the same rows must not meet each other's locks the wrong way round.
+    let mut sorted: Vec<_> = events.iter().collect();
+    sorted.sort_by(|a, b| (&a.lane, &a.id).cmp(&(&b.lane, &b.id)));
+    let mut added = 0;
+    for group in sorted.chunks(GROUP) {
+        let text = ADD.rows(tx, group.len());
+        added += on!(tx, db, lasts => {
+            let mut query = sqlx::query(text).persistent(lasts);
+            for event in group {
+                query = query
+                    .bind(&event.id)
+                    .bind(&event.kind)
+                    .bind(event.created.stored())
+                    .bind(&event.api_version)
+                    .bind(&event.account)
+                    .bind(event.livemode)
+                    .bind(&event.object)
+                    .bind(&event.customer)
+                    .bind(&event.lane)
+                    .bind(lz4_flex::compress_prepend_size(&event.payload))
+                    .bind(event.received_at.stored())
+                    .bind(event.state.as_str());
+            }
+            query.execute(db).await?.rows_affected()
+        });
+    }
+    Ok(added)
+}
+
+/// An event, if it ever came.
+pub async fn get(tx: &mut Tx, id: &str) -> Result<Option<Event>, StoreError> {
+    one!(tx, GET, [id]).map(unpacked).transpose()
+}
+
+/// What waits for a lane, oldest first.
+pub(crate) async fn pending(tx: &mut Tx, lane: &str, limit: i64) -> Result<Vec<Event>, StoreError> {
+    all!(tx, PENDING, [lane, limit]).into_iter().map(unpacked).collect()
+}
+
+fn unpacked(mut event: Event) -> Result<Event, StoreError> {
+    match lz4_flex::decompress_size_prepended(&event.payload) {
+        Ok(payload) => event.payload = payload,
+        Err(_) => {
+            return Err(StoreError::Corrupt { table: "inbox", column: "payload", id: event.id });
+        }
+    }
+    Ok(event)
+}
+
+/// What came last, newest first.
+pub async fn recent(tx: &mut Tx, limit: i64) -> Result<Vec<EventHead>, StoreError> {
+    Ok(all!(tx, RECENT, [limit]))
+}
+
+/// How many events are stored.
+pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
+    Ok(value!(tx, i64, COUNT, []))
+}
+
+/// Says what became of exactly these events.
+pub async fn mark(
+    tx: &mut Tx,
+    ids: &[String],
+    state: InboxState,
+    now: WallTime,
+) -> Result<(), StoreError> {
+    let handled_at = (state == InboxState::Handled).then_some(now);
+    for ids in ids.chunks(GROUP) {
+        let text = MARK.ids(tx, 3, ids.len());
+        on!(tx, db, lasts => {
+            let mut query = sqlx::query(text)
+                .persistent(lasts)
+                .bind(state.as_str())
+                .bind(handled_at.stored());
+            for id in ids {
+                query = query.bind(id);
+            }
+            query.execute(db).await?.rows_affected()
+        });
+    }
+    Ok(())
+}
+
+/// Counts one more failure for each of these events.
+pub async fn failed(tx: &mut Tx, ids: &[String]) -> Result<(), StoreError> {
+    for ids in ids.chunks(GROUP) {
+        let text = FAILED.ids(tx, 1, ids.len());
+        on!(tx, db, lasts => {
+            let mut query = sqlx::query(text).persistent(lasts);
+            for id in ids {
+                query = query.bind(id);
+            }
+            query.execute(db).await?.rows_affected()
+        });
+    }
+    Ok(())
+}
+
+/// Wakes what came for a customer before they were ours. Answers how many events that are.
+pub async fn pend_unclaimed(tx: &mut Tx, customer: &str) -> Result<u64, StoreError> {
+    Ok(run!(tx, PEND, [customer]))
+}

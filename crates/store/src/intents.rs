@@ -1,0 +1,270 @@
+//! Changes of ours to Stripe: committed before the first call, with the steps they take and every
+//! request that was sent.
+
+use serde_json::Value;
+use specie_vocab::{IntentId, PayerId, WallTime};
+
+use crate::sql::{all, one, row, run, statements, words};
+use crate::{StoreError, Tx};
+
+words! {
+    /// How far an intent has come.
+    pub enum IntentState {
+        /// It is still to be carried out.
+        Open = "open",
+        /// It is done.
+        Done = "done",
+        /// What was half done is undone.
+        Undone = "undone",
+        /// Stripe refused it.
+        Failed = "failed",
+        /// A person has to decide.
+        Stuck = "stuck",
+    }
+}
+
+words! {
+    /// How far a step has come.
+    pub enum StepState {
+        /// Its turn has not come.
+        Waiting = "waiting",
+        /// A request is out.
+        Sent = "sent",
+        /// Stripe has done it.
+        Done = "done",
+        /// Stripe has refused it.
+        Failed = "failed",
+    }
+}
+
+row! {
+    /// A change of ours to Stripe.
+    pub struct Intent in "intents" by id: IntentId {
+        /// Ours; what it makes at Stripe carries it.
+        pub id: IntentId,
+        /// For whom.
+        pub payer: PayerId,
+        /// The plan group whose slot it holds while it is open; none, if it holds no slot.
+        pub plan_group: Option<String>,
+        /// What kind of change.
+        pub kind: String,
+        /// What exactly.
+        pub what: Value,
+        /// How far it has come.
+        pub state: IntentState,
+        /// The version of the payer on which it was decided.
+        pub decided_version: i64,
+        /// When it was committed.
+        pub created_at: WallTime,
+        /// When it ended.
+        pub finished_at: Option<WallTime>,
+        /// What came of it.
+        pub result: Option<Value>,
+    }
+}
+
+row! {
+    /// One call of an intent.
+    pub struct Step in "steps" by intent: IntentId {
+        /// Of which intent.
+        pub intent: IntentId,
+        /// Its place in the order, from 0.
+        pub n: i64,
+        /// What it does, such as `session`.
+        pub name: String,
+        /// How far it has come.
+        pub state: StepState,
+        /// What it made or changed at Stripe.
+        pub object: Option<String>,
+    }
+}
+
+row! {
+    /// One request of a step, as it is sent, and what came back.
+    pub struct Try in "tries" by intent: IntentId {
+        /// Of which intent.
+        pub intent: IntentId,
+        /// Of which step.
+        pub step: i64,
+        /// Which try, from 1.
+        pub n: i64,
+        /// The idempotency key.
+        pub key: String,
+        /// Such as `POST`.
+        pub method: String,
+        /// Such as `/v1/checkout/sessions`.
+        pub path: String,
+        /// The whole body, to the byte.
+        pub body: String,
+        /// The version of Stripe's API that it is written in.
+        pub version: String,
+        /// When it was first sent.
+        pub sent_at: WallTime,
+        /// The status of the answer.
+        pub status: Option<i64>,
+        /// Stripe's name of the answer.
+        pub request_id: Option<String>,
+        /// Stripe's name of the answer that it repeats.
+        pub original_request: Option<String>,
+        /// What it came to, in a word of the server's.
+        pub outcome: Option<String>,
+    }
+}
+
+statements! {
+    INSERT: Intent = "insert into intents ({columns}) \
+                      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing";
+    GET: Intent = "select {columns} from intents where id = $1";
+    OPEN_OF: Intent = "select {columns} from intents \
+                       where payer = $1 and plan_group = $2 and state in ('open', 'stuck')";
+    OPEN_LIST: Intent = "select {columns} from intents where state = 'open' \
+                         order by created_at, id limit $1";
+    OF_PAYER: Intent = "select {columns} from intents where payer = $1 \
+                        order by created_at desc, id desc limit $2";
+    FINISH = "update intents set state = $2, result = $3, finished_at = $4, leased_until = null \
+              where id = $1 and state in ('open', 'stuck')";
+    LEASE = "update intents set leased_until = $2 where id = $1 and state = 'open' \
+             and (leased_until is null or leased_until <= $3)";
+    LET_GO = "update intents set leased_until = $2 where id = $1 and state = 'open'";
+    SAVE_STEP: Step = "insert into steps ({columns}) values ($1, $2, $3, $4, $5) \
+                       on conflict (intent, n) do update \
+                       set state = excluded.state, object = excluded.object";
+    STEPS: Step = "select {columns} from steps where intent = $1 order by n";
+    ADD_TRY: Try = "insert into tries ({columns}) \
+                    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+                    on conflict do nothing";
+    ANSWER = "update tries set status = $4, request_id = $5, original_request = $6, outcome = $7 \
+              where intent = $1 and step = $2 and n = $3";
+    TRIES: Try = "select {columns} from tries where intent = $1 order by step, n";
+}
+
+/// Commits to a change. A conflict, if the slot has an unfinished one.
+pub async fn insert(tx: &mut Tx, intent: &Intent) -> Result<(), StoreError> {
+    let Intent { id, payer, plan_group, kind, what, state, .. } = intent;
+    let Intent { decided_version, created_at, finished_at, result, .. } = intent;
+    let added = run!(
+        tx,
+        INSERT,
+        [
+            id,
+            payer,
+            plan_group,
+            kind,
+            what,
+            state,
+            decided_version,
+            created_at,
+            finished_at,
+            result
+        ]
+    );
+    match added {
+        1 => Ok(()),
+        _ => Err(StoreError::Conflict(format!("intents.plan_group of {payer}"))),
+    }
+}
+
+/// The intent with this id.
+pub async fn get(tx: &mut Tx, id: IntentId) -> Result<Option<Intent>, StoreError> {
+    Ok(one!(tx, GET, [id]))
+}
+
+/// The unfinished intent that holds a slot: open, or stuck.
+pub async fn open_of(
+    tx: &mut Tx,
+    payer: PayerId,
+    group: &str,
+) -> Result<Option<Intent>, StoreError> {
+    Ok(one!(tx, OPEN_OF, [payer, group]))
+}
+
+/// Intents that are still to be carried out, oldest first.
+pub async fn open_list(tx: &mut Tx, limit: i64) -> Result<Vec<Intent>, StoreError> {
+    Ok(all!(tx, OPEN_LIST, [limit]))
+}
+
+/// A payer's intents, newest first.
+pub async fn of_payer(tx: &mut Tx, payer: PayerId, limit: i64) -> Result<Vec<Intent>, StoreError> {
+    Ok(all!(tx, OF_PAYER, [payer, limit]))
+}
+
+/// Says how an intent ended (or that it is stuck). False, if it had ended before.
+pub async fn finish(
+    tx: &mut Tx,
+    id: IntentId,
+    state: IntentState,
+    result: Option<&Value>,
+    now: WallTime,
+) -> Result<bool, StoreError> {
+    let ended = !matches!(state, IntentState::Open | IntentState::Stuck);
+    Ok(run!(tx, FINISH, [id, state, result.cloned(), ended.then_some(now)]) == 1)
+}
+
+/// Takes an open intent until `until`. False, if another is carrying it out.
+pub async fn lease(
+    tx: &mut Tx,
+    id: IntentId,
+    until: WallTime,
+    now: WallTime,
+) -> Result<bool, StoreError> {
+    Ok(run!(tx, LEASE, [id, until, now]) == 1)
+}
+
+/// Lets an open intent go: the next may take it from `not_before` on.
+pub async fn let_go(tx: &mut Tx, id: IntentId, not_before: WallTime) -> Result<(), StoreError> {
+    run!(tx, LET_GO, [id, not_before]);
+    Ok(())
+}
+
+/// Adds a step, or says how far it has come.
+pub async fn save_step(tx: &mut Tx, step: &Step) -> Result<(), StoreError> {
+    let Step { intent, n, name, state, object } = step;
+    run!(tx, SAVE_STEP, [intent, n, name, state, object]);
+    Ok(())
+}
+
+/// An intent's steps, in their order.
+pub async fn steps(tx: &mut Tx, intent: IntentId) -> Result<Vec<Step>, StoreError> {
+    Ok(all!(tx, STEPS, [intent]))
+}
+
+/// Stores a request before it is sent. A conflict, if that try was made before.
+pub async fn add_try(tx: &mut Tx, it: &Try) -> Result<(), StoreError> {
+    let Try { intent, step, n, key, method, path, body, version, sent_at, .. } = it;
+    let Try { status, request_id, original_request, outcome, .. } = it;
+    let added = run!(
+        tx,
+        ADD_TRY,
+        [
+            intent,
+            step,
+            n,
+            key,
+            method,
+            path,
+            body,
+            version,
+            sent_at,
+            status,
+            request_id,
+            original_request,
+            outcome
+        ]
+    );
+    match added {
+        1 => Ok(()),
+        _ => Err(StoreError::Conflict(format!("tries.key {key}"))),
+    }
+}
+
+/// Stores what came back for a try.
+pub async fn answer(tx: &mut Tx, it: &Try) -> Result<(), StoreError> {
+    let Try { intent, step, n, status, request_id, original_request, outcome, .. } = it;
+    run!(tx, ANSWER, [intent, step, n, status, request_id, original_request, outcome]);
+    Ok(())
+}
+
+/// All requests of an intent, in the order in which they were made.
+pub async fn tries(tx: &mut Tx, intent: IntentId) -> Result<Vec<Try>, StoreError> {
+    Ok(all!(tx, TRIES, [intent]))
+}

@@ -1,0 +1,179 @@
+//! One lane per Stripe customer: who works on it, behind which fence, and when it is due again.
+
+use specie_vocab::{BusinessTime, WallTime};
+
+use crate::inbox::{self, Event};
+use crate::sql::{all, one, row, run, statements, value};
+use crate::wishes::{self, Wish};
+use crate::{StoreError, Tx};
+
+/// How many rows of work one claim takes.
+const MOST: i64 = 200;
+
+/// A lane that is taken, and what is to be looked at in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// The lane.
+    pub lane: String,
+    /// Which claim this is: who comes later has a higher one.
+    pub fence: i64,
+    /// What came, oldest first.
+    pub events: Vec<Event>,
+    /// What was wished, urgent first.
+    pub wishes: Vec<Wish>,
+    /// How often in a row the lane has failed.
+    pub failures: i64,
+}
+
+/// Whether a failure counts: one that lies with Stripe or the network does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// It repeats on the same bytes.
+    Yes,
+    /// It is an outage.
+    No,
+}
+
+row! {
+    /// What a claim reads of its lane.
+    pub(crate) struct Taken in "lanes" by lane: String {
+        pub lane: String,
+        pub fence: i64,
+        pub failures: i64,
+        pub wake_at: Option<BusinessTime>,
+    }
+}
+
+statements! {
+    DUE = "select work.lane from ( \
+               select lane, 1 as rank, min(received_at) as since from inbox \
+               where state = 'pending' group by lane \
+               union all \
+               select lane, case when urgent then 0 else 1 end as rank, min(due) as since \
+               from wishes where due <= $1 group by lane, urgent \
+               union all \
+               select lane, 1 as rank, wake_at as since from lanes where wake_at <= $2 \
+           ) work \
+           left join lanes on lanes.lane = work.lane \
+           where (lanes.leased_until is null or lanes.leased_until <= $1) \
+             and (lanes.not_before is null or lanes.not_before <= $1) \
+           group by work.lane order by min(work.rank), min(work.since), work.lane limit $3";
+    MAKE = "insert into lanes (lane) values ($1) on conflict (lane) do nothing";
+    TAKE: Taken = "update lanes set fence = fence + 1, leased_until = $2 \
+                   where lane = $1 and (leased_until is null or leased_until <= $3) \
+                     and (not_before is null or not_before <= $3) \
+                   returning {columns}";
+    LET_GO = "update lanes set leased_until = null where lane = $1 and fence = $2";
+    HOLDS = "select count(*) from (select 1 from lanes where lane = $1 and fence = $2 {lock}) held";
+    RELEASE = "update lanes set leased_until = null, not_before = null, failures = 0, wake_at = $3 \
+               where lane = $1 and fence = $2";
+    BACK_OFF = "update lanes set leased_until = null, not_before = $3, failures = failures + $4 \
+                where lane = $1 and fence = $2";
+    NEXT_WALL = "select min(ahead) from ( \
+                     select min(not_before) as ahead from lanes \
+                     where not_before > $1 and (wake_at is not null \
+                         or exists (select 1 from inbox \
+                                    where inbox.lane = lanes.lane and inbox.state = 'pending') \
+                         or exists (select 1 from wishes where wishes.lane = lanes.lane)) \
+                     union all \
+                     select min(leased_until) as ahead from lanes where leased_until > $1 \
+                     union all \
+                     select min(due) as ahead from wishes where due > $1 \
+                     union all \
+                     select min(not_before) as ahead from outbox where not_before > $1 \
+                     union all \
+                     select min(leased_until) as ahead from intents \
+                     where state = 'open' and leased_until > $1 \
+                 ) waiting";
+    NEXT_BUSINESS = "select min(ahead) from ( \
+                         select min(wake_at) as ahead from lanes \
+                         union all select min(due) as ahead from outbox \
+                     ) waiting";
+    BUSY = "select (select count(*) from inbox where state = 'pending') \
+                 + (select count(*) from wishes) \
+                 + (select count(*) from outbox) \
+                 + (select count(*) from intents where state = 'open') \
+                 + (select count(*) from lanes where leased_until is not null)";
+}
+
+/// Lanes with something to do that nobody works on: urgent ones first, then who waits longest.
+pub async fn due(
+    tx: &mut Tx,
+    now: WallTime,
+    business: BusinessTime,
+    limit: i64,
+) -> Result<Vec<String>, StoreError> {
+    let lanes: Vec<(String,)> = all!(tx, DUE, [now, business, limit]);
+    Ok(lanes.into_iter().map(|(lane,)| lane).collect())
+}
+
+/// Takes a lane for `lease` seconds, and what there is to do in it: at most 200 rows, wishes that
+/// are urgent first, then events from the oldest on. None, if another works on it, or nothing is due.
+pub async fn claim(
+    tx: &mut Tx,
+    lane: &str,
+    lease: i64,
+    now: WallTime,
+    business: BusinessTime,
+) -> Result<Option<Claim>, StoreError> {
+    run!(tx, MAKE, [lane]);
+    let taken: Option<Taken> = one!(tx, TAKE, [lane, now.plus_seconds(lease), now]);
+    let Some(Taken { lane, fence, failures, wake_at }) = taken else { return Ok(None) };
+
+    let wishes = wishes::due(tx, &lane, now, MOST).await?;
+    let room = MOST - i64::try_from(wishes.len()).unwrap_or(MOST);
+    let events = inbox::pending(tx, &lane, room).await?;
+    let woken = wake_at.is_some_and(|at| at <= business);
+    if wishes.is_empty() && events.is_empty() && !woken {
+        run!(tx, LET_GO, [lane, fence]);
+        return Ok(None);
+    }
+    Ok(Some(Claim { lane, fence, events, wishes, failures }))
+}
+
+/// Whether the claim with this fence still stands. If so, nobody else takes the lane before the
+/// transaction ends.
+pub async fn holds(tx: &mut Tx, lane: &str, fence: i64) -> Result<bool, StoreError> {
+    Ok(value!(tx, i64, HOLDS, [lane, fence]) == 1)
+}
+
+/// Gives a lane back after its work is done. It is due again at `wake_at` of business time, and when
+/// something comes. False, if another has taken it since.
+pub async fn release(
+    tx: &mut Tx,
+    lane: &str,
+    fence: i64,
+    wake_at: Option<BusinessTime>,
+) -> Result<bool, StoreError> {
+    Ok(run!(tx, RELEASE, [lane, fence, wake_at]) == 1)
+}
+
+/// Gives a lane back after a failure. Nobody takes it before `not_before`. False, if another has
+/// taken it since.
+pub async fn back_off(
+    tx: &mut Tx,
+    lane: &str,
+    fence: i64,
+    not_before: WallTime,
+    counts: Counts,
+) -> Result<bool, StoreError> {
+    let failure = i64::from(counts == Counts::Yes);
+    Ok(run!(tx, BACK_OFF, [lane, fence, not_before, failure]) == 1)
+}
+
+/// The next moment of wall time for which something waits: a backoff, a wish, a lease whose holder
+/// may be gone. None, if nothing does.
+pub async fn next_wall(tx: &mut Tx, now: WallTime) -> Result<Option<WallTime>, StoreError> {
+    Ok(value!(tx, Option<WallTime>, NEXT_WALL, [now]))
+}
+
+/// The next moment of business time at which a lane or an effect is due.
+pub async fn next_business(tx: &mut Tx) -> Result<Option<BusinessTime>, StoreError> {
+    Ok(value!(tx, Option<BusinessTime>, NEXT_BUSINESS, []))
+}
+
+/// Whether all work is done: no event and no wish waits, no intent is open, no effect is to be
+/// carried out, and nobody works on a lane.
+pub async fn at_rest(tx: &mut Tx) -> Result<bool, StoreError> {
+    Ok(value!(tx, i64, BUSY, []) == 0)
+}

@@ -1,0 +1,28 @@
+//! One process writes a SQLite file: whoever opens it takes the lock of the file beside it, which
+//! the system lets go when the process ends, however it ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::StoreError;
+
+/// Takes the lock of the database at `path`, and holds it while the file lives.
+pub(crate) fn take(path: &Path) -> Result<File, StoreError> {
+    let refused = |reason: std::io::Error| StoreError::NotWritable {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(PathBuf::from(beside))
+        .map_err(refused)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(refused(error)),
+    }
+}

@@ -1,0 +1,68 @@
+//! What a lane is to look at without an event: an intent's result, a sync, a second look.
+
+use serde_json::Value;
+use specie_vocab::WallTime;
+use uuid::Uuid;
+
+use crate::column::Id;
+use crate::db::on;
+use crate::sql::{all, row, run, statements};
+use crate::{StoreError, Tx};
+
+row! {
+    /// Something to look at.
+    pub struct Wish in "wishes" by id: Uuid {
+        /// Ours, new for each wish.
+        pub id: Uuid,
+        /// Whose.
+        pub lane: String,
+        /// What to look at.
+        pub what: Value,
+        /// Not before this moment.
+        pub due: WallTime,
+        /// Goes ahead of all events.
+        pub urgent: bool,
+    }
+}
+
+statements! {
+    // A worker may hold the wish that waits: the new id keeps it from ending this one too.
+    ADD = "insert into wishes (id, lane, what, same, due, urgent) values ($1, $2, $3, $4, $5, $6) \
+           on conflict (lane, same, due) do update \
+           set id = excluded.id, urgent = (wishes.urgent or excluded.urgent)";
+    DUE: Wish = "select {columns} from wishes where lane = $1 and due <= $2 \
+                 order by urgent desc, due, id limit $3";
+    DONE = "delete from wishes where id in ({ids})";
+}
+
+/// Adds a wish. One that is the same, and due at the same moment, is kept once.
+pub async fn add(tx: &mut Tx, wish: &Wish) -> Result<(), StoreError> {
+    let same = wish.what.to_string();
+    run!(tx, ADD, [wish.id, wish.lane, wish.what, same, wish.due, wish.urgent]);
+    Ok(())
+}
+
+/// What a lane is due to look at, urgent first.
+pub(crate) async fn due(
+    tx: &mut Tx,
+    lane: &str,
+    now: WallTime,
+    limit: i64,
+) -> Result<Vec<Wish>, StoreError> {
+    Ok(all!(tx, DUE, [lane, now, limit]))
+}
+
+/// Forgets wishes that are fulfilled.
+pub async fn done(tx: &mut Tx, ids: &[Uuid]) -> Result<(), StoreError> {
+    for ids in ids.chunks(64) {
+        let text = DONE.ids(tx, 1, ids.len());
+        on!(tx, db, lasts => {
+            let mut query = sqlx::query(text).persistent(lasts);
+            for id in ids {
+                query = query.bind(Id(*id));
+            }
+            query.execute(db).await?.rows_affected()
+        });
+    }
+    Ok(())
+}
