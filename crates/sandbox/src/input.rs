@@ -1,0 +1,111 @@
+//! All that can happen to a sandbox, as data: what the journal keeps and replays.
+
+use serde::{Deserialize, Serialize};
+
+use crate::deliveries::{Deliveries, Outcome};
+use crate::journal::checksum;
+use crate::world::{Call, PageError, Reply, World};
+
+/// The sandbox's whole memory: the world and what waits to be delivered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub world: World,
+    pub deliveries: Deliveries,
+    /// How far the world's clock is ahead of the wall's, when it flows.
+    pub offset: Option<i64>,
+}
+
+/// Something that happens. `wall` is Unix seconds of wall time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Input {
+    pub wall: i64,
+    pub what: What,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum What {
+    Call(Call),
+    Advance { to: i64 },
+    Flow { offset: i64 },
+    Pay { session: String, card: String, email: Option<String>, name: Option<String> },
+    Cancel { session: String, subscription: String },
+    Resume { session: String, subscription: String },
+    ReplaceCard { session: String, card: String },
+    Attempt { number: u64, outcome: Outcome, millis: i64 },
+    Flush,
+    /// The pages stand elsewhere from now on.
+    Move { base_url: String },
+}
+
+/// What came of an input.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) enum Answer {
+    Reply(Reply),
+    /// A page's action: where it leads, if it leads anywhere.
+    Page(Result<Option<String>, PageError>),
+    Count(usize),
+    Done,
+}
+
+impl Answer {
+    /// For the journal: tells whether a replay went the same way.
+    pub fn digest(&self) -> String {
+        checksum(&serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+impl State {
+    pub fn new(world: World) -> Self {
+        Self { world, deliveries: Deliveries::default(), offset: None }
+    }
+
+    /// Lets `input` happen. The same inputs always lead to the same state and answers.
+    pub fn apply(&mut self, input: &Input) -> Answer {
+        let answer = self.happen(input);
+        self.deliveries.collect(&mut self.world, input.wall);
+        answer
+    }
+
+    fn happen(&mut self, input: &Input) -> Answer {
+        let world = &mut self.world;
+        match &input.what {
+            What::Call(call) => return Answer::Reply(world.call(call, input.wall)),
+            What::Pay { session, card, email, name } => {
+                let paid = world.pay_checkout(session, card, email.as_deref(), name.as_deref());
+                return Answer::Page(paid.map(Some));
+            }
+            What::Cancel { session, subscription } => {
+                return Answer::Page(world.portal_cancel(session, subscription).map(|()| None));
+            }
+            What::Resume { session, subscription } => {
+                return Answer::Page(world.portal_resume(session, subscription).map(|()| None));
+            }
+            What::ReplaceCard { session, card } => {
+                return Answer::Page(world.portal_replace_card(session, card).map(|()| None));
+            }
+            What::Flush => return Answer::Count(self.deliveries.flush(input.wall)),
+            What::Advance { to } => {
+                world.advance(*to);
+                if self.offset.is_some() {
+                    self.offset = Some(world.now() - input.wall);
+                }
+            }
+            What::Flow { offset } => self.offset = Some(*offset),
+            What::Attempt { number, outcome, millis } => {
+                self.deliveries.note(world, *number, outcome, input.wall, *millis);
+            }
+            What::Move { base_url } => *world = moved(world, base_url),
+        }
+        Answer::Done
+    }
+}
+
+/// The same world with its pages elsewhere. What it has answered keeps its old addresses, as a
+/// link in a mail would.
+fn moved(world: &World, base_url: &str) -> World {
+    let same = || world.clone();
+    let Ok(mut plain) = serde_json::to_value(world) else { return same() };
+    plain["config"]["base_url"] = base_url.into();
+    serde_json::from_value(plain).unwrap_or_else(|_| same())
+}

@@ -1,0 +1,317 @@
+//! A sandbox that can be held: a world behind a lock, its journal, and its clocks.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use specie_vocab::{BusinessClock, BusinessTime, Secret, WallClock, WallTime};
+use tokio::sync::Notify;
+
+use crate::deliveries::Attempt;
+use crate::faults::{Fault, Faults, Odds};
+use crate::input::{Answer, Input, State, What};
+use crate::journal::{Journal, OpenError, Opened};
+use crate::world::{Call, Config, PageError, Reply, World};
+
+/// How a sandbox is set up.
+pub struct Options {
+    /// Where ids and secrets come from. A kept sandbox stays with its first seed.
+    pub seed: u64,
+    /// Where it is kept; in memory alone if there is no folder.
+    pub data_dir: Option<PathBuf>,
+    /// Where the clock of a new world starts.
+    pub start: Timestamp,
+    /// The origin of the hosted pages, such as `http://127.0.0.1:12111`.
+    pub base_url: String,
+    /// What the control API asks for.
+    pub control_key: Secret,
+    /// Tells wall time: retries of webhooks, signatures, idempotency keys.
+    pub wall: Arc<dyn WallClock>,
+}
+
+/// What happened cannot be written down, so that nothing more may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the sandbox's journal cannot be written: make room on the disk and start again")]
+pub struct Unwritable;
+
+/// Why a page's action did not happen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ActionError {
+    /// The world refuses it.
+    #[error(transparent)]
+    Refused(#[from] PageError),
+    /// It could not be written down.
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
+}
+
+/// A running sandbox. Clones are the same one.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Shared>);
+
+pub(crate) struct Shared {
+    inner: Mutex<Inner>,
+    faults: Mutex<Faults>,
+    opened: Opened,
+    pub(crate) wall: Arc<dyn WallClock>,
+    pub(crate) base_url: String,
+    pub(crate) control_key: Secret,
+    /// Somebody is sending: deliveries go one at a time.
+    pub(crate) sending: tokio::sync::Mutex<()>,
+    /// Something waits to be delivered.
+    pub(crate) waiting: Notify,
+}
+
+struct Inner {
+    state: State,
+    journal: Option<Journal>,
+    flowing: bool,
+    broken: bool,
+}
+
+impl Sandbox {
+    /// Opens the sandbox that `options` describe, continuing where it stopped.
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        let start = options.start.as_second();
+        let base_url = options.base_url.trim_end_matches('/').to_owned();
+        let config = Config::new(options.seed, start, &base_url);
+        let (state, journal, opened) = match &options.data_dir {
+            None => (State::new(World::new(config)), None, Opened::default()),
+            Some(folder) => {
+                let (journal, state, opened) = Journal::open(folder, config)?;
+                (state, Some(journal), opened)
+            }
+        };
+
+        let moved = state.world.config().base_url != base_url;
+        let inner = Inner { state, journal, flowing: false, broken: false };
+        let sandbox = Self(Arc::new(Shared {
+            inner: Mutex::new(inner),
+            faults: Mutex::default(),
+            opened,
+            wall: options.wall,
+            base_url: base_url.clone(),
+            control_key: options.control_key,
+            sending: tokio::sync::Mutex::default(),
+            waiting: Notify::new(),
+        }));
+        if moved && sandbox.put(What::Move { base_url }).is_err() {
+            let path = options.data_dir.unwrap_or_default();
+            return Err(OpenError::Folder { path, source: io::ErrorKind::StorageFull.into() });
+        }
+        Ok(sandbox)
+    }
+
+    /// What was found when it was opened.
+    pub fn opened(&self) -> &Opened {
+        &self.0.opened
+    }
+
+    /// The world's time, in Unix seconds.
+    pub fn now(&self) -> i64 {
+        let inner = self.lock();
+        inner.flowed_to(self.wall()).unwrap_or(0).max(inner.state.world.now())
+    }
+
+    /// When something falls due in the world next.
+    pub fn next_due(&self) -> Option<i64> {
+        self.lock().state.world.next_due()
+    }
+
+    /// Moves the world's time on to `to` (Unix seconds), with all that falls due on the way. An
+    /// earlier moment changes nothing.
+    pub fn advance(&self, to: i64) -> Result<(), Unwritable> {
+        self.put(What::Advance { to }).map(|_| ())
+    }
+
+    /// Lets the world's time flow with the wall's from now on, as far ahead of it as it was left.
+    pub fn flow(&self) -> Result<(), Unwritable> {
+        let known = {
+            let mut inner = self.lock();
+            inner.flowing = true;
+            inner.state.offset.is_some()
+        };
+        if !known {
+            let offset = self.lock().state.world.now() - self.wall();
+            self.put(What::Flow { offset })?;
+        }
+        self.catch_up()
+    }
+
+    /// Brings a flowing world's time up to now, if something has fallen due.
+    pub fn catch_up(&self) -> Result<(), Unwritable> {
+        let to = {
+            let inner = self.lock();
+            let to = inner.flowed_to(self.wall());
+            to.filter(|to| inner.state.world.next_due().is_some_and(|due| due <= *to))
+        };
+        to.map_or(Ok(()), |to| self.advance(to))
+    }
+
+    /// Answers a call to the API. It must not hold a card number.
+    pub fn call(&self, call: Call) -> Result<Reply, Unwritable> {
+        match self.put(What::Call(call))? {
+            Answer::Reply(reply) => Ok(reply),
+            answer => unreachable!("a call is answered with a reply, not {answer:?}"),
+        }
+    }
+
+    /// Pays an open Checkout Session with a card template (`pm_card_visa`), as a person does on
+    /// its page. Answers where the page leads then.
+    pub fn pay_checkout(
+        &self,
+        session: &str,
+        card: &str,
+        email: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<String, ActionError> {
+        let (email, name) = (email.map(Into::into), name.map(Into::into));
+        let what = What::Pay { session: session.into(), card: card.into(), email, name };
+        self.act(what).map(Option::unwrap_or_default)
+    }
+
+    /// Cancels a subscription at the end of its period, as a person does in the portal.
+    pub fn portal_cancel(&self, session: &str, subscription: &str) -> Result<(), ActionError> {
+        let (session, subscription) = (session.into(), subscription.into());
+        self.act(What::Cancel { session, subscription }).map(|_| ())
+    }
+
+    /// Takes a cancellation back, as a person does in the portal.
+    pub fn portal_resume(&self, session: &str, subscription: &str) -> Result<(), ActionError> {
+        let (session, subscription) = (session.into(), subscription.into());
+        self.act(What::Resume { session, subscription }).map(|_| ())
+    }
+
+    /// Makes another card (a template) the customer's default, as a person does in the portal.
+    pub fn portal_replace_card(&self, session: &str, card: &str) -> Result<(), ActionError> {
+        self.act(What::ReplaceCard { session: session.into(), card: card.into() }).map(|_| ())
+    }
+
+    /// One object, as the API would print it.
+    pub fn object(&self, id: &str) -> Option<Value> {
+        self.lock().state.world.object(id)
+    }
+
+    /// All objects of a kind (`customer`, `checkout.session`, …), newest first.
+    pub fn list(&self, kind: &str) -> Vec<Value> {
+        self.lock().state.world.list(kind)
+    }
+
+    /// The next deliveries go wrong in these ways, in order; `None` goes well.
+    pub fn name_faults(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
+        self.faults().name(faults);
+    }
+
+    /// From now on deliveries go wrong by chance, repeatably from `seed`.
+    pub fn faults_by_chance(&self, seed: u64, odds: Odds) {
+        self.faults().by_chance(seed, odds);
+    }
+
+    /// From now on all goes well.
+    pub fn no_faults(&self) {
+        self.faults().none();
+    }
+
+    /// When the next delivery is due. A moment that has passed means now.
+    pub fn next_delivery(&self) -> Option<WallTime> {
+        self.lock().state.deliveries.next_due().map(WallTime::from_second)
+    }
+
+    /// The attempts at deliveries, oldest first.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        self.lock().state.deliveries.log().cloned().collect()
+    }
+
+    /// Makes all deliveries that wait for a later attempt due now. Answers how many.
+    pub fn flush(&self) -> Result<usize, Unwritable> {
+        match self.put(What::Flush)? {
+            Answer::Count(count) => Ok(count),
+            answer => unreachable!("a flush is answered with a count, not {answer:?}"),
+        }
+    }
+
+    /// Writes a snapshot, so that the next start need not replay the journal.
+    pub fn snapshot(&self) -> io::Result<()> {
+        let inner = &mut *self.lock();
+        inner.journal.as_mut().map_or(Ok(()), |journal| journal.snapshot(&inner.state))
+    }
+
+    /// Wall time in Unix seconds.
+    pub(crate) fn wall(&self) -> i64 {
+        self.0.wall.now().as_second()
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the state without letting anything happen.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.lock().state)
+    }
+
+    /// Lets something happen, and writes it down before it is told.
+    pub(crate) fn put(&self, what: What) -> Result<Answer, Unwritable> {
+        let wall = self.wall();
+        let mut inner = self.lock();
+        let flowed = inner.flowed_to(wall).filter(|to| *to > inner.state.world.now());
+        if let Some(to) = flowed
+            && !matches!(what, What::Attempt { .. } | What::Flush)
+        {
+            inner.put(&Input { wall, what: What::Advance { to } })?;
+        }
+        let answer = inner.put(&Input { wall, what })?;
+        if inner.state.deliveries.next_due().is_some_and(|due| due <= wall) {
+            self.0.waiting.notify_one();
+        }
+        Ok(answer)
+    }
+
+    fn act(&self, what: What) -> Result<Option<String>, ActionError> {
+        match self.put(what)? {
+            Answer::Page(done) => Ok(done?),
+            answer => unreachable!("a page's action is answered with one, not {answer:?}"),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Where a flowing clock stands.
+    fn flowed_to(&self, wall: i64) -> Option<i64> {
+        self.state.offset.filter(|_| self.flowing).map(|offset| wall + offset)
+    }
+
+    fn put(&mut self, input: &Input) -> Result<Answer, Unwritable> {
+        if self.broken {
+            return Err(Unwritable);
+        }
+        let answer = self.state.apply(input);
+        let Some(journal) = &mut self.journal else { return Ok(answer) };
+        let mut written = journal.append(input, &answer.digest());
+        if written.is_ok() && journal.wants_snapshot() {
+            written = journal.snapshot(&self.state);
+        }
+        if let Err(error) = written {
+            tracing::error!(%error, "the sandbox's journal cannot be written");
+            self.broken = true;
+            return Err(Unwritable);
+        }
+        Ok(answer)
+    }
+}
+
+impl BusinessClock for Sandbox {
+    fn now(&self) -> BusinessTime {
+        BusinessTime::from_second(Self::now(self))
+    }
+}
