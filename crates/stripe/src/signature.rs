@@ -1,0 +1,121 @@
+//! Stripe's signature over the raw bytes of an event.
+
+use aws_lc_rs::hmac;
+use specie_vocab::{Secret, WallTime, hex};
+
+/// How old a signature may be, in seconds, as in Stripe's libraries.
+const TOLERANCE: i64 = 300;
+/// No header of Stripe's comes near this; a longer one is not read.
+const LONGEST_HEADER: usize = 4096;
+/// While a secret is being replaced there are two; more than this are not tried.
+const MOST_TAGS: usize = 16;
+
+/// Why a delivery is not believed. Clients never see which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSignature {
+    /// The header is not `t=…,v1=…`.
+    #[error("the header is not `t=…,v1=…`")]
+    Malformed,
+    /// Signed too long ago.
+    #[error("signed more than {TOLERANCE} s ago")]
+    Late,
+    /// No secret made this signature.
+    #[error("no secret made this signature")]
+    Wrong,
+}
+
+/// The secrets that may sign: one, or several while one is being replaced.
+pub struct Secrets(Vec<hmac::Key>);
+
+/// Bytes that Stripe signed. Only [`Secrets::verify`] makes one.
+#[derive(Clone, Copy)]
+pub struct Verified<'a> {
+    bytes: &'a [u8],
+    from_future: bool,
+}
+
+impl<'a> Verified<'a> {
+    /// What was signed.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Whether the stamp lies ahead of our clock: accepted, as by Stripe's libraries, but worth a
+    /// line in the log, because one of the two clocks is wrong.
+    pub fn from_future(&self) -> bool {
+        self.from_future
+    }
+}
+
+impl Secrets {
+    /// Prepares the keys. The whole text, `whsec_` included, is the key.
+    pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
+        Self(secrets.into_iter().map(|secret| key(&secret)).collect())
+    }
+
+    /// Whether there is no secret at all, so that nothing can be verified.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Checks `header` against the raw `body` at `now`, in constant time per secret. The stamp
+    /// counts only once the signature holds, so `Late` is a true signature that came too late.
+    pub fn verify<'a>(
+        &self,
+        header: &str,
+        body: &'a [u8],
+        now: WallTime,
+    ) -> Result<Verified<'a>, BadSignature> {
+        if header.len() > LONGEST_HEADER {
+            return Err(BadSignature::Malformed);
+        }
+        let parts = || header.split(',').filter_map(|part| part.trim().split_once('='));
+        let stamp = parts().find(|(name, _)| *name == "t").ok_or(BadSignature::Malformed)?.1;
+        if stamp.is_empty() || !stamp.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(BadSignature::Malformed);
+        }
+        let signed_at: i64 = stamp.parse().map_err(|_| BadSignature::Malformed)?;
+
+        let tags: Vec<[u8; 32]> = parts()
+            .filter(|(name, _)| *name == "v1")
+            .filter_map(|(_, tag)| unhex(tag))
+            .take(MOST_TAGS)
+            .collect();
+        let signed = [stamp.as_bytes(), b".", body].concat();
+        let made = |key: &hmac::Key| tags.iter().any(|tag| hmac::verify(key, &signed, tag).is_ok());
+        if !self.0.iter().any(made) {
+            return Err(BadSignature::Wrong);
+        }
+
+        let age = now.as_second().saturating_sub(signed_at);
+        if age > TOLERANCE {
+            return Err(BadSignature::Late);
+        }
+        Ok(Verified { bytes: body, from_future: age < 0 })
+    }
+}
+
+/// The value of `Stripe-Signature` that `secret` gives to `body` at `at`: for the sandbox, which
+/// signs as Stripe does.
+pub fn sign(secret: &Secret, body: &[u8], at: WallTime) -> String {
+    let stamp = at.as_second();
+    let signed = [stamp.to_string().as_bytes(), b".", body].concat();
+    format!("t={stamp},v1={}", hex(hmac::sign(&key(secret), &signed).as_ref()))
+}
+
+fn key(secret: &Secret) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes())
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let text = text.as_bytes();
+    if text.len() != 64 {
+        return None;
+    }
+    let digit = |c: u8| Some(char::from(c).to_digit(16)? as u8);
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        *byte = (digit(pair[0])? << 4) | digit(pair[1])?;
+    }
+    Some(bytes)
+}
