@@ -43,7 +43,35 @@ macro_rules! as_they_are {
     )*};
 }
 
-as_they_are! { String bool i64 Vec<u8> }
+as_they_are! { bool i64 Vec<u8> }
+
+/// Postgres keeps no U+0000 in text; what is not text of ours may hold one.
+fn without_null(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+impl Column for String {
+    type Stored = String;
+
+    fn stored(&self) -> String {
+        without_null(self)
+    }
+
+    fn parse(stored: String) -> Option<Self> {
+        Some(stored)
+    }
+}
+
+fn clean(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(without_null(text)),
+        Value::Array(items) => Value::Array(items.iter().map(clean).collect()),
+        Value::Object(fields) => Value::Object(
+            fields.iter().map(|(name, value)| (without_null(name), clean(value))).collect(),
+        ),
+        _ => value.clone(),
+    }
+}
 
 impl<T: Column> Column for Option<T> {
     type Stored = Option<T::Stored>;
@@ -76,7 +104,7 @@ impl Column for &str {
     type Stored = String;
 
     fn stored(&self) -> String {
-        (*self).to_owned()
+        without_null(self)
     }
 
     fn parse(_: String) -> Option<Self> {
@@ -88,7 +116,7 @@ impl Column for Value {
     type Stored = Json<Value>;
 
     fn stored(&self) -> Json<Value> {
-        Json(self.clone())
+        Json(clean(self))
     }
 
     fn parse(Json(stored): Json<Value>) -> Option<Self> {

@@ -27,7 +27,7 @@ statements! {
     FIND: Payer = "select {columns} from customers where realm = $1 and app_id = $2";
     GET: Payer = "select {columns} from customers where id = $1";
     BY_STRIPE: Payer = "select {columns} from customers where stripe = $1";
-    INSERT: Payer = "insert into customers ({columns}) values ($1, $2, $3, $4, $5, $6) \
+    INSERT: Payer = "insert into customers ({columns}) values ({places}) \
                      on conflict do nothing";
     LOCK: Payer = "select {columns} from customers where id = $1 {lock}";
     BIND = "update customers set stripe = $2 where id = $1 and (stripe is null or stripe = $2)";

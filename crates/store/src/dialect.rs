@@ -27,9 +27,14 @@ pub(crate) fn has_schema(tx: &Tx) -> Statement {
     let sql = match tx.inner {
         Inner::Postgres(_) => {
             "select count(*) from information_schema.tables \
-             where table_name = '_sqlx_migrations' and table_schema = current_schema()"
+             where table_name = 'schema_versions' and table_schema = current_schema()"
         }
-        Inner::Sqlite(_) => "select count(*) from sqlite_master where name = '_sqlx_migrations'",
+        Inner::Sqlite(_) => "select count(*) from sqlite_master where name = 'schema_versions'",
     };
     Statement { sql, columns: "" }
 }
+
+/// Keeps other replicas from migrating at the same moment, until the transaction ends. On SQLite the
+/// transaction itself does.
+pub(crate) const MIGRATION_LOCK: Statement =
+    Statement { sql: "select pg_advisory_xact_lock(5787809)", columns: "" };

@@ -63,9 +63,6 @@ pub enum StoreError {
     /// The database refused.
     #[error(transparent)]
     Database(sqlx::Error),
-    /// The schema could not be brought up to date.
-    #[error(transparent)]
-    Migration(#[from] sqlx::migrate::MigrateError),
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -1,5 +1,7 @@
 //! Events from Stripe, kept byte for byte, whether they are still to be looked at, and why not.
 
+use std::collections::BTreeSet;
+
 use specie_vocab::{BusinessTime, WallTime};
 
 use crate::column::Column;
@@ -124,6 +126,7 @@ statements! {
     PENDING: Event = "select {columns} from inbox where lane = $1 and state = 'pending' \
                       order by received_at, id limit $2";
     RECENT: EventHead = "select {columns} from inbox order by received_at desc, id desc limit $1";
+    KNOWN = "select id from inbox where id in ({ids})";
     COUNT = "select count(*) from inbox";
     MARK = "update inbox set state = $1, handled_at = $2 where id in ({ids})";
     FAILED = "update inbox set failures = failures + 1 where id in ({ids})";
@@ -202,6 +205,23 @@ pub async fn recent(tx: &mut Tx, limit: i64) -> Result<Vec<EventHead>, StoreErro
 /// How many events are stored.
 pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
     Ok(value!(tx, i64, COUNT, []))
+}
+
+/// Which of these events are stored already.
+pub async fn known(tx: &mut Tx, ids: &[String]) -> Result<BTreeSet<String>, StoreError> {
+    let mut known = BTreeSet::new();
+    for ids in ids.chunks(GROUP) {
+        let text = KNOWN.ids(tx, 1, ids.len());
+        let found: Vec<String> = on!(tx, db, lasts => {
+            let mut query = sqlx::query_scalar(text).persistent(lasts);
+            for id in ids {
+                query = query.bind(id);
+            }
+            query.fetch_all(db).await?
+        });
+        known.extend(found);
+    }
+    Ok(known)
 }
 
 /// Says what became of exactly these events.

@@ -45,7 +45,7 @@ row! {
         /// For whom.
         pub payer: PayerId,
         /// The plan group whose slot it holds while it is open; none, if it holds no slot.
-        pub plan_group: Option<String>,
+        pub group = "plan_group": Option<String>,
         /// What kind of change.
         pub kind: String,
         /// What exactly.
@@ -113,7 +113,7 @@ row! {
 
 statements! {
     INSERT: Intent = "insert into intents ({columns}) \
-                      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing";
+                      values ({places}) on conflict do nothing";
     GET: Intent = "select {columns} from intents where id = $1";
     OPEN_OF: Intent = "select {columns} from intents \
                        where payer = $1 and plan_group = $2 and state in ('open', 'stuck')";
@@ -126,12 +126,12 @@ statements! {
     LEASE = "update intents set leased_until = $2 where id = $1 and state = 'open' \
              and (leased_until is null or leased_until <= $3)";
     LET_GO = "update intents set leased_until = $2 where id = $1 and state = 'open'";
-    SAVE_STEP: Step = "insert into steps ({columns}) values ($1, $2, $3, $4, $5) \
+    SAVE_STEP: Step = "insert into steps ({columns}) values ({places}) \
                        on conflict (intent, n) do update \
                        set state = excluded.state, object = excluded.object";
     STEPS: Step = "select {columns} from steps where intent = $1 order by n";
     ADD_TRY: Try = "insert into tries ({columns}) \
-                    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+                    values ({places}) \
                     on conflict do nothing";
     ANSWER = "update tries set status = $4, request_id = $5, original_request = $6, outcome = $7 \
               where intent = $1 and step = $2 and n = $3";
@@ -140,23 +140,12 @@ statements! {
 
 /// Commits to a change. A conflict, if the slot has an unfinished one.
 pub async fn insert(tx: &mut Tx, intent: &Intent) -> Result<(), StoreError> {
-    let Intent { id, payer, plan_group, kind, what, state, .. } = intent;
+    let Intent { id, payer, group, kind, what, state, .. } = intent;
     let Intent { decided_version, created_at, finished_at, result, .. } = intent;
     let added = run!(
         tx,
         INSERT,
-        [
-            id,
-            payer,
-            plan_group,
-            kind,
-            what,
-            state,
-            decided_version,
-            created_at,
-            finished_at,
-            result
-        ]
+        [id, payer, group, kind, what, state, decided_version, created_at, finished_at, result]
     );
     match added {
         1 => Ok(()),

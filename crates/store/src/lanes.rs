@@ -80,18 +80,22 @@ statements! {
                      union all \
                      select min(due) as ahead from wishes where due > $1 \
                      union all \
-                     select min(not_before) as ahead from outbox where not_before > $1 \
+                     select min(not_before) as ahead from outbox \
+                     where not_before > $1 and done_at is null \
                      union all \
                      select min(leased_until) as ahead from intents \
                      where state = 'open' and leased_until > $1 \
                  ) waiting";
     NEXT_BUSINESS = "select min(ahead) from ( \
                          select min(wake_at) as ahead from lanes \
-                         union all select min(due) as ahead from outbox \
+                         union all select min(due) as ahead from outbox where done_at is null \
                      ) waiting";
+    RESTLESS = "select lane from inbox where state = 'pending' \
+                union select lane from wishes where due <= $1 \
+                union select lane from lanes where leased_until is not null order by lane";
     BUSY = "select (select count(*) from inbox where state = 'pending') \
                  + (select count(*) from wishes) \
-                 + (select count(*) from outbox) \
+                 + (select count(*) from outbox where done_at is null) \
                  + (select count(*) from intents where state = 'open') \
                  + (select count(*) from lanes where leased_until is not null)";
 }
@@ -170,6 +174,12 @@ pub async fn next_wall(tx: &mut Tx, now: WallTime) -> Result<Option<WallTime>, S
 /// The next moment of business time at which a lane or an effect is due.
 pub async fn next_business(tx: &mut Tx) -> Result<Option<BusinessTime>, StoreError> {
     Ok(value!(tx, Option<BusinessTime>, NEXT_BUSINESS, []))
+}
+
+/// Lanes with something to do now, or that somebody works on: what a watermark pass does not confirm.
+pub async fn restless(tx: &mut Tx, now: WallTime) -> Result<Vec<String>, StoreError> {
+    let lanes: Vec<(String,)> = all!(tx, RESTLESS, [now]);
+    Ok(lanes.into_iter().map(|(lane,)| lane).collect())
 }
 
 /// Whether all work is done: no event and no wish waits, no intent is open, no effect is to be

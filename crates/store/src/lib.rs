@@ -13,9 +13,12 @@ mod migrations;
 mod sql;
 
 pub mod customers;
+pub mod held;
 pub mod inbox;
 pub mod intents;
 pub mod lanes;
+pub mod mirrors;
+pub mod slots;
 pub mod wishes;
 
 pub use db::{Db, Options, Tx};

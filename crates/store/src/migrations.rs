@@ -1,27 +1,40 @@
-//! The schema, up and down, one folder per database.
+//! The schema, up and down, one folder per database. All steps of one call are one transaction.
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use crate::db::Pools;
+use crate::db::{Inner, Pools, on};
 use crate::dialect;
-use crate::sql::{Statement, value};
-use crate::{Db, StoreError};
+use crate::sql::{run, statements, value};
+use crate::{Db, StoreError, Tx};
 
-/// Lists the migrations of one database: `version, "name"` stands for `name.up.sql` and
-/// `name.down.sql` in its folder.
+/// One step of the schema.
+struct Migration {
+    up: &'static str,
+    down: &'static str,
+}
+
+/// Lists the migrations of one database: `name` stands for `name.up.sql` and `name.down.sql` in its
+/// folder. The first one makes version 1.
 macro_rules! migrations {
-    ($folder:literal: $($version:literal $name:literal),+) => {
-        [$(
-            ($version, $name, MigrationType::ReversibleUp,
-                include_str!(concat!("../migrations/", $folder, "/", $name, ".up.sql"))),
-            ($version, $name, MigrationType::ReversibleDown,
-                include_str!(concat!("../migrations/", $folder, "/", $name, ".down.sql"))),
-        )+]
+    ($folder:literal: $($name:literal),+) => {
+        &[$(Migration {
+            up: include_str!(concat!("../migrations/", $folder, "/", $name, ".up.sql")),
+            down: include_str!(concat!("../migrations/", $folder, "/", $name, ".down.sql")),
+        }),+]
     };
 }
 
-const NEWEST: i64 = 1;
+const POSTGRES: &[Migration] = migrations!("postgres": "0001_first");
+const SQLITE: &[Migration] = migrations!("sqlite": "0001_first");
+const NEWEST: i64 = POSTGRES.len() as i64;
+const _: () = assert!(POSTGRES.len() == SQLITE.len());
+
+statements! {
+    MAKE = "create table if not exists schema_versions (version bigint primary key)";
+    CURRENT = "select coalesce(max(version), 0) from schema_versions";
+    ADD = "insert into schema_versions (version) values ($1)";
+    REMOVE = "delete from schema_versions where version = $1";
+}
 
 /// Where a database's schema stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,54 +45,71 @@ pub struct Status {
     pub newest: i64,
 }
 
-fn migrator(db: &Db) -> Migrator {
-    let list = match db.pools {
-        Pools::Postgres(_) => migrations!("postgres": 1 "0001_first"),
-        Pools::Sqlite { .. } => migrations!("sqlite": 1 "0001_first"),
-    };
-    let migration = |(version, name, kind, sql): (i64, &'static str, _, &'static str)| {
-        let sql = AssertSqlSafe(sql).into_sql_str();
-        Migration::new(version, name.into(), kind, sql, false)
-    };
-    Migrator::with_migrations(list.into_iter().map(migration).collect())
-}
-
 /// Brings the schema up to date.
 pub async fn migrate_up(db: &Db) -> Result<(), StoreError> {
-    migration_status(db).await?;
-    let migrator = migrator(db);
-    match &db.pools {
-        Pools::Postgres(pool) => migrator.run(pool).await?,
-        Pools::Sqlite { write, .. } => migrator.run(write).await?,
+    let mut tx = db.begin().await?;
+    let current = begin(&mut tx).await?;
+    for (version, migration) in (1..).zip(list(db)).skip(usize_from(current)) {
+        script(&mut tx, migration.up).await?;
+        run!(&mut tx, ADD, [version]);
     }
-    Ok(())
+    tx.commit().await
 }
 
 /// Takes the schema back to `version`; 0 takes all of it away.
 pub async fn migrate_down(db: &Db, version: i64) -> Result<(), StoreError> {
-    migration_status(db).await?;
-    let migrator = migrator(db);
-    match &db.pools {
-        Pools::Postgres(pool) => migrator.undo(pool, version).await?,
-        Pools::Sqlite { write, .. } => migrator.undo(write, version).await?,
+    let mut tx = db.begin().await?;
+    let current = begin(&mut tx).await?;
+    let steps: Vec<(i64, &Migration)> = (1..).zip(list(db)).collect();
+    for (step, migration) in steps.into_iter().rev() {
+        if version < step && step <= current {
+            script(&mut tx, migration.down).await?;
+            run!(&mut tx, REMOVE, [step]);
+        }
     }
-    Ok(())
+    tx.commit().await
 }
 
 /// Where the schema stands. One that is newer than this program is an error.
 pub async fn migration_status(db: &Db) -> Result<Status, StoreError> {
-    const CURRENT: Statement = Statement {
-        sql: "select coalesce(max(version), 0) from _sqlx_migrations where success",
-        columns: "",
-    };
-
     let tx = &mut db.read().await?;
     let current = match value!(tx, i64, dialect::has_schema(tx), []) {
         0 => 0,
-        _ => value!(tx, i64, CURRENT, []),
+        _ => current(tx).await?,
     };
-    if current > NEWEST {
-        return Err(StoreError::SchemaTooNew { current, newest: NEWEST });
-    }
     Ok(Status { current, newest: NEWEST })
+}
+
+/// Keeps others from migrating until the transaction ends, and answers with the version.
+async fn begin(tx: &mut Tx) -> Result<i64, StoreError> {
+    if let Inner::Postgres(_) = tx.inner {
+        run!(tx, dialect::MIGRATION_LOCK, []);
+    }
+    run!(tx, MAKE, []);
+    current(tx).await
+}
+
+async fn current(tx: &mut Tx) -> Result<i64, StoreError> {
+    match value!(tx, i64, CURRENT, []) {
+        current if current > NEWEST => Err(StoreError::SchemaTooNew { current, newest: NEWEST }),
+        current => Ok(current),
+    }
+}
+
+fn list(db: &Db) -> &'static [Migration] {
+    match db.pools {
+        Pools::Postgres(_) => POSTGRES,
+        Pools::Sqlite { .. } => SQLITE,
+    }
+}
+
+fn usize_from(version: i64) -> usize {
+    usize::try_from(version).unwrap_or(0)
+}
+
+async fn script(tx: &mut Tx, sql: &'static str) -> Result<(), StoreError> {
+    on!(tx, db, _lasts => {
+        sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str()).execute(db).await?;
+    });
+    Ok(())
 }

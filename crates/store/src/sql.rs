@@ -7,6 +7,7 @@ use crate::dialect;
 use crate::{StoreError, Tx};
 
 /// A statement that both databases speak. `{columns}` stands for the columns of the row it yields,
+/// `{places}` and `{sets}` for their values in an `insert` and its `on conflict`,
 /// `{lock}` and `{skip}` for what `dialect` says, `{rows}` and `{ids}` for as many as are given.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Statement {
@@ -24,12 +25,29 @@ impl Statement {
 
     fn filled(&self, tx: &Tx) -> String {
         let (lock, skip) = dialect::locks(tx);
-        self.sql.replace("{columns}", self.columns).replace("{lock}", lock).replace("{skip}", skip)
+        let places: Vec<_> = (1..=self.width()).map(|i| format!("${i}")).collect();
+        // The first column is the key.
+        let sets: Vec<_> = self
+            .columns
+            .split(", ")
+            .skip(1)
+            .map(|name| format!("{name} = excluded.{name}"))
+            .collect();
+        self.sql
+            .replace("{columns}", self.columns)
+            .replace("{places}", &places.join(", "))
+            .replace("{sets}", &sets.join(", "))
+            .replace("{lock}", lock)
+            .replace("{skip}", skip)
+    }
+
+    fn width(&self) -> usize {
+        self.columns.split(',').count()
     }
 
     /// With `{rows}` spelled out as `($1, $2), ($3, $4), …`.
     pub(crate) fn rows(&self, tx: &Tx, rows: usize) -> SqlStr {
-        let width = self.columns.split(',').count();
+        let width = self.width();
         let row = |row: usize| {
             let places: Vec<_> = (1..=width).map(|i| format!("${}", row * width + i)).collect();
             format!("({})", places.join(", "))
@@ -52,7 +70,7 @@ macro_rules! statements {
             $(#[$doc])*
             const $name: $crate::sql::Statement = $crate::sql::Statement {
                 sql: $sql,
-                columns: statements!(@columns $($row)?),
+                columns: $crate::sql::statements!(@columns $($row)?),
             };
         )*
 
@@ -70,7 +88,7 @@ macro_rules! row {
     (
         $(#[$doc:meta])*
         $vis:vis struct $row:ident in $table:literal by $key:ident: $id:ty {
-            $($(#[$about:meta])* pub $field:ident: $type:ty,)*
+            $($(#[$about:meta])* pub $field:ident $(= $column:literal)?: $type:ty,)*
         }
     ) => {
         $(#[$doc])*
@@ -81,7 +99,7 @@ macro_rules! row {
 
         impl $row {
             pub(crate) const COLUMNS: &str = {
-                const LIST: &str = concat!($(stringify!($field), ", "),*);
+                const LIST: &str = concat!($($crate::sql::column!($field $($column)?), ", "),*);
                 LIST.split_at(LIST.len() - 2).0
             };
         }
@@ -96,10 +114,10 @@ macro_rules! row {
         {
             fn from_row(row: &'r R) -> sqlx::Result<Self> {
                 Ok(Self {
-                    $($field: $crate::sql::read(row, stringify!($field)).map_err(|_| {
+                    $($field: $crate::sql::read(row, $crate::sql::column!($field $($column)?)).map_err(|_| {
                         let id = row
                             .try_get::<<$id as $crate::column::Column>::Stored, _>(stringify!($key));
-                        $crate::sql::corrupt($table, stringify!($field), id.ok())
+                        $crate::sql::corrupt($table, $crate::sql::column!($field $($column)?), id.ok())
                     })?,)*
                 })
             }
@@ -107,6 +125,17 @@ macro_rules! row {
     };
 }
 pub(crate) use row;
+
+/// The name of a column: that of its field, but where SQL has another use for the word.
+macro_rules! column {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident $column:literal) => {
+        $column
+    };
+}
+pub(crate) use column;
 
 /// Reads one column.
 pub(crate) fn read<'r, T, R>(row: &'r R, column: &'static str) -> sqlx::Result<T>

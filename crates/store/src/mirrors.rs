@@ -1,0 +1,98 @@
+//! Mirrors: what Stripe said, as it said it, with the columns that we query. No rules of ours, but
+//! one: a terminal state is never taken back by what was read late.
+
+pub mod checkout_sessions;
+pub mod customers;
+pub mod invoices;
+pub mod payment_methods;
+pub mod payments;
+pub mod prices;
+pub mod products;
+pub mod refunds;
+pub mod subscriptions;
+
+/// What came of writing a mirror's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mirrored {
+    /// The row was new, or differed.
+    Changed,
+    /// The row said the same.
+    Same,
+    /// The row stays as it was: its state is terminal, and the one that came is another.
+    Kept,
+}
+
+/// Declares a mirror: its row, and the functions `upsert`, `get` and, where it has a customer,
+/// `of_customer`. `$ended` names a row's terminal state, if it is in one.
+macro_rules! mirror {
+    (
+        $(#[$doc:meta])*
+        pub struct $row:ident in $table:literal by $id:ty, $(of $customer:ident,)? ended $ended:expr;
+        $($(#[$about:meta])* pub $field:ident $(= $column:literal)?: $type:ty,)*
+        ---
+        $($more:tt)*
+    ) => {
+        use $crate::mirrors::Mirrored;
+        use $crate::{StoreError, Tx};
+
+        $crate::sql::row! {
+            $(#[$doc])*
+            pub struct $row in $table by id: $id {
+                /// As Stripe names it.
+                pub id: $id,
+                $($(#[$about])* pub $field $(= $column)?: $type,)*
+                /// The object as Stripe wrote it.
+                pub raw: serde_json::Value,
+                /// When it was read.
+                pub fetched_at: specie_vocab::WallTime,
+            }
+        }
+
+        $crate::sql::statements! {
+            GET: $row = concat!("select {columns} from ", $table, " where id = $1");
+            UPSERT: $row = concat!(
+                "insert into ", $table, " ({columns}) values ({places}) ",
+                "on conflict (id) do update set {sets}"
+            );
+            TOUCH = concat!("update ", $table, " set fetched_at = $2 where id = $1");
+            $(OF_CUSTOMER: $row = concat!(
+                "select {columns} from ", $table,
+                " where ", stringify!($customer), " = $1 order by created, id"
+            );)?
+            $($more)*
+        }
+
+        /// What Stripe last said of it, if it was ever read.
+        pub async fn get(tx: &mut Tx, id: &$id) -> Result<Option<$row>, StoreError> {
+            Ok($crate::sql::one!(tx, GET, [id]))
+        }
+
+        /// Keeps what Stripe says. A terminal state is never taken back.
+        pub async fn upsert(tx: &mut Tx, row: &$row) -> Result<Mirrored, StoreError> {
+            if let Some(before) = get(tx, &row.id).await? {
+                let ended: fn(&$row) -> Option<&str> = $ended;
+                if ended(&before).is_some_and(|state| ended(row) != Some(state)) {
+                    return Ok(Mirrored::Kept);
+                }
+                let again = $row { fetched_at: before.fetched_at, ..row.clone() };
+                if again == before {
+                    $crate::sql::run!(tx, TOUCH, [row.id, row.fetched_at]);
+                    return Ok(Mirrored::Same);
+                }
+            }
+            $crate::sql::run!(tx, UPSERT, [row.id, $(row.$field,)* row.raw, row.fetched_at]);
+            Ok(Mirrored::Changed)
+        }
+
+        $(
+            /// All that is known of a customer, oldest first.
+            pub async fn of_customer(
+                tx: &mut Tx,
+                $customer: &specie_vocab::CustomerId,
+            ) -> Result<Vec<$row>, StoreError> {
+                Ok($crate::sql::all!(tx, OF_CUSTOMER, [$customer]))
+            }
+        )?
+    };
+}
+pub(crate) use mirror;
