@@ -107,7 +107,14 @@ impl Deliveries {
     }
 
     /// Notes what became of an attempt, and tells the world when it is the last.
-    pub fn note(&mut self, world: &mut World, number: u64, outcome: &Outcome, at: i64, millis: i64) {
+    pub fn note(
+        &mut self,
+        world: &mut World,
+        number: u64,
+        outcome: &Outcome,
+        at: i64,
+        millis: i64,
+    ) {
         let Some(index) = self.waiting.iter().position(|w| w.number == number) else { return };
         let waiting = &mut self.waiting[index];
         if let Outcome::Held(until) = *outcome {

@@ -26,16 +26,40 @@ pub(crate) struct Input {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum What {
     Call(Call),
-    Advance { to: i64 },
-    Flow { offset: i64 },
-    Pay { session: String, card: String, email: Option<String>, name: Option<String> },
-    Cancel { session: String, subscription: String },
-    Resume { session: String, subscription: String },
-    ReplaceCard { session: String, card: String },
-    Attempt { number: u64, outcome: Outcome, millis: i64 },
+    Advance {
+        to: i64,
+    },
+    Flow {
+        offset: i64,
+    },
+    Pay {
+        session: String,
+        card: String,
+        email: Option<String>,
+        name: Option<String>,
+    },
+    Cancel {
+        session: String,
+        subscription: String,
+    },
+    Resume {
+        session: String,
+        subscription: String,
+    },
+    ReplaceCard {
+        session: String,
+        card: String,
+    },
+    Attempt {
+        number: u64,
+        outcome: Outcome,
+        millis: i64,
+    },
     Flush,
     /// The pages stand elsewhere from now on.
-    Move { base_url: String },
+    Move {
+        base_url: String,
+    },
 }
 
 /// What came of an input.

@@ -110,10 +110,7 @@ pub(crate) struct Journal {
 impl Journal {
     /// Opens the journal in `folder` and brings its state back, or starts one with a world made
     /// from `config`.
-    pub(crate) fn open(
-        folder: &Path,
-        config: Config,
-    ) -> Result<(Self, State, Opened), OpenError> {
+    pub(crate) fn open(folder: &Path, config: Config) -> Result<(Self, State, Opened), OpenError> {
         make_folder(folder).map_err(|source| at(folder, source))?;
         let lock = take_lock(folder)?;
 
@@ -134,8 +131,7 @@ impl Journal {
                 if entry.seq <= seq {
                     continue; // in the snapshot already
                 }
-                let damaged =
-                    |what| OpenError::Damaged { path: path.clone(), line: n + 2, what };
+                let damaged = |what| OpenError::Damaged { path: path.clone(), line: n + 2, what };
                 if entry.seq != seq + 1 {
                     return Err(damaged("lines are missing before it"));
                 }
@@ -304,8 +300,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Lines, OpenError> {
     if version != VERSION {
         return Err(OpenError::OtherVersion { path: path.into(), found: version });
     }
-    let header =
-        serde_json::from_slice(first).map_err(|_| damaged(1, "it cannot be read"))?;
+    let header = serde_json::from_slice(first).map_err(|_| damaged(1, "it cannot be read"))?;
 
     let head = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1);
     let mut found = Lines { header, entries: Vec::new(), kept: head as u64 };
@@ -380,7 +375,8 @@ pub(crate) fn checksum(bytes: &[u8]) -> String {
 /// Writes `name` so that either the old or the whole new file is there.
 fn replace(folder: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
     let new = folder.join(format!("{name}.new"));
-    let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&new)?;
+    let mut file =
+        private(OpenOptions::new().write(true).create(true).truncate(true)).open(&new)?;
     for part in parts {
         file.write_all(part)?;
     }

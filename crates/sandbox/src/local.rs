@@ -53,7 +53,8 @@ fn host(headers: &HeaderMap, uri: &Uri) -> Option<String> {
 fn origin(headers: &HeaderMap) -> Option<Option<String>> {
     let origin = headers.get(ORIGIN)?;
     let text = origin.to_str().ok().map(str::to_ascii_lowercase);
-    let rest = text.as_deref().and_then(|o| o.strip_prefix("http://").or(o.strip_prefix("https://")));
+    let rest =
+        text.as_deref().and_then(|o| o.strip_prefix("http://").or(o.strip_prefix("https://")));
     Some(rest.map(str::to_owned))
 }
 

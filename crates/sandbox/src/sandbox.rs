@@ -15,6 +15,9 @@ use crate::input::{Answer, Input, State, What};
 use crate::journal::{Journal, OpenError, Opened};
 use crate::world::{Call, Config, PageError, Reply, World};
 
+/// Under which the hosted pages ask the API. Any key that looks like one opens the sandbox.
+const PAGES_KEY: &str = "sk_test_hostedPagesOfTheSandbox";
+
 /// How a sandbox is set up.
 pub struct Options {
     /// Where ids and secrets come from. A kept sandbox stays with its first seed.
@@ -197,6 +200,20 @@ impl Sandbox {
     /// All objects of a kind (`customer`, `checkout.session`, …), newest first.
     pub fn list(&self, kind: &str) -> Vec<Value> {
         self.lock().state.world.list(kind)
+    }
+
+    /// What a Checkout Session sells, as `GET …/line_items` lists it.
+    pub(crate) fn checkout_lines(&self, session: &str) -> Vec<Value> {
+        let call = Call {
+            method: "GET".into(),
+            path: format!("/v1/checkout/sessions/{session}/line_items"),
+            query: "limit=100".into(),
+            authorization: Some(format!("Bearer {PAGES_KEY}")),
+            ..Call::default()
+        };
+        let Ok(reply) = self.call(call) else { return Vec::new() };
+        let list = serde_json::from_str::<Value>(&reply.body).unwrap_or_default();
+        list["data"].as_array().cloned().unwrap_or_default()
     }
 
     /// The next deliveries go wrong in these ways, in order; `None` goes well.

@@ -1,0 +1,128 @@
+//! Stripe's API: a request becomes a [`Call`], its reply gets the headers that Stripe sends.
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::Response;
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::{LARGEST_BODY, header_value};
+use crate::numbers::{reply, without_numbers};
+use crate::sandbox::Sandbox;
+use crate::world::{Call, Reply};
+
+/// What Stripe sends with every reply of the API.
+const ALWAYS: [(&str, &str); 12] = [
+    ("server", "nginx"),
+    ("content-type", "application/json"),
+    ("connection", "keep-alive"),
+    ("access-control-allow-credentials", "true"),
+    ("access-control-allow-methods", "GET, HEAD, PUT, PATCH, POST, DELETE"),
+    ("access-control-allow-origin", "*"),
+    (
+        "access-control-expose-headers",
+        "Request-Id, Stripe-Manage-Version, Stripe-Should-Retry, \
+         X-Stripe-External-Auth-Required, X-Stripe-Privileged-Session-Required",
+    ),
+    ("access-control-max-age", "300"),
+    ("cache-control", "no-cache, no-store"),
+    (
+        "content-security-policy",
+        "base-uri 'none'; default-src 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self'; script-src 'self'; style-src 'self'",
+    ),
+    ("strict-transport-security", "max-age=63072000; includeSubDomains; preload"),
+    ("vary", "Origin"),
+];
+
+/// Answers a call.
+pub(super) async fn call(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let reply = match to_bytes(body, LARGEST_BODY).await {
+        Err(_) => problem(413, "the body is larger than 1 MiB"),
+        Ok(body) => {
+            let path = head.uri.path().to_owned();
+            let query = head.uri.query().unwrap_or_default().to_owned();
+            answer(&sandbox, head.method.as_str(), path, query, &head.headers, body)
+        }
+    };
+    respond(&sandbox, reply)
+}
+
+fn answer(
+    sandbox: &Sandbox,
+    method: &str,
+    path: String,
+    query: String,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Reply {
+    let Ok(body) = String::from_utf8(body.into()) else {
+        return problem(400, "Invalid request: the body is not UTF-8");
+    };
+    let is_form = |kind: &str| kind.trim_start().starts_with("application/x-www-form-urlencoded");
+    let kind = text(headers, header::CONTENT_TYPE);
+    if let Some(kind) = kind.filter(|kind| !body.is_empty() && !is_form(kind)) {
+        return problem(
+            400,
+            &format!(
+                "Invalid request (check that your POST content type is \
+                 application/x-www-form-urlencoded): it is {}",
+                kind.chars().take(80).collect::<String>()
+            ),
+        );
+    }
+    let call = Call {
+        method: method.to_owned(),
+        path,
+        query,
+        body,
+        authorization: text(headers, header::AUTHORIZATION),
+        idempotency_key: text(headers, HeaderName::from_static("idempotency-key")),
+        version: text(headers, HeaderName::from_static("stripe-version")),
+    };
+    match without_numbers(call, month(sandbox)) {
+        Err(refused) => *refused,
+        Ok(call) => sandbox.call(call).unwrap_or_else(|broken| problem(500, &broken.to_string())),
+    }
+}
+
+fn respond(sandbox: &Sandbox, reply: Reply) -> Response {
+    let mut response = Response::new(reply.body.into());
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    for (name, value) in ALWAYS {
+        headers.insert(HeaderName::from_static(name), header_value_of(value));
+    }
+    let date = sandbox.shared().wall.now().timestamp().to_zoned(TimeZone::UTC);
+    let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    headers.insert(header::DATE, header_value_of(&date));
+    for (name, value) in reply.headers {
+        if let Ok(name) = HeaderName::try_from(name) {
+            headers.insert(name, header_value_of(&value));
+        }
+    }
+    response
+}
+
+/// The year and month of the world's clock: what a card must still be valid in.
+pub(crate) fn month(sandbox: &Sandbox) -> (i16, i8) {
+    let now = jiff::Timestamp::from_second(sandbox.now()).unwrap_or_default();
+    let now = now.to_zoned(TimeZone::UTC);
+    (now.year(), now.month())
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// Blanks stay; what a header cannot hold is percent-encoded.
+fn header_value_of(text: &str) -> axum::http::HeaderValue {
+    axum::http::HeaderValue::from_str(text).unwrap_or_else(|_| header_value(text))
+}
+
+fn problem(status: u16, message: &str) -> Reply {
+    let kind = if status < 500 { "invalid_request_error" } else { "api_error" };
+    reply(status, &json!({"error": {"message": message, "type": kind}}))
+}
