@@ -1,0 +1,81 @@
+// Starts the binary for a test: on free ports, in a folder of its own, and gone afterwards.
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+export const binary = process.env.SPECIE_BINARY ?? join(root, 'target/debug/specie');
+
+/** A port that nobody listens on right now. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** A folder that is gone when the test is over. */
+export async function folder(t) {
+  const path = await mkdtemp(join(tmpdir(), 'specie-client-'));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+/**
+ * Starts `specie` and waits until it listens on `port`. It is ended when `t` is over.
+ * @param {{after: (f: () => any) => void}} t
+ * @param {string[]} args
+ * @param {{port: number, cwd: string, env?: Record<string, string>}} options
+ */
+export async function start(t, args, { port, cwd, env = {} }) {
+  const child = spawn(binary, args, {
+    cwd,
+    env: { PATH: process.env.PATH, HOME: cwd, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  child.stdout.on('data', (data) => (said += data));
+  child.stderr.on('data', (data) => (said += data));
+  let over = false;
+  const ended = new Promise((resolve) => child.on('close', (code) => ((over = true), resolve(code))));
+  child.on('error', (error) => ((over = true), (said += error)));
+  const stop = async () => {
+    if (!over) child.kill('SIGINT');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+    await ended;
+    clearTimeout(timer);
+  };
+  t.after(stop);
+
+  const deadline = Date.now() + 20_000;
+  while (!(await listens(port))) {
+    if (over || Date.now() > deadline) {
+      throw new Error(`\`specie ${args.join(' ')}\` does not listen on ${port}:\n${said}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  return { said: () => said, stop, ended };
+}
+
+function listens(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('connect', () => (socket.destroy(), resolve(true)));
+    socket.on('error', () => resolve(false));
+  });
+}
+
+/** A sandbox of its own for this test: its port and address. */
+export async function sandbox(t) {
+  const port = await freePort();
+  const cwd = await folder(t);
+  await start(t, ['sandbox', '--port', `${port}`, '--data-dir', join(cwd, 'world'), '--seed', '7'], { port, cwd });
+  return { port, url: `http://127.0.0.1:${port}` };
+}
