@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use specie_vocab::{
-    BusinessTime, ChargeId, Currency, CustomerId, EventId, IntentId, InvoiceId, PayerId,
+    AccountId, BusinessTime, ChargeId, Currency, CustomerId, EventId, IntentId, InvoiceId, PayerId,
     PaymentIntentId, PaymentMethodId, PriceId, ProductId, RefundId, SessionId, SubscriptionId,
     WallTime, WebhookEndpointId,
 };
@@ -141,7 +141,7 @@ macro_rules! texts {
 }
 
 texts! {
-    ChargeId Currency CustomerId EventId InvoiceId PaymentIntentId PaymentMethodId PriceId ProductId
+    AccountId ChargeId Currency CustomerId EventId InvoiceId PaymentIntentId PaymentMethodId PriceId ProductId
     RefundId SessionId SubscriptionId WebhookEndpointId
 }
 

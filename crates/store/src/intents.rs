@@ -45,7 +45,7 @@ row! {
         /// For whom.
         pub payer: PayerId,
         /// The plan group whose slot it holds while it is open; none, if it holds no slot.
-        pub group = "plan_group": Option<String>,
+        pub plan_group: Option<String>,
         /// What kind of change.
         pub kind: String,
         /// What exactly.
@@ -119,6 +119,9 @@ statements! {
                        where payer = $1 and plan_group = $2 and state in ('open', 'stuck')";
     OPEN_LIST: Intent = "select {columns} from intents where state = 'open' \
                          order by created_at, id limit $1";
+    DUE: Intent = "select {columns} from intents \
+                   where state = 'open' and (leased_until is null or leased_until <= $1) \
+                   order by created_at, id limit $2";
     OF_PAYER: Intent = "select {columns} from intents where payer = $1 \
                         order by created_at desc, id desc limit $2";
     FINISH = "update intents set state = $2, result = $3, finished_at = $4, leased_until = null \
@@ -140,12 +143,23 @@ statements! {
 
 /// Commits to a change. A conflict, if the slot has an unfinished one.
 pub async fn insert(tx: &mut Tx, intent: &Intent) -> Result<(), StoreError> {
-    let Intent { id, payer, group, kind, what, state, .. } = intent;
+    let Intent { id, payer, plan_group, kind, what, state, .. } = intent;
     let Intent { decided_version, created_at, finished_at, result, .. } = intent;
     let added = run!(
         tx,
         INSERT,
-        [id, payer, group, kind, what, state, decided_version, created_at, finished_at, result]
+        [
+            id,
+            payer,
+            plan_group,
+            kind,
+            what,
+            state,
+            decided_version,
+            created_at,
+            finished_at,
+            result
+        ]
     );
     match added {
         1 => Ok(()),
@@ -170,6 +184,11 @@ pub async fn open_of(
 /// Intents that are still to be carried out, oldest first.
 pub async fn open_list(tx: &mut Tx, limit: i64) -> Result<Vec<Intent>, StoreError> {
     Ok(all!(tx, OPEN_LIST, [limit]))
+}
+
+/// Open intents that nobody carries out and that may be tried now, oldest first.
+pub async fn due(tx: &mut Tx, now: WallTime, limit: i64) -> Result<Vec<Intent>, StoreError> {
+    Ok(all!(tx, DUE, [now, limit]))
 }
 
 /// A payer's intents, newest first.

@@ -58,6 +58,8 @@ statements! {
            where (lanes.leased_until is null or lanes.leased_until <= $1) \
              and (lanes.not_before is null or lanes.not_before <= $1) \
            group by work.lane order by min(work.rank), min(work.since), work.lane limit $3";
+    HAS_DUE = "select (select count(*) from inbox where lane = $1 and state = 'pending') \
+                    + (select count(*) from wishes where lane = $1 and due <= $2)";
     MAKE = "insert into lanes (lane) values ($1) on conflict (lane) do nothing";
     TAKE: Taken = "update lanes set fence = fence + 1, leased_until = $2 \
                    where lane = $1 and (leased_until is null or leased_until <= $3) \
@@ -81,21 +83,21 @@ statements! {
                      select min(due) as ahead from wishes where due > $1 \
                      union all \
                      select min(not_before) as ahead from outbox \
-                     where not_before > $1 and done_at is null \
+                     where not_before > $1 and not done \
                      union all \
                      select min(leased_until) as ahead from intents \
                      where state = 'open' and leased_until > $1 \
                  ) waiting";
     NEXT_BUSINESS = "select min(ahead) from ( \
                          select min(wake_at) as ahead from lanes \
-                         union all select min(due) as ahead from outbox where done_at is null \
+                         union all select min(due) as ahead from outbox where not done \
                      ) waiting";
     RESTLESS = "select lane from inbox where state = 'pending' \
                 union select lane from wishes where due <= $1 \
                 union select lane from lanes where leased_until is not null order by lane";
     BUSY = "select (select count(*) from inbox where state = 'pending') \
                  + (select count(*) from wishes) \
-                 + (select count(*) from outbox where done_at is null) \
+                 + (select count(*) from outbox where not done) \
                  + (select count(*) from intents where state = 'open') \
                  + (select count(*) from lanes where leased_until is not null)";
 }
@@ -109,6 +111,11 @@ pub async fn due(
 ) -> Result<Vec<String>, StoreError> {
     let lanes: Vec<(String,)> = all!(tx, DUE, [now, business, limit]);
     Ok(lanes.into_iter().map(|(lane,)| lane).collect())
+}
+
+/// Whether an event or a due wish waits in a lane, be it free, taken or backing off.
+pub async fn has_due(tx: &mut Tx, lane: &str, now: WallTime) -> Result<bool, StoreError> {
+    Ok(value!(tx, i64, HAS_DUE, [lane, now]) > 0)
 }
 
 /// Takes a lane for `lease` seconds, and what there is to do in it: at most 200 rows, wishes that

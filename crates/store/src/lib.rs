@@ -12,13 +12,25 @@ mod lock;
 mod migrations;
 mod sql;
 
+pub mod audit;
 pub mod customers;
 pub mod held;
+pub mod idempotency;
 pub mod inbox;
+pub mod installation;
 pub mod intents;
+pub mod keys;
 pub mod lanes;
+pub mod mails;
 pub mod mirrors;
+pub mod outbox;
+pub mod page_sessions;
+pub mod price_versions;
+pub mod quarantine;
+pub mod replicas;
+pub mod session_tokens;
 pub mod slots;
+pub mod watermarks;
 pub mod wishes;
 
 pub use db::{Db, Options, Tx};

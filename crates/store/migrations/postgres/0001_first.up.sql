@@ -53,7 +53,7 @@ create table held_subscriptions (
     price text collate "C" not null,
     status text not null check (status in ('incomplete', 'incomplete_expired', 'trialing', 'active',
         'past_due', 'unpaid', 'canceled', 'paused')),
-    access text not null,
+    access text not null check (access in ('none', 'until', 'open')),
     access_until timestamptz,
     grace_until timestamptz,
     period_start timestamptz not null,
@@ -349,10 +349,10 @@ create table outbox (
     what jsonb not null,
     due timestamptz not null,
     not_before timestamptz,
-    attempts bigint not null default 0 check (attempts >= 0),
-    done_at timestamptz
+    attempts bigint not null check (attempts >= 0),
+    done boolean not null default false
 );
-create index outbox_due on outbox (due, key) where done_at is null;
+create index outbox_due on outbox (due, key) where not done;
 
 -- One row per mail.
 create table mails (
@@ -404,7 +404,7 @@ create trigger audit_append_only before update or delete or truncate on audit
 create table api_keys (
     id uuid primary key,
     prefix text collate "C" not null unique,
-    hash bytea not null check (octet_length(hash) = 32),
+    hash text collate "C" not null check (length(hash) = 64),
     realm text collate "C" not null,
     name text not null,
     scopes text not null,
@@ -414,10 +414,8 @@ create table api_keys (
 
 -- Links into the hosted pages, each for one use.
 create table session_tokens (
-    hash bytea primary key check (octet_length(hash) = 32),
+    hash text collate "C" primary key check (length(hash) = 64),
     payer uuid not null references customers (id),
-    return_url text,
-    created_at timestamptz not null,
     expires_at timestamptz not null,
     used_at timestamptz
 );
@@ -425,10 +423,8 @@ create index session_tokens_expiry on session_tokens (expires_at);
 
 -- What the cookie of a hosted page stands for.
 create table page_sessions (
-    hash bytea primary key check (octet_length(hash) = 32),
+    hash text collate "C" primary key check (length(hash) = 64),
     payer uuid not null references customers (id),
-    return_url text,
-    created_at timestamptz not null,
     expires_at timestamptz not null
 );
 create index page_sessions_expiry on page_sessions (expires_at);
@@ -449,24 +445,23 @@ create index idempotency_started on idempotency (started_at);
 
 -- What nobody can decide but a person.
 create table quarantine (
-    id uuid primary key,
-    code text not null,
-    subject text collate "C" not null,
+    payer uuid not null references customers (id),
+    object text collate "C" not null,
+    reason text not null,
     details jsonb not null,
     created_at timestamptz not null,
-    resolved_at timestamptz
+    resolved_at timestamptz,
+    primary key (payer, object, reason)
 );
-create unique index quarantine_once on quarantine (code, subject) where resolved_at is null;
 
 -- Passes over Stripe's list of events.
 create table watermarks (
     id uuid primary key,
-    began_at timestamptz not null,
     head text collate "C",
-    restless jsonb not null,
-    finished_at timestamptz
+    began_at timestamptz not null,
+    events bigint not null check (events >= 0)
 );
-create index watermarks_began on watermarks (began_at) where finished_at is not null;
+create index watermarks_began on watermarks (began_at);
 
 create table replicas (
     id uuid primary key,

@@ -53,7 +53,7 @@ create table held_subscriptions (
     price text not null,
     status text not null check (status in ('incomplete', 'incomplete_expired', 'trialing', 'active',
         'past_due', 'unpaid', 'canceled', 'paused')),
-    access text not null,
+    access text not null check (access in ('none', 'until', 'open')),
     access_until text check (length(access_until) = 27),
     grace_until text check (length(grace_until) = 27),
     period_start text check (length(period_start) = 27) not null,
@@ -347,10 +347,10 @@ create table outbox (
     what text check (json_valid(what)) not null,
     due text check (length(due) = 27) not null,
     not_before text check (length(not_before) = 27),
-    attempts integer not null default 0 check (attempts >= 0),
-    done_at text check (length(done_at) = 27)
+    attempts integer not null check (attempts >= 0),
+    done integer check (done in (0, 1)) not null default false
 ) strict;
-create index outbox_due on outbox (due, key) where done_at is null;
+create index outbox_due on outbox (due, key) where not done;
 
 -- One row per mail.
 create table mails (
@@ -409,7 +409,7 @@ end;
 create table api_keys (
     id text check (length(id) = 36) primary key,
     prefix text not null unique,
-    hash blob not null check (length(hash) = 32),
+    hash text not null check (length(hash) = 64),
     realm text not null,
     name text not null,
     scopes text not null,
@@ -419,10 +419,8 @@ create table api_keys (
 
 -- Links into the hosted pages, each for one use.
 create table session_tokens (
-    hash blob primary key check (length(hash) = 32),
+    hash text primary key check (length(hash) = 64),
     payer text check (length(payer) = 36) not null references customers (id),
-    return_url text,
-    created_at text check (length(created_at) = 27) not null,
     expires_at text check (length(expires_at) = 27) not null,
     used_at text check (length(used_at) = 27)
 ) strict;
@@ -430,10 +428,8 @@ create index session_tokens_expiry on session_tokens (expires_at);
 
 -- What the cookie of a hosted page stands for.
 create table page_sessions (
-    hash blob primary key check (length(hash) = 32),
+    hash text primary key check (length(hash) = 64),
     payer text check (length(payer) = 36) not null references customers (id),
-    return_url text,
-    created_at text check (length(created_at) = 27) not null,
     expires_at text check (length(expires_at) = 27) not null
 ) strict;
 create index page_sessions_expiry on page_sessions (expires_at);
@@ -454,24 +450,23 @@ create index idempotency_started on idempotency (started_at);
 
 -- What nobody can decide but a person.
 create table quarantine (
-    id text check (length(id) = 36) primary key,
-    code text not null,
-    subject text not null,
+    payer text check (length(payer) = 36) not null references customers (id),
+    object text not null,
+    reason text not null,
     details text check (json_valid(details)) not null,
     created_at text check (length(created_at) = 27) not null,
-    resolved_at text check (length(resolved_at) = 27)
+    resolved_at text check (length(resolved_at) = 27),
+    primary key (payer, object, reason)
 ) strict;
-create unique index quarantine_once on quarantine (code, subject) where resolved_at is null;
 
 -- Passes over Stripe's list of events.
 create table watermarks (
     id text check (length(id) = 36) primary key,
-    began_at text check (length(began_at) = 27) not null,
     head text,
-    restless text check (json_valid(restless)) not null,
-    finished_at text check (length(finished_at) = 27)
+    began_at text check (length(began_at) = 27) not null,
+    events integer not null check (events >= 0)
 ) strict;
-create index watermarks_began on watermarks (began_at) where finished_at is not null;
+create index watermarks_began on watermarks (began_at);
 
 create table replicas (
     id text check (length(id) = 36) primary key,

@@ -1,0 +1,83 @@
+//! Effects that are to reach the outside, each under one key. A row stays after it is done, so that
+//! no effect is queued twice.
+
+use serde_json::Value;
+use specie_vocab::{BusinessTime, PayerId, WallTime};
+
+use crate::sql::{all, row, run, statements};
+use crate::{StoreError, Tx};
+
+/// Whoever claims an effect and is not heard of for so many seconds is taken for dead.
+const LEASE: i64 = 60;
+
+row! {
+    /// Something to carry out.
+    pub struct Effect in "outbox" by key: String {
+        /// Unique per thing to do; the receiver's idempotency key.
+        pub key: String,
+        /// For whom.
+        pub payer: PayerId,
+        /// What kind of thing.
+        pub kind: String,
+        /// What exactly.
+        pub what: Value,
+        /// Not before this moment.
+        pub due: BusinessTime,
+        /// How often it was tried.
+        pub attempts: i64,
+    }
+}
+
+impl Effect {
+    /// An effect that was not tried yet.
+    pub fn new(
+        key: impl Into<String>,
+        payer: PayerId,
+        kind: impl Into<String>,
+        what: Value,
+        due: BusinessTime,
+    ) -> Self {
+        Self { key: key.into(), payer, kind: kind.into(), what, due, attempts: 0 }
+    }
+}
+
+statements! {
+    ADD: Effect = "insert into outbox ({columns}) values ({places}) on conflict (key) do nothing";
+    CLAIM: Effect = "update outbox set not_before = $3, attempts = attempts + 1 \
+                     where key in (select key from outbox where not done and due <= $1 \
+                         and (not_before is null or not_before <= $2) \
+                         order by due, key limit $4 {skip}) \
+                     returning {columns}";
+    DONE = "update outbox set done = true where key = $1 and not done";
+    FAILED = "update outbox set not_before = $2 where key = $1 and not done";
+}
+
+/// Queues an effect. False, if its key was queued before, done or not.
+pub async fn add(tx: &mut Tx, effect: &Effect) -> Result<bool, StoreError> {
+    let Effect { key, payer, kind, what, due, attempts } = effect;
+    Ok(run!(tx, ADD, [key, payer, kind, what, due, attempts]) == 1)
+}
+
+/// Claims what is due, for a minute, in the order in which it fell due. What another worker is
+/// claiming is passed over.
+pub async fn claim(
+    tx: &mut Tx,
+    limit: i64,
+    now: WallTime,
+    business: BusinessTime,
+) -> Result<Vec<Effect>, StoreError> {
+    let mut claimed: Vec<Effect> = all!(tx, CLAIM, [business, now, now.plus_seconds(LEASE), limit]);
+    claimed.sort_by(|a, b| (a.due, &a.key).cmp(&(b.due, &b.key)));
+    Ok(claimed)
+}
+
+/// Notes that an effect is carried out. False, if it was before.
+pub async fn done(tx: &mut Tx, key: &str) -> Result<bool, StoreError> {
+    Ok(run!(tx, DONE, [key]) == 1)
+}
+
+/// Gives an effect back. It is not tried again before `not_before`.
+pub async fn failed(tx: &mut Tx, key: &str, not_before: WallTime) -> Result<(), StoreError> {
+    run!(tx, FAILED, [key, not_before]);
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Which price of Stripe's stands for a price of the catalog, version by version: who bought an
+//! earlier one stays on it.
+
+use specie_vocab::{Currency, PriceId, ProductId, WallTime};
+
+use crate::sql::{all, one, row, run, statements};
+use crate::{StoreError, Tx};
+
+row! {
+    /// A version of a price.
+    pub struct PriceVersion in "price_versions" by stripe_price: PriceId {
+        /// The plan group's key.
+        pub group = "plan_group": String,
+        /// The plan's key.
+        pub plan: String,
+        /// The price's key.
+        pub price: String,
+        /// From 1.
+        pub version: i64,
+        /// The product at Stripe.
+        pub stripe_product: ProductId,
+        /// The price at Stripe.
+        pub stripe_price: PriceId,
+        /// In minor units.
+        pub amount: i64,
+        /// In which currency.
+        pub currency: Currency,
+        /// The unit in which it recurs.
+        pub interval = "interval_unit": String,
+        /// How many of that unit.
+        pub count = "interval_count": i64,
+        /// When it was made.
+        pub created_at: WallTime,
+    }
+}
+
+statements! {
+    ADD: PriceVersion = "insert into price_versions ({columns}) values ({places}) \
+                         on conflict do nothing";
+    CURRENT: PriceVersion = "select {columns} from price_versions \
+                             where plan_group = $1 and plan = $2 and price = $3 \
+                             order by version desc limit 1";
+    BY_STRIPE: PriceVersion = "select {columns} from price_versions where stripe_price = $1";
+    LIST: PriceVersion = "select {columns} from price_versions \
+                          order by plan_group, plan, price, version";
+}
+
+/// Adds a version. False, if it (or its price at Stripe) is there already.
+pub async fn add(tx: &mut Tx, it: &PriceVersion) -> Result<bool, StoreError> {
+    let PriceVersion { group, plan, price, version, stripe_product, stripe_price, .. } = it;
+    let PriceVersion { amount, currency, interval, count, created_at, .. } = it;
+    let added = run!(
+        tx,
+        ADD,
+        [
+            group,
+            plan,
+            price,
+            version,
+            stripe_product,
+            stripe_price,
+            amount,
+            currency,
+            interval,
+            count,
+            created_at
+        ]
+    );
+    Ok(added == 1)
+}
+
+/// The version that is sold now.
+pub async fn current(
+    tx: &mut Tx,
+    group: &str,
+    plan: &str,
+    price: &str,
+) -> Result<Option<PriceVersion>, StoreError> {
+    Ok(one!(tx, CURRENT, [group, plan, price]))
+}
+
+/// The version that a price of Stripe's stands for.
+pub async fn by_stripe(tx: &mut Tx, price: &PriceId) -> Result<Option<PriceVersion>, StoreError> {
+    Ok(one!(tx, BY_STRIPE, [price]))
+}
+
+/// All versions.
+pub async fn list(tx: &mut Tx) -> Result<Vec<PriceVersion>, StoreError> {
+    Ok(all!(tx, LIST, []))
+}

@@ -1,0 +1,64 @@
+//! Objects that only a person can judge.
+
+use serde_json::Value;
+use specie_vocab::{PayerId, WallTime};
+
+use crate::sql::{all, row, run, statements};
+use crate::{StoreError, Tx};
+
+row! {
+    /// An object that waits for a person.
+    pub struct Quarantined in "quarantine" by object: String {
+        /// Whose.
+        pub payer: PayerId,
+        /// The object, as Stripe names it.
+        pub object: String,
+        /// Why nobody else can judge it.
+        pub reason: String,
+        /// What is known.
+        pub details: Value,
+        /// Since when.
+        pub created_at: WallTime,
+        /// When a person had decided.
+        pub resolved_at: Option<WallTime>,
+    }
+}
+
+statements! {
+    ADD: Quarantined = "insert into quarantine ({columns}) values ({places}) \
+                        on conflict (payer, object, reason) do update \
+                        set details = excluded.details, resolved_at = null";
+    OPEN: Quarantined = "select {columns} from quarantine where resolved_at is null \
+                         order by created_at, object limit $1";
+    RESOLVE = "update quarantine set resolved_at = $4 \
+               where payer = $1 and object = $2 and reason = $3 and resolved_at is null";
+}
+
+/// Sets an object apart. One that waits for the same reason is kept once.
+pub async fn add(
+    tx: &mut Tx,
+    payer: PayerId,
+    object: &str,
+    reason: &str,
+    details: &Value,
+) -> Result<(), StoreError> {
+    let now = tx.now().await?;
+    run!(tx, ADD, [payer, object, reason, details, now, None::<WallTime>]);
+    Ok(())
+}
+
+/// What waits, oldest first.
+pub async fn open(tx: &mut Tx, limit: i64) -> Result<Vec<Quarantined>, StoreError> {
+    Ok(all!(tx, OPEN, [limit]))
+}
+
+/// Notes that a person has decided. False, if it did not wait.
+pub async fn resolve(
+    tx: &mut Tx,
+    payer: PayerId,
+    object: &str,
+    reason: &str,
+    now: WallTime,
+) -> Result<bool, StoreError> {
+    Ok(run!(tx, RESOLVE, [payer, object, reason, now]) == 1)
+}

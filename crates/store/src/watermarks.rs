@@ -1,0 +1,65 @@
+//! Passes over Stripe's list of events: each row is one that was read to its end.
+
+use specie_vocab::WallTime;
+use uuid::Uuid;
+
+use crate::sql::{one, row, run, statements, value};
+use crate::{StoreError, Tx};
+
+row! {
+    /// A complete pass.
+    pub struct Watermark in "watermarks" by id: Uuid {
+        /// Ours.
+        pub id: Uuid,
+        /// The event that headed the list when it began.
+        pub head: Option<String>,
+        /// When it began.
+        pub began_at: WallTime,
+        /// How many events it read.
+        pub events: i64,
+    }
+}
+
+statements! {
+    ADD: Watermark = "insert into watermarks ({columns}) values ({places})";
+    BEFORE: Watermark = "select {columns} from watermarks where began_at <= $1 \
+                         order by began_at desc, id desc limit 1";
+    LATEST: Watermark = "select {columns} from watermarks order by began_at desc, id desc limit 1";
+    OLDEST: Watermark = "select {columns} from watermarks order by began_at, id limit 1";
+    COUNT = "select count(*) from watermarks";
+    // The newest of the old ones stays: the next pass may have to read back to it.
+    PRUNE = "delete from watermarks where began_at < \
+             (select max(old.began_at) from watermarks old where old.began_at <= $1)";
+}
+
+/// Adds a pass that is complete.
+pub async fn add(tx: &mut Tx, mark: &Watermark) -> Result<(), StoreError> {
+    let Watermark { id, head, began_at, events } = mark;
+    run!(tx, ADD, [id, head, began_at, events]);
+    Ok(())
+}
+
+/// The latest pass that began at `moment` or before.
+pub async fn latest_before(tx: &mut Tx, moment: WallTime) -> Result<Option<Watermark>, StoreError> {
+    Ok(one!(tx, BEFORE, [moment]))
+}
+
+/// The latest pass.
+pub async fn latest(tx: &mut Tx) -> Result<Option<Watermark>, StoreError> {
+    Ok(one!(tx, LATEST, []))
+}
+
+/// The oldest pass that is kept.
+pub async fn oldest(tx: &mut Tx) -> Result<Option<Watermark>, StoreError> {
+    Ok(one!(tx, OLDEST, []))
+}
+
+/// Whether there was ever a pass.
+pub async fn any(tx: &mut Tx) -> Result<bool, StoreError> {
+    Ok(value!(tx, i64, COUNT, []) > 0)
+}
+
+/// Forgets passes that began before the latest of those that began at `moment` or before.
+pub async fn prune(tx: &mut Tx, moment: WallTime) -> Result<u64, StoreError> {
+    Ok(run!(tx, PRUNE, [moment]))
+}
