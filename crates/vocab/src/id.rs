@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 /// A text that is no id of the kind that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{found}` is not a {kind}: it must start with `{prefix}` and go on with letters, digits or `_`")]
+#[error(
+    "`{found}` is not a {kind}: it must start with `{prefix}` and go on with letters, digits or `_`"
+)]
 pub struct InvalidId {
     /// The kind that was expected.
     pub kind: &'static str,

@@ -11,7 +11,9 @@ pub struct Currency([u8; 3]);
 
 /// A text that is no currency code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a currency: it must be a three-letter ISO 4217 code in lower case, such as `usd`")]
+#[error(
+    "`{0}` is not a currency: it must be a three-letter ISO 4217 code in lower case, such as `usd`"
+)]
 pub struct InvalidCurrency(pub String);
 
 /// Stripe's zero-decimal currencies (docs.stripe.com/currencies): one minor unit is one whole.
