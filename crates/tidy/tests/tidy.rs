@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use specie_tidy::{Fault, bans, dependencies};
+use specie_tidy::{Fault, bans, dependencies, links};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -19,9 +19,14 @@ fn printed(program: &str, arguments: &[&str]) -> String {
     String::from_utf8(done.stdout).expect("paths and metadata are UTF-8")
 }
 
+/// The paths of all files that are committed or could be, each ended by a zero byte.
+fn listed() -> String {
+    printed("git", &["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+}
+
 /// Every text file that is committed or could be: path and content.
 fn files() -> Vec<(String, String)> {
-    let listed = printed("git", &["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let listed = listed();
     let read = |path: &str| std::fs::read_to_string(root().join(path)).ok();
     listed.split('\0').filter_map(|path| Some((path.to_owned(), read(path)?))).collect()
 }
@@ -55,6 +60,16 @@ fn no_file_holds_what_must_not_be_published() {
     let found =
         files().iter().flat_map(|(path, text)| bans::any_text(path, text)).collect::<Vec<_>>();
     none(&found);
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let files = files();
+    let listed = listed();
+    let all = listed.split('\0').collect();
+    let pages: Vec<_> = files.iter().filter(|(path, _)| path.ends_with(".md")).collect();
+    assert!(pages.len() > 5, "only {} documents found", pages.len());
+    none(&pages.iter().flat_map(|(path, text)| links::dead(path, text, &all)).collect::<Vec<_>>());
 }
 
 #[test]
