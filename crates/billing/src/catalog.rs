@@ -1,9 +1,14 @@
 //! The catalog: what is sold, on which terms, under which name. Read from `specie.toml`.
 
 mod currencies;
+mod fields;
 mod file;
 mod read;
+mod secrets;
 mod terms;
+#[cfg(test)]
+mod tests;
+mod values;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +16,8 @@ use specie_vocab::{Currency, Interval, Money};
 
 pub use file::{Checked, check, parse};
 pub use terms::{
-    AccessAfter, AfterDunning, Brand, CreditOnChange, JwtClaims, Policies, Settings, StaleAccess,
+    AccessAfter, AfterDunning, Brand, Cancellation, CreditOnChange, JwtClaims, Policies, Settings,
+    StaleAccess,
 };
 
 /// The catalog that ships as the first example: Pro, monthly and annual.

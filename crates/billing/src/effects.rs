@@ -23,7 +23,7 @@ pub enum Effect {
         /// Which mail.
         kind: MailKind,
         /// What it tells.
-        about: MailFacts,
+        about: Box<MailFacts>,
     },
     /// A change of ours to Stripe.
     Intent(IntentRequest),
