@@ -62,5 +62,5 @@ export async function look(page, name) {
   }
   await page.setViewportSize(DEVICES.desktop);
   await page.emulateMedia({ colorScheme: 'light' });
-  assert.equal(faults.join('\n\n'), '', `${page.url()} has faults`);
+  if (faults.length > 0) assert.fail(`${page.url()} has faults:\n${faults.join('\n\n')}`);
 }
