@@ -206,7 +206,7 @@ fn luhn(digits: &[u8]) -> bool {
         let digit = if n % 2 == 0 { digit } else { digit * 2 };
         sum + digit / 10 + digit % 10
     });
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 fn is_number_field(name: &str) -> bool {

@@ -1,0 +1,97 @@
+//! The API's door: Stripe's reply headers, and what is refused before the world sees it.
+
+use axum::body::Body;
+use http::Request;
+
+use crate::desk::{Answer, Desk, HOME, START};
+
+async fn post(desk: &Desk, kind: &str, body: impl Into<Body>) -> Answer {
+    let request = Request::post(format!("{HOME}/v1/customers"))
+        .header("authorization", "Bearer sk_test_aaaaaaaaaaaaaaaaaaaaaaaa")
+        .header("content-type", kind);
+    desk.send(request.body(body.into()).unwrap()).await
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+#[tokio::test]
+async fn every_reply_has_stripes_headers() {
+    let desk = Desk::in_memory();
+    let known = desk.api("GET", "/v1/customers", &[]).await;
+    let unknown = desk.api("GET", "/v1/nothing", &[]).await;
+    let without_key = desk.get("/v1/customers").await;
+    for reply in [known, unknown, without_key] {
+        for (name, value) in [
+            ("server", "nginx"),
+            ("date", "Mon, 05 Jan 2026 00:00:00 GMT"),
+            ("content-type", "application/json"),
+            ("connection", "keep-alive"),
+            ("cache-control", "no-cache, no-store"),
+            ("vary", "Origin"),
+            ("strict-transport-security", "max-age=63072000; includeSubDomains; preload"),
+            ("access-control-allow-credentials", "true"),
+            ("access-control-allow-methods", "GET, HEAD, PUT, PATCH, POST, DELETE"),
+            ("access-control-allow-origin", "*"),
+            ("access-control-max-age", "300"),
+        ] {
+            assert_eq!(reply.header(name), value, "{name}");
+        }
+        let exposed = "Request-Id, Stripe-Manage-Version, Stripe-Should-Retry, \
+                       X-Stripe-External-Auth-Required, X-Stripe-Privileged-Session-Required";
+        assert_eq!(reply.header("access-control-expose-headers"), exposed);
+        assert!(reply.header("content-security-policy").contains("default-src 'none'"));
+    }
+    assert_eq!(desk.sandbox.now(), START);
+}
+
+#[tokio::test]
+async fn what_is_no_form_is_refused() {
+    let desk = Desk::in_memory();
+    for (kind, body) in [
+        ("application/json", &b"{\"email\": \"a@b.example\"}"[..]),
+        ("multipart/form-data; boundary=x", b"--x--"),
+        (FORM, b"name=\xff\xfe"),
+    ] {
+        let refused = post(&desk, kind, body).await.expect(400).json();
+        assert_eq!(refused["error"]["type"], "invalid_request_error", "{kind}");
+    }
+    let kind = "application/x-www-form-urlencoded; charset=utf-8";
+    assert_ne!(post(&desk, kind, "email=a%40b.example").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_body_may_have_one_mebibyte() {
+    let desk = Desk::in_memory();
+    let padding = "x".repeat((1 << 20) + 1);
+    let refused = post(&desk, FORM, padding).await.expect(413).json();
+    assert_eq!(refused["error"]["type"], "invalid_request_error");
+}
+
+#[tokio::test]
+async fn a_card_that_is_no_test_card_is_declined_as_stripe_does() {
+    let desk = Desk::in_memory();
+    let card = |number: &'static str, month: &'static str| {
+        [
+            ("type", "card"),
+            ("card[number]", number),
+            ("card[exp_month]", month),
+            ("card[exp_year]", "2034"),
+            ("card[cvc]", "123"),
+        ]
+    };
+    let tried = async |number, month| {
+        let pairs = card(number, month);
+        desk.api("POST", "/v1/payment_methods", &pairs).await.expect(402).json()["error"].clone()
+    };
+    let real = tried("4532015112830366", "12").await;
+    assert_eq!(real["type"], "card_error");
+    assert_eq!(real["code"], "card_declined");
+    assert_eq!(real["decline_code"], "test_mode_live_card");
+    assert_eq!(real["doc_url"], "https://stripe.com/docs/error-codes/card-declined");
+    let mistyped = tried("4242424242424241", "12").await;
+    assert_eq!(mistyped["code"], "incorrect_number");
+    assert_eq!(mistyped["param"], "card[number]");
+    let month = tried("4242424242424242", "13").await;
+    assert_eq!(month["code"], "invalid_expiry_month");
+    assert_eq!(month["param"], "card[exp_month]");
+}

@@ -1,0 +1,85 @@
+//! The control API: who may use it, and what it does.
+
+use axum::body::Body;
+use http::Request;
+use serde_json::json;
+
+use crate::desk::{Desk, HOME, KEY, START};
+
+#[tokio::test]
+async fn the_clock_moves_on_and_never_back() {
+    let desk = Desk::in_memory();
+    let clock = desk.control("GET", "clock", "").await.expect(200).json();
+    assert_eq!(clock["now"], START);
+
+    let to = json!({ "to": START + 60 }).to_string();
+    let moved = desk.control("POST", "clock/advance", &to).await.expect(200).json();
+    assert_eq!(moved["now"], START + 60);
+    let moved = desk.control("POST", "clock/advance", r#"{"seconds": 60}"#).await.expect(200);
+    assert_eq!(moved.json()["now"], START + 120);
+
+    for wrong in [
+        to.as_str(),
+        r#"{"seconds": -1}"#,
+        r#"{"to": 1e3}"#,
+        "{}",
+        "",
+        "[]",
+        r#"{"seconds": 9223372036854775807}"#,
+        r#"{"seconds": 1, "to": 2}"#,
+    ] {
+        desk.control("POST", "clock/advance", wrong).await.expect(400);
+    }
+    assert_eq!(desk.sandbox.now(), START + 120);
+}
+
+#[tokio::test]
+async fn it_asks_for_the_key_and_for_this_machine() {
+    let desk = Desk::in_memory();
+    let ask = async |key: Option<&str>, host: &str, origin: Option<&str>| {
+        let mut request =
+            Request::post("/_sandbox/clock/advance").header("content-type", "application/json");
+        for (name, value) in [("specie-sandbox-key", key), ("host", Some(host)), ("origin", origin)]
+        {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
+        desk.send(request.body(Body::from(r#"{"seconds": 1}"#)).unwrap()).await.status
+    };
+    assert_eq!(ask(Some(KEY), "127.0.0.1:12111", None).await, 200);
+    assert_eq!(ask(Some(KEY), "localhost:12111", Some(HOME)).await, 200);
+    assert_eq!(ask(Some(KEY), "[::1]:12111", None).await, 200);
+    let before = desk.sandbox.now();
+    assert_eq!(ask(None, "127.0.0.1:12111", None).await, 401);
+    assert_eq!(ask(Some("control-kez"), "127.0.0.1:12111", None).await, 401);
+    assert_eq!(ask(Some(KEY), "sandbox.example:12111", None).await, 403);
+    assert_eq!(ask(Some(KEY), "127.0.0.1.example", None).await, 403);
+    assert_eq!(ask(Some(KEY), "localhost", Some("https://evil.example")).await, 403);
+    assert_eq!(ask(Some(KEY), "localhost", Some("null")).await, 403);
+    assert_eq!(desk.sandbox.now(), before);
+
+    let without_host = Request::get("/_sandbox/clock").header("specie-sandbox-key", KEY);
+    desk.send(without_host.body(Body::empty()).unwrap()).await.expect(403);
+}
+
+#[tokio::test]
+async fn the_deliveries_can_be_seen_and_flushed() {
+    let desk = Desk::in_memory();
+    let seen = desk.control("GET", "deliveries", "").await.expect(200).json();
+    assert_eq!(seen, json!({ "waiting": [], "log": [] }));
+    let flushed = desk.control("POST", "deliveries/flush", "").await.expect(200).json();
+    assert_eq!(flushed, json!({ "flushed": 0 }));
+}
+
+#[tokio::test]
+async fn a_clock_that_flows_follows_the_wall() {
+    let desk = Desk::in_memory();
+    desk.sandbox.flow().unwrap();
+    desk.wait(10);
+    assert_eq!(desk.sandbox.now(), START + 10);
+    desk.control("POST", "clock/advance", r#"{"seconds": 3600}"#).await.expect(200);
+    assert_eq!(desk.sandbox.now(), START + 3_610);
+    desk.wait(5);
+    assert_eq!(desk.sandbox.now(), START + 3_615);
+}

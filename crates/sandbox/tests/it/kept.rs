@@ -1,0 +1,220 @@
+//! What is kept over a restart, and what is refused.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use specie_sandbox::OpenError;
+use tempfile::tempdir;
+
+use crate::desk::{Desk, START};
+
+fn append(path: &Path, bytes: &[u8]) {
+    OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
+}
+
+/// A folder with a journal of three lines after its header.
+fn with_three_lines() -> tempfile::TempDir {
+    let folder = tempdir().unwrap();
+    let desk = Desk::kept(folder.path());
+    for day in 1..=3 {
+        desk.sandbox.advance(START + day * 86_400).unwrap();
+    }
+    folder
+}
+
+#[tokio::test]
+async fn a_sandbox_goes_on_where_it_stopped() {
+    let folder = tempdir().unwrap();
+    let first = Desk::kept(folder.path());
+    let made = first.api("POST", "/v1/customers", &[("email", "a@b.example")]).await;
+    first.sandbox.advance(START + 86_400).unwrap();
+    drop(first);
+
+    let again = Desk::kept(folder.path());
+    assert_eq!(again.sandbox.now(), START + 86_400);
+    assert_eq!(again.sandbox.opened().replayed, 2);
+    assert_eq!(again.sandbox.opened().cut, 0);
+    if made.status == 200 {
+        let id = made.json()["id"].as_str().unwrap().to_owned();
+        let found = again.api("GET", &format!("/v1/customers/{id}"), &[]).await;
+        assert_eq!(found.body, made.body);
+    }
+}
+
+#[test]
+fn a_snapshot_replaces_the_journal() {
+    let folder = with_three_lines();
+    let desk = Desk::kept(folder.path());
+    desk.sandbox.snapshot().unwrap();
+    desk.sandbox.advance(START + 10 * 86_400).unwrap();
+    drop(desk);
+
+    let again = Desk::kept(folder.path());
+    assert_eq!(again.sandbox.now(), START + 10 * 86_400);
+    assert_eq!(again.sandbox.opened().replayed, 1);
+}
+
+#[test]
+fn a_break_between_snapshot_and_new_journal_loses_nothing() {
+    let folder = with_three_lines();
+    let journal = folder.path().join("journal");
+    let old = fs::read(&journal).unwrap();
+    Desk::kept(folder.path()).sandbox.snapshot().unwrap();
+    fs::write(&journal, old).unwrap();
+
+    let again = Desk::kept(folder.path());
+    assert_eq!(again.sandbox.now(), START + 3 * 86_400);
+    assert_eq!(again.sandbox.opened().replayed, 0);
+    again.sandbox.advance(START + 4 * 86_400).unwrap();
+    drop(again);
+    assert_eq!(Desk::kept(folder.path()).sandbox.now(), START + 4 * 86_400);
+}
+
+#[test]
+fn a_torn_end_is_cut_and_reported_at_every_byte() {
+    let folder = with_three_lines();
+    let journal = folder.path().join("journal");
+    let whole = fs::read(&journal).unwrap();
+    let last = whole[..whole.len() - 1].iter().rposition(|b| *b == b'\n').unwrap() + 1;
+    for torn in last + 1..whole.len() {
+        fs::write(&journal, &whole[..torn]).unwrap();
+        let desk = Desk::kept(folder.path());
+        assert_eq!(desk.sandbox.now(), START + 2 * 86_400, "torn at {torn}");
+        assert_eq!(desk.sandbox.opened().cut, (torn - last) as u64);
+        assert_eq!(fs::metadata(&journal).unwrap().len(), last as u64);
+    }
+}
+
+#[test]
+fn what_follows_a_cut_is_kept() {
+    let folder = with_three_lines();
+    append(&folder.path().join("journal"), b"0123456789abcdef {\"seq\":4,\"ans");
+    let desk = Desk::kept(folder.path());
+    assert!(desk.sandbox.opened().cut > 0);
+    desk.sandbox.advance(START + 9 * 86_400).unwrap();
+    drop(desk);
+    assert_eq!(Desk::kept(folder.path()).sandbox.now(), START + 9 * 86_400);
+}
+
+#[test]
+fn damage_before_the_end_is_refused_and_left_alone() {
+    let folder = with_three_lines();
+    let journal = folder.path().join("journal");
+    let mut bytes = fs::read(&journal).unwrap();
+    let second = bytes.iter().position(|b| *b == b'\n').unwrap() + 1;
+    bytes[second + 20] ^= 1;
+    fs::write(&journal, &bytes).unwrap();
+
+    let error = Desk::open(folder.path()).err().unwrap();
+    assert!(matches!(error, OpenError::Damaged { line: 2, .. }), "{error}");
+    assert!(error.to_string().contains("--fresh"), "{error}");
+    assert_eq!(fs::read(&journal).unwrap(), bytes);
+}
+
+#[test]
+fn a_missing_line_is_damage() {
+    let folder = with_three_lines();
+    let journal = folder.path().join("journal");
+    let text = fs::read_to_string(&journal).unwrap();
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    lines.remove(2);
+    fs::write(&journal, lines.concat()).unwrap();
+    let error = Desk::open(folder.path()).err().unwrap();
+    assert!(matches!(error, OpenError::Damaged { line: 3, .. }), "{error}");
+}
+
+#[test]
+fn a_damaged_snapshot_is_refused() {
+    let folder = with_three_lines();
+    Desk::kept(folder.path()).sandbox.snapshot().unwrap();
+    let path = folder.path().join("snapshot");
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 3;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let error = Desk::open(folder.path()).err().unwrap();
+    assert!(matches!(error, OpenError::Damaged { line: 2, .. }), "{error}");
+}
+
+#[test]
+fn the_journal_of_another_version_is_refused_with_one_sentence() {
+    let folder = tempdir().unwrap();
+    let json = r#"{"version":"9.9.9/7","other":"form"}"#;
+    let sum = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, json.as_bytes());
+    let sum = specie_vocab::hex(&sum.as_ref()[..8]);
+    fs::write(folder.path().join("journal"), format!("{sum} {json}\n")).unwrap();
+
+    let error = Desk::open(folder.path()).err().unwrap();
+    let sentence = error.to_string();
+    assert!(matches!(error, OpenError::OtherVersion { .. }), "{sentence}");
+    assert!(sentence.contains("9.9.9/7") && sentence.contains("--fresh"), "{sentence}");
+    assert!(!sentence.contains('\n') && !sentence.contains("  "), "{sentence}");
+}
+
+#[test]
+fn two_processes_do_not_share_a_folder() {
+    let folder = tempdir().unwrap();
+    let _first = Desk::kept(folder.path());
+    let error = Desk::open(folder.path()).err().unwrap();
+    assert!(matches!(error, OpenError::Locked(_)), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_kept_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().unwrap();
+    let inside = folder.path().join("sandbox");
+    Desk::kept(&inside).sandbox.snapshot().unwrap();
+    assert_eq!(fs::metadata(&inside).unwrap().permissions().mode() & 0o777, 0o700);
+    for file in ["journal", "snapshot", "lock"] {
+        let mode = fs::metadata(inside.join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn no_card_number_is_kept() {
+    let folder = tempdir().unwrap();
+    let desk = Desk::kept(folder.path());
+    let number = "4242424242424242";
+    let card = [
+        ("type", "card"),
+        ("card[number]", number),
+        ("card[exp_month]", "12"),
+        ("card[exp_year]", "2034"),
+        ("card[cvc]", "123"),
+    ];
+    desk.api("POST", "/v1/payment_methods", &card).await;
+    desk.api("POST", "/v1/customers", &[("name", number)]).await.expect(400);
+    desk.api("POST", "/v1/customers", &[("name", "4242 4242 4242 4242")]).await.expect(400);
+    desk.api("GET", &format!("/v1/customers?email={number}"), &[]).await.expect(400);
+    desk.api("GET", &format!("/v1/customers/{number}"), &[]).await.expect(400);
+    desk.form("/c/pay/cs_test_1", &[("number", number), ("name", number)]).await;
+    desk.sandbox.snapshot().unwrap();
+    drop(desk);
+    for file in ["journal", "snapshot"] {
+        let text = fs::read_to_string(folder.path().join(file)).unwrap();
+        assert!(!text.contains("4242424242") && !text.contains("4242 4242"), "{file}");
+    }
+}
+
+#[test]
+fn pages_may_stand_elsewhere_after_a_restart() {
+    let folder = with_three_lines();
+    let wall = std::sync::Arc::new(specie_vocab::ManualClock::new(jiff::Timestamp::UNIX_EPOCH));
+    let options = || specie_sandbox::Options {
+        seed: 1,
+        data_dir: Some(folder.path().to_owned()),
+        start: jiff::Timestamp::UNIX_EPOCH,
+        base_url: "http://127.0.0.1:9999/".into(),
+        control_key: specie_vocab::Secret::new("x"),
+        wall: wall.clone(),
+    };
+    let moved = specie_sandbox::Sandbox::open(options()).unwrap();
+    assert_eq!(moved.now(), START + 3 * 86_400);
+    drop(moved);
+    let again = specie_sandbox::Sandbox::open(options()).unwrap();
+    assert_eq!(again.opened().replayed, 4); // it moved once
+}
