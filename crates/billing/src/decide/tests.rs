@@ -208,6 +208,9 @@ fn a_paid_session_fills_its_slot_and_sends_a_receipt() {
         })
         .collect();
     assert_eq!(audited, [("slot.changed", "main"), ("subscription.held", "sub_1")]);
+    let Effect::Audit { details, .. } = &decision.effects[1] else { unreachable!() };
+    assert_eq!(details["status"], serde_json::json!([null, "active"]));
+    assert_eq!(details.get("told"), None);
 }
 
 #[test]
@@ -220,6 +223,9 @@ fn a_slot_is_freed_by_stripes_word_and_never_by_the_clock() {
     }
     let completed = Facts { sessions: vec![paid_session(1)], ..Facts::default() };
     assert_eq!(life.sees(&completed, year).effects, [], "its subscription is not known yet");
+    let unknown = SubscriptionFact { plan: None, ..sub(1) };
+    let completed = Facts { subscriptions: vec![unknown], ..completed };
+    assert_eq!(life.sees(&completed, year).effects, [], "nor is its price");
     let expired = SessionFact { status: SessionStatus::Expired, ..session(1) };
     life.sees(&Facts { sessions: vec![expired], ..Facts::default() }, day(0));
     assert_eq!(*life.slot(), Slot::Empty);
@@ -295,6 +301,11 @@ fn the_one_that_the_slot_names_stays_else_the_older() {
     assert_eq!(refunded(claimed), ["cancel_and_refund:sub_1"]);
     let held = with_slot(Slot::Held { subscription: sub_id(2) });
     assert_eq!(refunded(held), ["cancel_and_refund:sub_1"]);
+
+    let mut seen = two_sessions();
+    seen.subscriptions[0].created = day(2);
+    seen.sessions[0].created = day(2);
+    assert_eq!(asked(&Life(empty()).sees(&seen, day(2))), ["cancel_and_refund:sub_1"]);
 }
 
 #[test]
@@ -350,7 +361,8 @@ fn a_declined_renewal_is_told_once_per_attempt_until_it_has_recovered() {
     let renewed = Period { start: START + 30 * DAY, end: START + 60 * DAY };
     let behind = SubscriptionFact { status: Status::PastDue, period: renewed, ..sub(1) };
 
-    let decision = life.sees(&facts(&[behind.clone()], &[invoice(0), declined(1, 1)]), day(31));
+    let decision =
+        life.sees(&facts(std::slice::from_ref(&behind), &[invoice(0), declined(1, 1)]), day(31));
     assert_eq!(asked(&decision), ["payment_failed:in_1:1"]);
     let about = mails(&decision)[0].1;
     assert_eq!(about.link.as_deref(), Some("https://pay.example.com/in_1"));
@@ -360,7 +372,8 @@ fn a_declined_renewal_is_told_once_per_attempt_until_it_has_recovered() {
     assert_eq!(life.held(1).access, Access::Until(grace));
     assert_eq!(decision.wake_at, Some(grace));
 
-    let decision = life.sees(&facts(&[behind.clone()], &[invoice(0), declined(1, 3)]), day(35));
+    let decision =
+        life.sees(&facts(std::slice::from_ref(&behind), &[invoice(0), declined(1, 3)]), day(35));
     assert_eq!(asked(&decision), ["payment_failed:in_1:3"], "the second was missed");
     let decision = life.sees(&facts(&[behind], &[invoice(0), declined(1, 2)]), day(35));
     assert_eq!(decision.effects, [], "old news");
@@ -384,6 +397,27 @@ fn grace_counts_from_the_first_unpaid_renewal_and_is_not_prolonged_by_the_next()
     assert!(!life.held(1).access.is_given(day(61)));
     let ended = |effect: &Effect| matches!(effect, Effect::Audit { what: "access.ended", .. });
     assert_eq!(decision.effects.iter().filter(|effect| ended(effect)).count(), 1);
+}
+
+#[test]
+fn what_is_paid_after_the_end_is_no_recovery() {
+    let mut life = Life(with_slot(Slot::Held { subscription: sub_id(1) }));
+    let behind = SubscriptionFact { status: Status::PastDue, ..sub(1) };
+    life.sees(&facts(&[behind], &[declined(1, 1)]), day(31));
+    let over = SubscriptionFact { status: Status::Canceled, ended_at: Some(day(45)), ..sub(1) };
+    let decision = life.sees(&facts(std::slice::from_ref(&over), &[declined(1, 2)]), day(45));
+    assert_eq!(kinds(&decision), [MailKind::Canceled]);
+    let decision = life.sees(&facts(&[over], &[invoice(1)]), day(46));
+    assert_eq!(kinds(&decision), [MailKind::Receipt]);
+}
+
+#[test]
+fn others_stand_by_id_whichever_is_older() {
+    let older = SubscriptionFact { created: day(-1), ..sub(3) };
+    let mut life = Life(with_slot(Slot::Held { subscription: sub_id(1) }));
+    life.sees(&facts(&[sub(1), older, sub(2)], &[]), day(0));
+    let others = vec![sub_id(2), sub_id(3)];
+    assert_eq!(*life.slot(), Slot::Conflict { subscription: sub_id(1), others });
 }
 
 #[test]
@@ -421,7 +455,7 @@ fn a_renewal_that_must_be_confirmed_asks_for_that() {
     let mut life = Life(with_slot(Slot::Held { subscription: sub_id(1) }));
     let behind = SubscriptionFact { status: Status::PastDue, ..sub(1) };
     let waits = InvoiceFact { payment: PaymentState::RequiresAction, ..declined(1, 1) };
-    let decision = life.sees(&facts(&[behind.clone()], &[waits]), day(31));
+    let decision = life.sees(&facts(std::slice::from_ref(&behind), &[waits]), day(31));
     assert_eq!(kinds(&decision), [MailKind::ActionNeeded]);
     let decision = life.sees(&facts(&[behind], &[declined(1, 1)]), day(31));
     assert_eq!(kinds(&decision), [], "the same attempt");
@@ -499,7 +533,10 @@ fn a_cancellation_holds_until_the_periods_end_and_can_be_undone() {
 fn history_that_was_never_seen_alive_is_recorded_without_mails() {
     let mut life = Life(empty());
     let over = SubscriptionFact { status: Status::Canceled, ended_at: Some(day(60)), ..sub(1) };
-    let decision = life.sees(&facts(&[over], &[invoice(0), invoice(1)]), day(400));
+    let bills = [invoice(0), invoice(1)];
+    let decision = Life(empty()).sees(&facts(std::slice::from_ref(&over), &bills), day(61));
+    assert_eq!(kinds(&decision), [MailKind::Receipt; 2], "receipts are due whatever was seen");
+    let decision = life.sees(&facts(&[over], &bills), day(400));
     assert_eq!(asked(&decision), Vec::<String>::new());
     assert_eq!(life.held(1).status, Status::Canceled);
 }
