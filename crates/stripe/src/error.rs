@@ -45,10 +45,14 @@ pub enum StripeError {
 }
 
 impl StripeError {
-    /// An outage, a timeout, a limit or a failure of Stripe's side: waiting helps, and nothing is
-    /// wrong with what was asked.
+    /// An outage, a timeout, a limit, a failure of Stripe's side or an answer of somebody else's on
+    /// the way: waiting helps, and nothing is wrong with what was asked.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::RateLimited | Self::Server { .. })
+        match self {
+            Self::Unreachable(_) | Self::RateLimited | Self::Server { .. } | Self::KeyInUse => true,
+            Self::Unreadable(what) => what.object == Unreadable::ANSWER,
+            _ => false,
+        }
     }
 
     /// The object is not there: 404, or 400 with `resource_missing`.
@@ -101,4 +105,9 @@ pub struct Unreadable {
     pub object: &'static str,
     /// Which field, as a path.
     pub field: &'static str,
+}
+
+impl Unreadable {
+    /// The answer as a whole, not an object in it.
+    pub(crate) const ANSWER: &'static str = "answer";
 }

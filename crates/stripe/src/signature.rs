@@ -119,3 +119,93 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     }
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    // HMAC-SHA256 of `1700000000.{}` with `whsec_test`, made with openssl.
+    const TAG: &str = "35495024f4ef3f94e5a93e22221544c4b75e9a42300cd965ab81cb85cd994e91";
+
+    fn secrets() -> Secrets {
+        Secrets::new(["whsec_old", "whsec_test"].map(Secret::new))
+    }
+
+    fn check(header: &str, body: &str, now: i64) -> Result<bool, BadSignature> {
+        let verified = secrets().verify(header, body.as_bytes(), WallTime::from_second(now));
+        verified.map(|verified| verified.from_future())
+    }
+
+    #[test]
+    fn a_signature_holds_for_its_body_its_time_and_its_secret() {
+        let header = format!("t=1700000000,v1={TAG}");
+        let wrong = |header: &str| check(header, "{}", 1_700_000_000);
+        assert_eq!(check(&header, "{}", 1_700_000_300), Ok(false));
+        assert_eq!(check(&header, "{}", 1_700_000_301), Err(BadSignature::Late));
+        assert_eq!(check(&header, "{} ", 1_700_000_000), Err(BadSignature::Wrong));
+        assert_eq!(wrong(&header.replace("t=17", "t=16")), Err(BadSignature::Wrong));
+        assert_eq!(wrong(&header.replace("v1=", "v0=")), Err(BadSignature::Wrong));
+        let others = Secrets::new([Secret::new("whsec_other")]);
+        let now = WallTime::from_second(1_700_000_000);
+        assert_eq!(others.verify(&header, b"{}", now).err(), Some(BadSignature::Wrong));
+        assert!(Secrets::new([]).verify(&header, b"{}", now).is_err());
+    }
+
+    /// A sender that signed with both secrets while one is being replaced, beside other schemes.
+    #[test]
+    fn one_good_tag_among_others_is_enough() {
+        let zeros = "0".repeat(64);
+        let header = format!("t=1700000000, v0={zeros},v1=short,v1={zeros},v1={TAG}");
+        assert_eq!(check(&header, "{}", 1_700_000_000), Ok(false));
+    }
+
+    #[test]
+    fn a_stamp_from_the_future_is_accepted_and_said() {
+        let header = format!("t=1700000000,v1={TAG}");
+        assert_eq!(check(&header, "{}", 1_600_000_000), Ok(true));
+        assert_eq!(check(&header, "{}", 1_700_000_000), Ok(false));
+    }
+
+    #[test]
+    fn what_is_no_header_is_malformed() {
+        let long = format!("t=1700000000,{}v1={TAG}", "v0=0,".repeat(1000));
+        let untimely = ["", "v1=00", "t=,v1=00", "t=-5,v1=00", "t=+5,v1=00", "t=1e9", "1700000000"];
+        for header in untimely.into_iter().chain([long.as_str(), "t=99999999999999999999,v1=00"]) {
+            assert_eq!(
+                check(header, "{}", 1_700_000_000),
+                Err(BadSignature::Malformed),
+                "{header}"
+            );
+        }
+        assert_eq!(check("t=1700000000", "{}", 1_700_000_000), Err(BadSignature::Wrong));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_signed_verifies_and_a_changed_bit_does_not(
+            body in prop::collection::vec(any::<u8>(), 1..200), at in 0_i64..4_000_000_000,
+            bit in 0_usize..8, place in any::<prop::sample::Index>(),
+        ) {
+            let at = WallTime::from_second(at);
+            let header = sign(&Secret::new("whsec_test"), &body, at);
+            prop_assert_eq!(secrets().verify(&header, &body, at).unwrap().bytes(), body.as_slice());
+            let mut other = body.clone();
+            other[place.index(body.len())] ^= 1 << bit;
+            prop_assert_eq!(secrets().verify(&header, &other, at).err(), Some(BadSignature::Wrong));
+        }
+
+        #[test]
+        fn no_header_is_believed_by_chance_nor_panics(
+            header in "(t=|v1=|v0=|,|=|[0-9a-f]{1,70}|\\PC){0,12}", now in any::<i64>(),
+        ) {
+            prop_assert!(check(&header, "a body", now).is_err());
+        }
+
+        #[test]
+        fn any_text_is_a_header_that_fails(header in any::<String>()) {
+            prop_assert!(check(&header, "a body", 0).is_err());
+        }
+    }
+}

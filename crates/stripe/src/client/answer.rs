@@ -15,7 +15,7 @@ pub(super) fn read(response: &Response<Bytes>) -> Result<Answer, StripeError> {
     let request_id = header(response, "request-id").map(String::from);
     let original_request = header(response, "original-request").map(String::from);
     let body: Option<Value> = serde_json::from_slice(response.body()).ok();
-    let unreadable = |field| StripeError::from(Unreadable { object: "answer", field });
+    let unreadable = |field| StripeError::from(Unreadable { object: Unreadable::ANSWER, field });
     match status {
         200..=299 => {
             let body = body.filter(Value::is_object).ok_or_else(|| unreadable("body"))?;
