@@ -185,7 +185,7 @@ macro_rules! times {
             }
 
             fn parse(At(stored): At) -> Option<Self> {
-                Timestamp::from_microsecond(stored).ok().map($type::new)
+                Some($type::new(At(stored).time()))
             }
         }
     )*};
@@ -246,10 +246,15 @@ const EARLIEST: i64 = -62_167_219_200_000_000;
 const WIDTH: usize = "2026-11-21T14:36:23.000000Z".len();
 
 impl At {
+    /// The moment; what no calendar holds becomes the nearest end, as in `vocab`.
+    fn time(self) -> Timestamp {
+        let end = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        Timestamp::from_microsecond(self.0).unwrap_or(end)
+    }
+
     /// The text of one width. None for years before 0, which nothing of ours has.
     pub(crate) fn text(self) -> Option<String> {
-        let time = Timestamp::from_microsecond(self.0).ok().filter(|_| self.0 >= EARLIEST)?;
-        Some(format!("{time:.6}"))
+        (self.0 >= EARLIEST).then(|| format!("{:.6}", self.time()))
     }
 
     pub(crate) fn from_text(text: &str) -> Option<Self> {
@@ -297,5 +302,40 @@ impl Decode<'_, Sqlite> for At {
     fn decode(value: SqliteValueRef<'_>) -> Result<Self, BoxDynError> {
         let text = <&str as Decode<Sqlite>>::decode(value)?;
         Self::from_text(text).ok_or_else(|| "not a time of fixed width".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LATEST: i64 = 253_402_207_200_000_000;
+
+    proptest! {
+        #[test]
+        fn text_of_times_has_one_width_sorts_as_time_does_and_reads_back(
+            a in EARLIEST..=LATEST, b in EARLIEST..=LATEST, near in -2_000_000..2_000_000_i64,
+        ) {
+            for b in [b, (a + near).clamp(EARLIEST, LATEST)] {
+                let (left, right) = (At(a).text().unwrap(), At(b).text().unwrap());
+                prop_assert_eq!((left.len(), right.len()), (WIDTH, WIDTH));
+                prop_assert_eq!(left.cmp(&right), a.cmp(&b));
+                prop_assert_eq!(At::from_text(&left), Some(At(a)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_of_another_width_is_none() {
+        assert_eq!(At(EARLIEST - 1).text(), None);
+        for wrong in [
+            "2026-11-21T14:36:23Z",
+            "2026-11-21 14:36:23.000000",
+            "",
+            "27 characters but no time..",
+        ] {
+            assert_eq!(At::from_text(wrong), None, "{wrong}");
+        }
     }
 }

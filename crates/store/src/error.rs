@@ -65,6 +65,22 @@ pub enum StoreError {
     Database(sqlx::Error),
 }
 
+impl StoreError {
+    /// Whether waiting may help: the server is away, or another transaction was in the way.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            // Postgres: connection lost, shutting down, deadlock, serialisation; SQLite: busy, full.
+            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
+                code.starts_with("08")
+                    || code.starts_with("57P")
+                    || ["40001", "40P01", "53100", "53300", "5", "13"].contains(&code.as_ref())
+            }),
+            _ => false,
+        }
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error {

@@ -26,7 +26,7 @@ statements! {
     GET: Installation = "select {columns} from installation where one = 1";
     ADD = "insert into installation (one, id, created_at) values (1, $1, $2) \
            on conflict (one) do nothing";
-    BIND = "update installation set account = $1, livemode = $2, bound_at = $3 \
+    BIND = "update installation set account = $1, livemode = $2, bound_at = coalesce(bound_at, $3) \
             where account is null or (account = $1 and livemode = $2)";
 }
 

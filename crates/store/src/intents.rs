@@ -4,7 +4,7 @@
 use serde_json::Value;
 use specie_vocab::{IntentId, PayerId, WallTime};
 
-use crate::sql::{all, one, row, run, statements, words};
+use crate::sql::{all, one, row, run, statements, value, words};
 use crate::{StoreError, Tx};
 
 words! {
@@ -124,6 +124,7 @@ statements! {
                    order by created_at, id limit $2";
     OF_PAYER: Intent = "select {columns} from intents where payer = $1 \
                         order by created_at desc, id desc limit $2";
+    COUNT_SINCE = "select count(*) from intents where kind = $1 and created_at >= $2";
     FINISH = "update intents set state = $2, result = $3, finished_at = $4, leased_until = null \
               where id = $1 and state in ('open', 'stuck')";
     LEASE = "update intents set leased_until = $2 where id = $1 and state = 'open' \
@@ -189,6 +190,11 @@ pub async fn open_list(tx: &mut Tx, limit: i64) -> Result<Vec<Intent>, StoreErro
 /// Open intents that nobody carries out and that may be tried now, oldest first.
 pub async fn due(tx: &mut Tx, now: WallTime, limit: i64) -> Result<Vec<Intent>, StoreError> {
     Ok(all!(tx, DUE, [now, limit]))
+}
+
+/// How many intents of a kind were begun since `since`, by any payer.
+pub async fn count_since(tx: &mut Tx, kind: &str, since: WallTime) -> Result<i64, StoreError> {
+    Ok(value!(tx, i64, COUNT_SINCE, [kind, since]))
 }
 
 /// A payer's intents, newest first.

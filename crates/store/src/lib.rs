@@ -10,6 +10,9 @@ mod dialect;
 mod error;
 mod lock;
 mod migrations;
+#[cfg(test)]
+mod prepared;
+mod raw;
 mod sql;
 
 pub mod audit;
@@ -28,6 +31,7 @@ pub mod page_sessions;
 pub mod price_versions;
 pub mod quarantine;
 pub mod replicas;
+pub mod rows;
 pub mod session_tokens;
 pub mod slots;
 pub mod watermarks;
@@ -36,3 +40,5 @@ pub mod wishes;
 pub use db::{Db, Options, Tx};
 pub use error::StoreError;
 pub use migrations::{Status, migrate_down, migrate_up, migration_status};
+#[doc(hidden)]
+pub use raw::{raw, raw_texts};

@@ -1,0 +1,17 @@
+//! Statements of tests, which do what somebody who has the database could do behind our back.
+
+use sqlx::SqlSafeStr;
+
+use crate::db::on;
+use crate::{StoreError, Tx};
+
+/// Runs a statement that no function of the store knows.
+pub async fn raw(tx: &mut Tx, sql: &'static str) -> Result<u64, StoreError> {
+    let sql = sql.into_sql_str();
+    Ok(on!(tx, db, _lasts => sqlx::raw_sql(sql).execute(db).await?.rows_affected()))
+}
+
+/// Reads the one column, of text, of such a statement.
+pub async fn raw_texts(tx: &mut Tx, sql: &'static str) -> Result<Vec<String>, StoreError> {
+    Ok(on!(tx, db, lasts => sqlx::query_scalar(sql).persistent(lasts).fetch_all(db).await?))
+}

@@ -1,0 +1,95 @@
+//! The edges: times, clocks, ids that only differ in case, rows that no version of ours wrote.
+
+use std::sync::Arc;
+
+use specie_store::{Db, Options, StoreError, customers, inbox};
+use specie_vocab::{BusinessTime, WallTime};
+
+use crate::scene::{self, both, event, wall, with_payer};
+
+both! {
+    async fn times_sort_as_time_does_and_come_back_to_the_microsecond(db: Db) {
+        let times = [
+            "0000-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "1970-01-01T00:00:00Z",
+            "1999-12-31T23:59:59.1Z", "2026-01-31T10:00:00Z", "2026-01-31T10:00:00.000001Z",
+            "2026-01-31T10:00:00.1Z", "2026-10-01T00:00:00Z", "9999-12-30T22:00:00Z",
+        ];
+        let times: Vec<_> = times.iter().map(|time| WallTime::new(time.parse().unwrap())).collect();
+        let events: Vec<_> = times.iter().zip(0..).map(|(time, n)| {
+            let mut event = event(n * 7 % 9, "cus_1");
+            event.received_at = *time;
+            event.created = BusinessTime::new(time.timestamp());
+            event
+        }).collect();
+        inbox::add(&db, &events).await.unwrap();
+        let mut tx = db.read().await.unwrap();
+        let found = inbox::recent(&mut tx, 99).await.unwrap();
+        let found: Vec<_> = found.iter().rev().map(|head| head.received_at).collect();
+        assert_eq!(found, times);
+    }
+
+    async fn the_last_moment_there_is_can_be_kept(db: Db) {
+        let last = WallTime::from_second(i64::MAX);
+        inbox::add(&db, &[inbox::NewEvent { received_at: last, ..event(1, "cus_1") }]).await.unwrap();
+        let mut tx = db.read().await.unwrap();
+        assert_eq!(inbox::recent(&mut tx, 1).await.unwrap()[0].received_at, last);
+    }
+
+    async fn the_clock_is_the_databases_own(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        let (first, second) = (tx.now().await.unwrap(), tx.now().await.unwrap());
+        assert!(first <= second);
+        assert!(first > wall(0), "it reads later than when this was written");
+    }
+
+    async fn ids_that_differ_in_case_are_different_and_sort_by_bytes(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        for (n, app_id) in [(1, "user"), (2, "User"), (3, "üser")] {
+            let payer = customers::Payer { app_id: app_id.into(), ..scene::payer(n) };
+            assert!(customers::insert(&mut tx, &payer).await.unwrap());
+        }
+        let found = customers::find(&mut tx, "main", "User").await.unwrap().unwrap();
+        assert_eq!(found.app_id, "User");
+        assert!(customers::find(&mut tx, "main", "USER").await.unwrap().is_none());
+    }
+
+    async fn a_row_that_no_version_of_ours_wrote_is_named(db: Db) {
+        inbox::add(&db, &[event(1, "cus_1")]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let sql = if db.is_postgres() {
+            "update inbox set payload = 'zz'::bytea"
+        } else {
+            "update inbox set payload = x'7a7a'"
+        };
+        specie_store::raw(&mut tx, sql).await.unwrap();
+        let error = inbox::get(&mut tx, "evt_1").await.unwrap_err();
+        assert!(matches!(&error, StoreError::Corrupt { table: "inbox", column: "payload", id } if id == "evt_1"), "{error}");
+    }
+
+    async fn what_is_dropped_is_undone(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        customers::insert(&mut tx, &scene::payer(1)).await.unwrap();
+        drop(tx);
+        let mut tx = db.begin().await.unwrap();
+        assert!(customers::list(&mut tx, 9).await.unwrap().is_empty());
+    }
+
+    async fn a_transaction_that_reads_can_not_write(db: Db) {
+        let payer = with_payer(&db, 1).await;
+        let mut tx = db.read().await.unwrap();
+        assert!(customers::bump(&mut tx, payer.id).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_clock_may_stand_in_for_the_databases() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = scene::clock(1000);
+    let options = Options { connections: 1, clock: Some(clock.clone()) };
+    let path = folder.path().join("specie.db");
+    let db = Db::open(path.to_str().unwrap(), options).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    assert_eq!(tx.now().await.unwrap(), WallTime::from_second(1000));
+    Arc::clone(&clock).advance_to(jiff::Timestamp::from_second(2000).unwrap());
+    assert_eq!(tx.now().await.unwrap(), WallTime::from_second(2000));
+}

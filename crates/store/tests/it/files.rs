@@ -1,0 +1,81 @@
+//! A SQLite file that cannot be used: each cause has one clear sentence, and nothing is damaged.
+
+use std::fs;
+
+use specie_store::{Db, Options, StoreError, customers, migrate_up};
+
+use crate::scene;
+
+async fn open(path: &std::path::Path) -> Result<Db, StoreError> {
+    Db::open(path.to_str().unwrap(), Options::default()).await
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused_until_the_first_lets_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("specie.db");
+    let db = open(&path).await.unwrap();
+    migrate_up(&db).await.unwrap();
+    let clone = db.clone();
+    let refused = open(&path).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Locked { path: it } if *it == path), "{refused}");
+    drop(db);
+    assert!(matches!(open(&path).await, Err(StoreError::Locked { .. })), "a clone still writes");
+    scene::with_payer(&clone, 1).await;
+    clone.close().await;
+    drop(clone);
+    let db = open(&path).await.unwrap();
+    let mut tx = db.read().await.unwrap();
+    assert_eq!(customers::list(&mut tx, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("specie.db");
+    let text = "this is a letter, and not a database at all".repeat(100);
+    fs::write(&path, &text).unwrap();
+    let refused = open(&path).await.unwrap_err();
+    assert!(matches!(refused, StoreError::CorruptFile { .. }), "{refused:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_noticed_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("specie.db");
+    let db = open(&path).await.unwrap();
+    migrate_up(&db).await.unwrap();
+    for n in 1..50 {
+        scene::with_payer(&db, n).await;
+    }
+    db.close().await;
+    drop(db);
+    let mut bytes = fs::read(&path).unwrap();
+    let half = bytes.len() / 2;
+    bytes[4096..half].fill(0xa5);
+    fs::write(&path, &bytes).unwrap();
+    let refused = open(&path).await.unwrap_err();
+    assert!(matches!(refused, StoreError::CorruptFile { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_or_a_file_in_its_place_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere").join("specie.db");
+    let refused = open(&nowhere).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NotWritable { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("nowhere"), "{refused}");
+    let refused = open(folder.path()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NotWritable { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_as_such() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let url = format!("postgres://nobody@127.0.0.1:{port}/nothing");
+    let refused = Db::open(&url, Options::default()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unreachable(_)), "{refused:?}");
+}

@@ -1,0 +1,231 @@
+//! Inbox, wishes and lanes: what waits, who takes it, and when all is at rest.
+
+use serde_json::json;
+use specie_store::inbox::{self, InboxState};
+use specie_store::lanes::{self, Counts};
+use specie_store::{Db, wishes};
+
+use crate::scene::{both, business, event, id, wall, wish};
+
+both! {
+    async fn an_event_comes_back_byte_for_byte_and_once(db: Db) {
+        let mut new = event(1, "cus_1");
+        new.payload = (0..=255).cycle().take(100_000).collect();
+        assert_eq!(inbox::add(&db, &[new.clone(), event(2, "cus_1")]).await.unwrap(), 2);
+        let mut other = new.clone();
+        other.payload = b"another".to_vec();
+        assert_eq!(inbox::add(&db, &[other, event(3, "cus_2")]).await.unwrap(), 1);
+
+        let mut tx = db.read().await.unwrap();
+        let found = inbox::get(&mut tx, "evt_1").await.unwrap().unwrap();
+        assert_eq!(found.payload, new.payload);
+        assert_eq!((found.created, found.received_at), (new.created, new.received_at));
+        assert_eq!((found.state, found.failures, found.handled_at), (InboxState::Pending, 0, None));
+        assert_eq!(found.api_version, new.api_version);
+        assert!(!found.livemode);
+        assert_eq!(inbox::get(&mut tx, "evt_9").await.unwrap(), None);
+        assert_eq!(inbox::count(&mut tx).await.unwrap(), 3);
+        let recent = inbox::recent(&mut tx, 2).await.unwrap();
+        assert_eq!(recent.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["evt_3", "evt_2"]);
+        let asked = ["evt_1".to_owned(), "evt_7".to_owned()];
+        let known = inbox::known(&mut tx, &asked).await.unwrap();
+        assert_eq!(known.into_iter().collect::<Vec<_>>(), ["evt_1"]);
+    }
+
+    async fn a_group_of_any_size_is_stored_whole_and_one_bad_row_stores_none(db: Db) {
+        let many: Vec<_> = (0..300).map(|n| event(n, "cus_1")).collect();
+        assert_eq!(inbox::add(&db, &many).await.unwrap(), 300);
+        let mut lost = event(999, "cus_1");
+        lost.lane = None; // what waits must say for which lane
+        assert!(inbox::add(&db, &[event(998, "cus_1"), lost]).await.is_err());
+        let mut tx = db.read().await.unwrap();
+        assert_eq!(inbox::count(&mut tx).await.unwrap(), 300);
+        assert_eq!(inbox::add_in(&mut tx, &[]).await.unwrap(), 0);
+    }
+
+    async fn what_came_before_a_customer_was_ours_waits_for_them(db: Db) {
+        let unclaimed = |n, customer| {
+            let mut event = event(n, customer);
+            (event.state, event.lane) = (InboxState::Unclaimed, None);
+            event
+        };
+        inbox::add(&db, &[unclaimed(1, "cus_1"), unclaimed(2, "cus_2")]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        assert!(lanes::due(&mut tx, wall(9), business(9), 9).await.unwrap().is_empty());
+        assert_eq!(inbox::pend_unclaimed(&mut tx, "cus_1").await.unwrap(), 1);
+        assert_eq!(inbox::pend_unclaimed(&mut tx, "cus_1").await.unwrap(), 0);
+        assert_eq!(lanes::due(&mut tx, wall(9), business(9), 9).await.unwrap(), ["cus_1"]);
+    }
+
+    async fn a_claim_takes_what_is_there_and_a_second_finds_it_taken(db: Db) {
+        inbox::add(&db, &[event(2, "cus_1"), event(1, "cus_1"), event(3, "cus_2")]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let urgent = wishes::Wish { urgent: true, ..wish(2, "cus_1", wall(5)) };
+        wishes::add(&mut tx, &wish(1, "cus_1", wall(4))).await.unwrap();
+        wishes::add(&mut tx, &urgent).await.unwrap();
+        wishes::add(&mut tx, &wish(3, "cus_1", wall(100))).await.unwrap();
+        assert_eq!(
+            lanes::due(&mut tx, wall(10), business(10), 9).await.unwrap(),
+            ["cus_1", "cus_2"]
+        );
+        let claim = lanes::claim(&mut tx, "cus_1", 30, wall(10), business(10)).await.unwrap().unwrap();
+        assert_eq!(claim.fence, 1);
+        assert_eq!(claim.events.iter().map(|e| e.id.as_str()).collect::<Vec<_>>(), ["evt_1", "evt_2"]);
+        assert_eq!(claim.events[0].payload, event(1, "cus_1").payload);
+        assert_eq!(claim.wishes, [urgent, wish(1, "cus_1", wall(4))]);
+        tx.commit().await.unwrap();
+
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(lanes::claim(&mut tx, "cus_1", 30, wall(11), business(11)).await.unwrap(), None);
+        assert_eq!(lanes::due(&mut tx, wall(11), business(11), 9).await.unwrap(), ["cus_2"]);
+        assert!(lanes::has_due(&mut tx, "cus_1", wall(11)).await.unwrap());
+        assert!(lanes::holds(&mut tx, "cus_1", 1).await.unwrap());
+        assert_eq!(lanes::restless(&mut tx, wall(11)).await.unwrap(), ["cus_1", "cus_2"]);
+    }
+
+    async fn who_overslept_the_lease_leaves_nothing_behind(db: Db) {
+        inbox::add(&db, &[event(1, "cus_1")]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let first = lanes::claim(&mut tx, "cus_1", 30, wall(10), business(10)).await.unwrap().unwrap();
+        let second = lanes::claim(&mut tx, "cus_1", 30, wall(40), business(40)).await.unwrap().unwrap();
+        assert_eq!((first.fence, second.fence), (1, 2));
+        assert!(!lanes::holds(&mut tx, "cus_1", 1).await.unwrap());
+        assert!(lanes::holds(&mut tx, "cus_1", 2).await.unwrap());
+        assert!(!lanes::release(&mut tx, "cus_1", 1, None).await.unwrap());
+        assert!(!lanes::back_off(&mut tx, "cus_1", 1, wall(99), Counts::Yes).await.unwrap());
+        // The second claim still stands: a late release has not let go of its lease.
+        assert_eq!(lanes::claim(&mut tx, "cus_1", 30, wall(41), business(41)).await.unwrap(), None);
+        assert!(lanes::release(&mut tx, "cus_1", 2, None).await.unwrap());
+    }
+
+    async fn only_claimed_rows_are_handled_and_what_came_meanwhile_keeps_the_lane_due(db: Db) {
+        inbox::add(&db, &[event(1, "cus_1")]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let claim = lanes::claim(&mut tx, "cus_1", 30, wall(10), business(10)).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        inbox::add(&db, &[event(0, "cus_1")]).await.unwrap(); // older than the one that is claimed
+
+        let mut tx = db.begin().await.unwrap();
+        let ids: Vec<_> = claim.events.iter().map(|event| event.id.clone()).collect();
+        inbox::mark(&mut tx, &ids, InboxState::Handled, wall(12)).await.unwrap();
+        lanes::release(&mut tx, "cus_1", claim.fence, None).await.unwrap();
+        let handled = inbox::get(&mut tx, "evt_1").await.unwrap().unwrap();
+        assert_eq!((handled.state, handled.handled_at), (InboxState::Handled, Some(wall(12))));
+        assert_eq!(lanes::due(&mut tx, wall(12), business(12), 9).await.unwrap(), ["cus_1"]);
+        let again = lanes::claim(&mut tx, "cus_1", 30, wall(12), business(12)).await.unwrap().unwrap();
+        assert_eq!(again.events.len(), 1);
+        assert_eq!(again.events[0].id, "evt_0");
+    }
+
+    async fn a_claim_takes_200_rows_at_most(db: Db) {
+        let many: Vec<_> = (0..250).map(|n| event(n, "cus_1")).collect();
+        inbox::add(&db, &many).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        wishes::add(&mut tx, &wish(1, "cus_1", wall(4))).await.unwrap();
+        let claim = lanes::claim(&mut tx, "cus_1", 30, wall(300), business(0)).await.unwrap().unwrap();
+        assert_eq!((claim.events.len(), claim.wishes.len()), (199, 1));
+        let ids: Vec<_> = claim.events.iter().map(|event| event.id.clone()).collect();
+        inbox::mark(&mut tx, &ids, InboxState::Handled, wall(300)).await.unwrap();
+        inbox::failed(&mut tx, &ids).await.unwrap();
+        assert_eq!(inbox::get(&mut tx, "evt_0").await.unwrap().unwrap().failures, 1);
+        assert_eq!(inbox::get(&mut tx, "evt_249").await.unwrap().unwrap().failures, 0);
+    }
+
+    async fn a_lane_that_backs_off_is_left_alone_and_an_outage_does_not_count(db: Db) {
+        inbox::add(&db, &[event(1, "cus_1")]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        lanes::claim(&mut tx, "cus_1", 30, wall(10), business(0)).await.unwrap().unwrap();
+        assert!(lanes::back_off(&mut tx, "cus_1", 1, wall(20), Counts::No).await.unwrap());
+        assert!(lanes::due(&mut tx, wall(19), business(0), 9).await.unwrap().is_empty());
+        assert_eq!(lanes::claim(&mut tx, "cus_1", 30, wall(19), business(0)).await.unwrap(), None);
+        assert_eq!(lanes::next_wall(&mut tx, wall(19)).await.unwrap(), Some(wall(20)));
+
+        let claim = lanes::claim(&mut tx, "cus_1", 30, wall(20), business(0)).await.unwrap().unwrap();
+        assert_eq!((claim.fence, claim.failures), (2, 0));
+        lanes::back_off(&mut tx, "cus_1", 2, wall(30), Counts::Yes).await.unwrap();
+        let claim = lanes::claim(&mut tx, "cus_1", 30, wall(30), business(0)).await.unwrap().unwrap();
+        assert_eq!(claim.failures, 1);
+        lanes::release(&mut tx, "cus_1", 3, None).await.unwrap();
+        let claim = lanes::claim(&mut tx, "cus_1", 30, wall(30), business(0)).await.unwrap().unwrap();
+        assert_eq!(claim.failures, 0);
+    }
+
+    async fn a_lane_wakes_when_business_time_comes(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        wishes::add(&mut tx, &wish(1, "cus_1", wall(1))).await.unwrap();
+        lanes::claim(&mut tx, "cus_1", 30, wall(1), business(0)).await.unwrap().unwrap();
+        wishes::done(&mut tx, &[id(1)]).await.unwrap();
+        lanes::release(&mut tx, "cus_1", 1, Some(business(500))).await.unwrap();
+        assert_eq!(lanes::next_business(&mut tx).await.unwrap(), Some(business(500)));
+        assert!(lanes::at_rest(&mut tx).await.unwrap());
+        assert!(lanes::due(&mut tx, wall(900), business(499), 9).await.unwrap().is_empty());
+        assert_eq!(lanes::claim(&mut tx, "cus_1", 30, wall(2), business(499)).await.unwrap(), None);
+        assert!(lanes::at_rest(&mut tx).await.unwrap(), "a claim without work lets go again");
+        assert_eq!(lanes::due(&mut tx, wall(2), business(500), 9).await.unwrap(), ["cus_1"]);
+        let claim = lanes::claim(&mut tx, "cus_1", 30, wall(2), business(500)).await.unwrap().unwrap();
+        assert!(claim.events.is_empty() && claim.wishes.is_empty());
+        assert!(!lanes::at_rest(&mut tx).await.unwrap(), "somebody works on it");
+    }
+
+    async fn the_same_wish_is_kept_once_but_not_ended_by_who_took_the_first(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        wishes::add(&mut tx, &wish(1, "cus_1", wall(1))).await.unwrap();
+        let claim = lanes::claim(&mut tx, "cus_1", 30, wall(1), business(0)).await.unwrap().unwrap();
+        wishes::add(&mut tx, &wishes::Wish { urgent: true, ..wish(2, "cus_1", wall(1)) }).await.unwrap();
+        wishes::add(&mut tx, &wish(3, "cus_1", wall(1))).await.unwrap();
+        wishes::add(&mut tx, &wish(4, "cus_1", wall(11))).await.unwrap();
+        let ids: Vec<_> = claim.wishes.iter().map(|wish| wish.id).collect();
+        assert_eq!(ids, [id(1)]);
+        wishes::done(&mut tx, &ids).await.unwrap();
+        lanes::release(&mut tx, "cus_1", 1, None).await.unwrap();
+        let claim = lanes::claim(&mut tx, "cus_1", 30, wall(20), business(0)).await.unwrap().unwrap();
+        let left: Vec<_> = claim.wishes.iter().map(|wish| (wish.id, wish.urgent)).collect();
+        assert_eq!(left, [(id(3), true), (id(4), false)]);
+    }
+
+    async fn the_next_moment_is_the_earliest_that_lies_ahead(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(lanes::next_wall(&mut tx, wall(0)).await.unwrap(), None);
+        assert_eq!(lanes::next_business(&mut tx).await.unwrap(), None);
+        assert!(lanes::at_rest(&mut tx).await.unwrap());
+        wishes::add(&mut tx, &wish(1, "cus_1", wall(50))).await.unwrap();
+        wishes::add(&mut tx, &wish(2, "cus_2", wall(5))).await.unwrap();
+        assert!(!lanes::at_rest(&mut tx).await.unwrap());
+        assert_eq!(lanes::next_wall(&mut tx, wall(0)).await.unwrap(), Some(wall(5)));
+        assert_eq!(lanes::next_wall(&mut tx, wall(5)).await.unwrap(), Some(wall(50)));
+        lanes::claim(&mut tx, "cus_2", 30, wall(6), business(0)).await.unwrap().unwrap();
+        assert_eq!(lanes::next_wall(&mut tx, wall(6)).await.unwrap(), Some(wall(36)), "a lease");
+    }
+
+    async fn wishes_that_differ_are_different(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        let other = wishes::Wish { what: json!({ "object": "in_2" }), ..wish(2, "cus_1", wall(1)) };
+        wishes::add(&mut tx, &wish(1, "cus_1", wall(1))).await.unwrap();
+        wishes::add(&mut tx, &other).await.unwrap();
+        let claim = lanes::claim(&mut tx, "cus_1", 30, wall(1), business(0)).await.unwrap().unwrap();
+        assert_eq!(claim.wishes.len(), 2);
+    }
+
+    async fn many_workers_share_the_lanes_without_one_taken_twice(db: Db) {
+        let many: Vec<_> = (0..40).map(|n| event(n, &format!("cus_{}", n % 20))).collect();
+        inbox::add(&db, &many).await.unwrap();
+        let worker = |db: Db| async move {
+            let mut taken = Vec::new();
+            for n in 0..20 {
+                let mut tx = db.begin().await.unwrap();
+                let lane = format!("cus_{n}");
+                if let Some(claim) = lanes::claim(&mut tx, &lane, 30, wall(50), business(0)).await.unwrap() {
+                    taken.push(claim.lane);
+                }
+                tx.commit().await.unwrap();
+            }
+            taken
+        };
+        let (a, b, c) = tokio::join!(worker(db.clone()), worker(db.clone()), worker(db.clone()));
+        let mut all = [a, b, c].concat();
+        all.sort();
+        assert_eq!(all.len(), 20);
+        all.dedup();
+        assert_eq!(all.len(), 20);
+    }
+}
