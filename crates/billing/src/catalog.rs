@@ -3,6 +3,7 @@
 mod currencies;
 mod fields;
 mod file;
+mod plans;
 mod read;
 mod secrets;
 mod terms;

@@ -5,7 +5,8 @@ use std::ops::Range;
 use specie_vocab::Currency;
 
 use super::fields::{Fault, Faults, Fields, Spanned};
-use super::read::{Shortest, optional, required};
+use super::plans::Shortest;
+use super::read::{optional, required};
 use super::values::{is_colour, is_link, is_mail_link, shortest_days};
 use crate::return_url::AllowedReturn;
 

@@ -310,6 +310,45 @@ fn prices_may_stand_in_tables_of_their_own() {
     assert_eq!(parse(&inline, "a").unwrap(), parse(&tables, "b").unwrap());
 }
 
+const PAGE: &str = include_str!("../../../../docs/catalog.md");
+
+/// The page's file is one that is taken, with every key of every table in it.
+#[test]
+fn the_page_tells_of_every_key() {
+    let (_, rest) = PAGE.split_once("```toml\n").unwrap();
+    let (file, _) = rest.split_once("```").unwrap();
+    assert_eq!(check(file, "specie.toml").diagnostics, []);
+    let sources = [include_str!("read.rs"), include_str!("plans.rs"), include_str!("terms.rs")];
+    let mut keys = 0;
+    for list in sources.iter().flat_map(|source| source.split(".only(&[").skip(1)) {
+        for key in list.split_once(']').unwrap().0.split('"').skip(1).step_by(2) {
+            let told = [format!("\n{key} ="), format!(" {key} ="), format!("{key}]")];
+            assert!(told.iter().any(|text| file.contains(text)), "{key}");
+            keys += 1;
+        }
+    }
+    assert!(keys > 40, "{keys}");
+}
+
+#[test]
+fn the_page_tells_of_every_rule() {
+    let sources = [
+        include_str!("read.rs"),
+        include_str!("plans.rs"),
+        include_str!("terms.rs"),
+        include_str!("fields.rs"),
+        include_str!("secrets.rs"),
+    ];
+    let (_, table) = PAGE.split_once("## Faults").unwrap();
+    let mut rules = 0;
+    for rest in sources.iter().flat_map(|source| source.split("rule: \"").skip(1)) {
+        let rule = rest.split_once('"').unwrap().0;
+        assert!(table.contains(&format!("`{rule}`")), "{rule}");
+        rules += 1;
+    }
+    assert!(rules > 12, "{rules}");
+}
+
 proptest! {
     /// Whatever stands in the file, reading it answers, and every place lies within it.
     #[test]
