@@ -1,0 +1,75 @@
+//! Requests from this machine only: `Host` and `Origin` must be local names, so that no web page
+//! can drive the tools, nor read them by rebinding a name of its own to this machine.
+
+use axum::extract::Request;
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::ApiError;
+
+/// Lets local requests through; 403 for all others.
+pub(super) async fn only(request: Request, next: Next) -> Response {
+    if is_local(request.method(), request.headers()) {
+        next.run(request).await
+    } else {
+        ApiError::forbidden("the development tools answer to this machine only").into_response()
+    }
+}
+
+fn is_local(method: &Method, headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let host = text(HOST).is_some_and(is_local_host);
+    let origin = text(ORIGIN).is_none_or(|origin| {
+        let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        host.is_some_and(is_local_host)
+    });
+    // A link from elsewhere may lead to a page; a form from elsewhere may not act.
+    host && origin && (reads || site != Some("cross-site"))
+}
+
+fn is_local_host(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(method: Method, headers: &[(&'static str, &str)]) -> bool {
+        let headers = headers.iter().map(|(name, value)| {
+            (axum::http::HeaderName::from_static(name), value.parse().unwrap())
+        });
+        is_local(&method, &headers.collect())
+    }
+
+    #[test]
+    fn local_names_are_let_through() {
+        for host in ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080", "[::1]"] {
+            assert!(check(Method::GET, &[("host", host)]), "{host}");
+        }
+        let origin = ("origin", "http://127.0.0.1:8080");
+        assert!(check(Method::POST, &[("host", "127.0.0.1:8080"), origin]));
+    }
+
+    #[test]
+    fn other_names_and_other_pages_are_not() {
+        for host in ["evil.com", "localhost.evil.com", "127.0.0.1.evil.com", "evil.com:8080", ""] {
+            assert!(!check(Method::GET, &[("host", host)]), "{host}");
+        }
+        assert!(!check(Method::GET, &[]));
+        for origin in ["https://evil.com", "null", "http://localhost.evil.com", "localhost"] {
+            assert!(!check(Method::POST, &[("host", "localhost"), ("origin", origin)]), "{origin}");
+        }
+        let cross = ("sec-fetch-site", "cross-site");
+        assert!(!check(Method::POST, &[("host", "localhost"), cross]));
+        assert!(check(Method::GET, &[("host", "localhost"), cross]));
+    }
+}

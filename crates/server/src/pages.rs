@@ -1,0 +1,177 @@
+//! The hosted billing pages: rendered here, working without script, under any path prefix.
+
+mod account;
+mod assets;
+mod frame;
+mod offers;
+mod plans;
+mod session;
+pub mod texts;
+mod theme;
+pub mod words;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+
+pub(crate) use frame::{Frame, Link, Message, Notice};
+pub(crate) use session::Visitor;
+
+use crate::auth::session::{Session, recognise};
+use crate::{ApiError, App};
+
+/// Everything under `/billing`.
+pub(crate) fn router(app: &App) -> Router<App> {
+    let pages = Router::new()
+        .route("/", get(to_plans))
+        .route("/plans", get(plans::show))
+        .route("/choose", post(plans::choose))
+        .route("/return", get(plans::come_back))
+        .route("/account", get(account::show))
+        .route("/cancel", get(account::ask_to_cancel).post(account::cancel))
+        .route("/resume", post(account::resume))
+        .route("/portal", post(account::portal))
+        .route("/session", get(session::enter));
+    Router::new()
+        .nest("/billing", dressed(pages, app))
+        .route("/billing/", get(to_plans))
+        .route("/billing/theme.css", get(assets::theme))
+        .route("/billing/assets/billing.css", get(assets::stylesheet))
+        .route("/billing/assets/icon.svg", get(assets::icon))
+}
+
+/// Pages know their visitor, show errors as pages, and carry the headers of pages.
+pub(crate) fn dressed(pages: Router<App>, app: &App) -> Router<App> {
+    let policy =
+        HeaderValue::from_str(&policy(app)).expect("the origins of settings are printable");
+    pages
+        .fallback(async || ApiError::not_found("page"))
+        .layer(middleware::from_fn_with_state(app.clone(), explain))
+        .layer(middleware::from_fn_with_state(app.clone(), recognise))
+        .layer(middleware::from_fn(move |request, next| head(policy.clone(), request, next)))
+}
+
+/// The path under which a proxy shows us: `/pay` of `https://example.com/pay`, else nothing.
+pub(crate) fn prefix(public_url: &str) -> &str {
+    let after_scheme = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
+    let path = after_scheme.find('/').map_or("", |slash| &after_scheme[slash..]);
+    path.trim_end_matches('/')
+}
+
+async fn to_plans(State(app): State<App>) -> Redirect {
+    Redirect::to(&format!("{}/billing/plans", prefix(&app.settings.public_url)))
+}
+
+/// A template as an answer.
+pub(crate) fn html(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => {
+            let kind = [(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))];
+            (status, kind, text).into_response()
+        }
+        Err(error) => ApiError::internal(error).into_response(),
+    }
+}
+
+/// Nothing runs and nothing is framed. Forms go to us, and to where we send them on: Chrome checks
+/// redirects too.
+fn policy(app: &App) -> String {
+    let targets = app.settings.form_targets.join(" ");
+    let logo = app.catalog.brand.logo.as_deref().and_then(origin).unwrap_or_default();
+    let frames = if app.dev.is_some() { "; frame-src 'self'" } else { "" };
+    format!(
+        "default-src 'none'; style-src 'self'; img-src 'self' {logo}; form-action 'self' {targets}; \
+         base-uri 'none'; frame-ancestors 'none'{frames}"
+    )
+}
+
+/// `https://example.com` of an address there; nothing that could end the directive.
+pub(crate) fn origin(url: &str) -> Option<&str> {
+    let host = url.find("://")? + 3;
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |end| host + end);
+    let origin = &url[..end];
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:/[]".contains(&byte);
+    origin.bytes().all(plain).then_some(origin)
+}
+
+async fn head(policy: HeaderValue, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Not `no-referrer`, under which forms are sent with the origin `null`.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    // A page that the back button brings back would hold a form that was sent already.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Shows an error as a page.
+async fn explain(State(app): State<App>, uri: Uri, request: Request, next: Next) -> Response {
+    let session = request.extensions().get::<Session>().cloned();
+    let response = next.run(request).await;
+    match response.extensions().get::<ApiError>() {
+        Some(error) => {
+            let error = error.clone();
+            error_page(&app, session.as_ref(), &uri, &error).await
+        }
+        None => response,
+    }
+}
+
+async fn error_page(app: &App, session: Option<&Session>, uri: &Uri, error: &ApiError) -> Response {
+    let t = texts::english();
+    let mut frame = match Frame::new(app, &t.error_title, session, uri).await {
+        Ok(frame) => frame,
+        Err(error) => return error.into_response(),
+    };
+    let account = Link { url: format!("{}/account", frame.base), text: t.error_back.clone() };
+    let (title, text, action) = match error.code {
+        "unauthenticated" => (&t.sign_in_title, t.sign_in_text.as_str(), frame.way_to_app()),
+        "not_found" => (&t.error_not_found, t.error_not_found_text.as_str(), Some(account)),
+        code => (&t.error_title, sentence(t, code), Some(account)),
+    };
+    frame.title.clone_from(title);
+    let actions = action.into_iter().collect();
+    html(error.status, &Message { frame, title: title.clone(), text: text.into(), actions })
+}
+
+fn sentence<'a>(t: &'a texts::Texts, code: &str) -> &'a str {
+    match code {
+        "form_expired" => &t.error_form,
+        "already_subscribed" => &t.error_subscribed,
+        "stripe_unavailable" => &t.error_stripe,
+        "checkout_in_progress" | "change_in_progress" => &t.error_busy,
+        "catalog_not_applied" => &t.error_catalog,
+        "no_stripe_customer" => &t.error_no_customer,
+        _ => &t.error_other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_the_path_of_the_public_address() {
+        assert_eq!(prefix("http://127.0.0.1:8080"), "");
+        assert_eq!(prefix("https://example.com/"), "");
+        assert_eq!(prefix("https://example.com/pay"), "/pay");
+        assert_eq!(prefix("https://example.com/a/b/"), "/a/b");
+    }
+
+    #[test]
+    fn an_origin_never_ends_the_directive_it_stands_in() {
+        assert_eq!(origin("https://cdn.example.com/a.svg"), Some("https://cdn.example.com"));
+        assert_eq!(origin("https://cdn.example.com?x"), Some("https://cdn.example.com"));
+        assert_eq!(origin("/logo.svg"), None);
+        assert_eq!(origin("https://x;script-src *"), None);
+    }
+}

@@ -1,0 +1,120 @@
+//! Choosing a plan, and coming back from paying for it.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use specie_vocab::SessionId;
+
+use super::offers::{self, Choice, Section};
+use super::texts::english;
+use super::{Frame, Link, Message, Notice, Visitor, html};
+use crate::commands::checkout;
+use crate::routes::once::{Scope, once_for_page};
+use crate::views::CheckoutView;
+use crate::{ApiError, App, reads};
+
+#[derive(Template)]
+#[template(path = "plans.html")]
+struct PlansPage {
+    frame: Frame,
+    toggle: Vec<Choice>,
+    sections: Vec<Section>,
+    token: String,
+}
+
+#[derive(Deserialize, Default)]
+pub(super) struct Wanted {
+    every: Option<String>,
+    unpaid: Option<String>,
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    visitor: Visitor,
+    uri: Uri,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let t = english();
+    let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
+    let toggle = offers::toggle(t, &app.catalog, wanted.every.as_deref());
+    let chosen = toggle.iter().find(|choice| choice.chosen).map_or("", |choice| &choice.key);
+    let mut sections = Vec::new();
+    for group in &app.catalog.groups {
+        let held = reads::subscription(&app, &visitor.payer, &group.key).await?;
+        sections.push(offers::section(t, &app.catalog, group, chosen, &held));
+    }
+    let mut frame = Frame::new(&app, &t.plans_title, Some(&visitor.session), &uri).await?;
+    frame.here = "plans";
+    frame.notice = wanted.unpaid.map(|_| Notice {
+        kind: "",
+        title: t.plans_not_paid.clone(),
+        text: t.plans_not_paid_text.clone(),
+    });
+    let token = visitor.form_token(&app);
+    Ok(html(StatusCode::OK, &PlansPage { frame, toggle, sections, token }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Chosen {
+    token: String,
+    plan: String,
+    price: String,
+}
+
+/// Sends the customer to Stripe's page. The form names a plan and a price of the catalog by their
+/// keys; what it costs is never asked of a browser.
+pub(super) async fn choose(
+    State(app): State<App>,
+    visitor: Visitor,
+    form: Result<Form<Chosen>, FormRejection>,
+) -> Result<Response, ApiError> {
+    let Form(Chosen { token, plan, price }) =
+        form.map_err(|_| ApiError::invalid("the form is wrong"))?;
+    let key = visitor.check_form(&token)?;
+    let price = app.catalog.price(&plan, &price).ok_or_else(|| ApiError::not_found("price"))?;
+    let scope = Scope::new(&visitor.payer, "page.choose", &(&price.plan, &price.price));
+    let base = format!("{}/billing", app.settings.public_url);
+    let choice = checkout::Choice {
+        price,
+        success_url: format!("{base}/return?session={{CHECKOUT_SESSION_ID}}"),
+        cancel_url: format!("{base}/plans?unpaid=1"),
+    };
+    let session: CheckoutView =
+        once_for_page(&app, &scope, &key, checkout::start(&app, &visitor.payer, &choice)).await?;
+    Ok(Redirect::to(&session.url).into_response())
+}
+
+#[derive(Deserialize)]
+pub(super) struct Back {
+    session: String,
+}
+
+/// The customer comes back from paying, often before the webhook: what is true is read now.
+pub(super) async fn come_back(
+    State(app): State<App>,
+    visitor: Visitor,
+    uri: Uri,
+    back: Result<Query<Back>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let session = back.ok().and_then(|Query(back)| SessionId::try_from(back.session).ok());
+    let session = session.ok_or_else(|| ApiError::not_found("checkout session"))?;
+    let now = checkout::sync(&app, &visitor.payer, &session).await?;
+    let t = english();
+    let frame = Frame::new(&app, &t.return_title, Some(&visitor.session), &uri).await?;
+    if offers::is_held(&now) {
+        let done = if now.access { "?done=paid" } else { "" };
+        return Ok(Redirect::to(&format!("{}/account{done}", frame.base)).into_response());
+    }
+    let again = format!("{}/return?session={session}", frame.base);
+    let mut actions = vec![Link { url: again, text: t.return_again.clone() }];
+    if let Some(open) = now.open_checkout {
+        actions.push(Link { url: open.url, text: t.return_resume.clone() });
+    }
+    let (title, text) = (t.return_title.clone(), t.return_text.clone());
+    Ok(html(StatusCode::OK, &Message { frame, title, text, actions }))
+}

@@ -1,0 +1,102 @@
+//! The doors: each parses, calls one function, and wraps the answer.
+
+mod body;
+mod checkout;
+mod docs;
+mod health;
+mod limits;
+mod metrics;
+pub(crate) mod once;
+mod payments;
+mod plans;
+mod portal;
+mod problems;
+mod session_tokens;
+mod subscription;
+mod webhook;
+
+use axum::extract::State;
+use axum::middleware;
+use axum::response::Redirect;
+use axum::routing::get;
+use axum::{Extension, Router};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::docs::Security;
+use self::problems::Problem;
+use crate::pages::prefix;
+use crate::{ApiError, App, dev, pages};
+
+pub use problems::{CODES, Code};
+
+/// What is said of the whole API.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Specie",
+        description = "Subscription billing on Stripe. Amounts are whole numbers of the currency's \
+                       smallest unit, times RFC 3339 in UTC. Errors are problem details (RFC 9457) \
+                       with a stable `code`. Changes take an `Idempotency-Key`: the same key brings \
+                       the same answer.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    modifiers(&Security),
+    components(schemas(Problem))
+)]
+struct Api;
+
+/// Everything that browsers, the app and Stripe reach, also under the path prefix of the public
+/// address, for proxies that leave it in place.
+pub fn router(app: App) -> Router {
+    let root = prefix(&app.settings.public_url).to_owned();
+    let (api, document) = api();
+    let doors = api
+        .layer(limits::cors(&app))
+        .merge(webhook::router())
+        .merge(docs::router(&document))
+        .route("/healthz", get(health::healthz))
+        .route("/", get(to_plans))
+        .merge(pages::router(&app))
+        .merge(dev::router(&app))
+        .fallback(async || ApiError::not_found("address"))
+        .method_not_allowed_fallback(limits::wrong_method)
+        .layer(middleware::from_fn(metrics::count));
+    let doors = limits::guarded(doors).layer(Extension(app.clone())).with_state(app);
+    match root.as_str() {
+        "" => doors,
+        root => Router::new().nest(root, doors.clone()).merge(doors),
+    }
+}
+
+/// For operators alone: readiness and metrics.
+pub fn private_router(app: App) -> Router {
+    Router::new()
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::show))
+        .fallback(async || ApiError::not_found("address"))
+        .with_state(app)
+}
+
+/// The OpenAPI document, as `/openapi.json` serves it.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    api().1
+}
+
+fn api() -> (Router<App>, utoipa::openapi::OpenApi) {
+    let billing = OpenApiRouter::new()
+        .routes(routes!(plans::list))
+        .routes(routes!(checkout::start))
+        .routes(routes!(checkout::sync))
+        .routes(routes!(portal::start))
+        .routes(routes!(subscription::show))
+        .routes(routes!(subscription::cancel, subscription::resume))
+        .routes(routes!(payments::list))
+        .routes(routes!(session_tokens::make));
+    OpenApiRouter::with_openapi(Api::openapi()).nest("/api/billing", billing).split_for_parts()
+}
+
+async fn to_plans(State(app): State<App>) -> Redirect {
+    Redirect::to(&format!("{}/billing/plans", prefix(&app.settings.public_url)))
+}

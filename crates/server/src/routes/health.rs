@@ -1,0 +1,61 @@
+//! Whether the process lives, and whether it can do its work.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use specie_store::{StoreError, migration_status, watermarks};
+
+use crate::App;
+
+/// A clock that differs more from the database's, in seconds, decides wrongly.
+const CLOCK_OFF: i64 = 60;
+/// The pass reads Stripe every minute; after this long, in seconds, Stripe is taken to be away.
+const SILENT: i64 = 300;
+
+/// Alive.
+pub(super) async fn healthz() -> &'static str {
+    "ok"
+}
+
+/// Ready, when the database answers with the right schema and its clock agrees with ours. An
+/// unreachable Stripe is told, and stops nothing: webhooks are taken all the same.
+pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Value>) {
+    let database = database(&app).await;
+    let stripe = stripe(&app).await.unwrap_or("unknown");
+    let status = match database {
+        Ok(()) => StatusCode::OK,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let database = database.map_or_else(|why| why, |()| "ok");
+    (
+        status,
+        Json(json!({ "ready": status == StatusCode::OK, "database": database, "stripe": stripe })),
+    )
+}
+
+async fn database(app: &App) -> Result<(), &'static str> {
+    let failed = |error: StoreError| {
+        tracing::error!(%error, "not ready");
+        "it does not answer"
+    };
+    let status = migration_status(&app.db).await.map_err(failed)?;
+    if status.current != status.newest {
+        return Err("its schema is not up to date: run `specie migrate up`");
+    }
+    let mut tx = app.db.read().await.map_err(failed)?;
+    let theirs = tx.now().await.map_err(failed)?;
+    if theirs.seconds_since(app.wall.now()).abs() > CLOCK_OFF {
+        return Err("its clock and this machine's differ by more than a minute");
+    }
+    Ok(())
+}
+
+async fn stripe(app: &App) -> Result<&'static str, StoreError> {
+    let mut tx = app.db.read().await?;
+    Ok(match watermarks::latest(&mut tx).await? {
+        None => "not asked yet",
+        Some(mark) if app.wall.now().seconds_since(mark.began_at) > SILENT => "silent",
+        Some(_) => "ok",
+    })
+}

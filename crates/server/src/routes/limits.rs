@@ -1,0 +1,56 @@
+//! What holds for all doors: sizes, times, who may call from a browser, and what a panic becomes.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::timeout::TimeoutLayer;
+
+use crate::{ApiError, App};
+
+/// The largest body of ours, in bytes.
+const LARGEST: usize = 64 * 1024;
+/// No answer takes longer, but for a jump of development's clock.
+const LATEST: Duration = Duration::from_secs(120);
+
+/// Sizes, times and panics.
+pub(super) fn guarded(doors: Router<App>) -> Router<App> {
+    doors
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LATEST))
+        .layer(CatchPanicLayer::custom(|_| {
+            ApiError::internal("a handler panicked").into_response()
+        }))
+}
+
+/// The app's own pages may call from the browser: the origins of its return addresses.
+pub(super) fn cors(app: &App) -> CorsLayer {
+    let allowed = app.catalog.settings.return_urls.iter().map(ToString::to_string);
+    let origins = allowed.filter_map(|url| {
+        let origin = crate::pages::origin(&url)?;
+        HeaderValue::from_str(origin).ok()
+    });
+    let own = ["idempotency-key", "specie-customer"].map(HeaderName::from_static);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers(
+            [AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH]
+                .into_iter()
+                .chain(own)
+                .collect::<Vec<_>>(),
+        )
+        .expose_headers([ETAG])
+        .max_age(Duration::from_secs(600))
+}
+
+/// 405 as a problem document.
+pub(super) async fn wrong_method() -> Response {
+    let text = "this address does not take this method";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text).into_response()
+}

@@ -1,0 +1,172 @@
+//! `GET subscription`, and ending it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+use specie_store::customers::Payer;
+use utoipa::IntoParams;
+
+use super::body::StrictQuery;
+use super::once::{Key, Scope, once};
+use super::problems::Problem;
+use crate::auth::{Changer, Reader};
+use crate::commands::cancellation::{self, Wanted};
+use crate::views::SubscriptionView;
+use crate::{ApiError, App, reads};
+
+/// Which plan group.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct InGroup {
+    /// The plan group's key; needed where the catalog has several.
+    group: Option<String>,
+}
+
+/// The customer's subscription.
+#[utoipa::path(
+    get, path = "/subscription", tag = "subscription",
+    params(InGroup, ("If-None-Match" = Option<String>, Header, description = "An `ETag`")),
+    responses(
+        (status = 200, description = "With status `none` when there is none", body = SubscriptionView),
+        (status = 304, description = "Nothing changed since that `ETag`"),
+        (status = 401, description = "No credentials", body = Problem),
+        (status = 404, description = "No such plan group", body = Problem),
+    )
+)]
+pub(super) async fn show(
+    State(app): State<App>,
+    Reader(payer): Reader,
+    StrictQuery(InGroup { group }): StrictQuery<InGroup>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let group = reads::only_group(&app, group.as_deref())?;
+    let view = reads::subscription(&app, &payer, &group).await?;
+    let tag = tag(&view);
+    let value = HeaderValue::from_str(&tag).map_err(ApiError::internal)?;
+    let known = headers.get(IF_NONE_MATCH).is_some_and(|given| names(given, &tag));
+    if known && !view.stale {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, value)]).into_response());
+    }
+    Ok(([(ETAG, value)], Json(view)).into_response())
+}
+
+/// Says that the subscription is to end with its period.
+#[utoipa::path(
+    post, path = "/subscription/cancellation", tag = "subscription",
+    params(
+        InGroup,
+        ("Idempotency-Key" = Option<String>, Header, description = "Brings the same answer twice"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` it was decided on"),
+    ),
+    responses(
+        (status = 200, description = "Also when it was so before", body = SubscriptionView),
+        (status = 401, description = "No credentials", body = Problem),
+        (status = 409, description = "`not_subscribed`, `not_possible`, `change_in_progress`", body = Problem),
+        (status = 412, description = "It has changed since that `ETag`", body = Problem),
+        (status = 503, description = "Stripe does not answer", body = Problem),
+    )
+)]
+pub(super) async fn cancel(
+    State(app): State<App>,
+    Changer(payer): Changer,
+    StrictQuery(group): StrictQuery<InGroup>,
+    key: Key,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    change(&app, &payer, group, key, &headers, Wanted::End).await
+}
+
+/// Takes the cancellation back: the subscription goes on.
+#[utoipa::path(
+    delete, path = "/subscription/cancellation", tag = "subscription",
+    params(
+        InGroup,
+        ("Idempotency-Key" = Option<String>, Header, description = "Brings the same answer twice"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` it was decided on"),
+    ),
+    responses(
+        (status = 200, description = "Also when it was so before", body = SubscriptionView),
+        (status = 401, description = "No credentials", body = Problem),
+        (status = 409, description = "`not_subscribed`, `not_possible`, `change_in_progress`", body = Problem),
+        (status = 412, description = "It has changed since that `ETag`", body = Problem),
+        (status = 503, description = "Stripe does not answer", body = Problem),
+    )
+)]
+pub(super) async fn resume(
+    State(app): State<App>,
+    Changer(payer): Changer,
+    StrictQuery(group): StrictQuery<InGroup>,
+    key: Key,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    change(&app, &payer, group, key, &headers, Wanted::GoOn).await
+}
+
+async fn change(
+    app: &App,
+    payer: &Payer,
+    InGroup { group }: InGroup,
+    key: Key,
+    headers: &HeaderMap,
+    wanted: Wanted,
+) -> Result<Response, ApiError> {
+    let group = reads::only_group(app, group.as_deref())?;
+    let scope = Scope::new(payer, "cancellation", &(&group, wanted == Wanted::End));
+    let work = async {
+        if let Some(given) = headers.get(IF_MATCH) {
+            still(app, payer, &group, given).await?;
+        }
+        cancellation::set(app, payer, &group, wanted).await
+    };
+    once(app, &scope, key, StatusCode::OK, work).await
+}
+
+/// 412, with the state as it is, when it is not the one that the caller saw.
+async fn still(app: &App, payer: &Payer, group: &str, given: &HeaderValue) -> Result<(), ApiError> {
+    let view = reads::subscription(app, payer, group).await?;
+    if names(given, &tag(&view)) {
+        return Ok(());
+    }
+    let error = ApiError::new(
+        StatusCode::PRECONDITION_FAILED,
+        "changed_meanwhile",
+        "the subscription has changed since it was read",
+    );
+    Err(error.with("subscription", json!(view)))
+}
+
+/// What tells two states apart: the version of the last decision, and what time alone changes.
+fn tag(view: &SubscriptionView) -> String {
+    let (access, stale) = (u8::from(view.access), u8::from(view.stale));
+    format!("\"{}.{}.{access}{stale}\"", view.version, view.group)
+}
+
+/// Whether a list of entity tags names this one, or any.
+fn names(given: &HeaderValue, tag: &str) -> bool {
+    let given = given.to_str().unwrap_or_default();
+    given
+        .split(',')
+        .map(str::trim)
+        .any(|entry| entry == "*" || entry.strip_prefix("W/").unwrap_or(entry) == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_tags_names_one_of_them_or_any() {
+        let names = |given: &'static str| names(&HeaderValue::from_static(given), "\"3.main.10\"");
+        assert!(names("\"3.main.10\""));
+        assert!(names("\"2\", W/\"3.main.10\""));
+        assert!(names("*"));
+        assert!(!names("\"3.main.11\""));
+        assert!(!names("3.main.10"));
+        assert!(!names(""));
+    }
+}

@@ -1,0 +1,38 @@
+//! `POST webhook`: the one door that takes raw bytes. Its signature is its credential.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use bytes::Bytes;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::{App, ingest};
+
+/// The largest event that is taken, in bytes; Stripe's are far smaller.
+const LARGEST: usize = 1024 * 1024;
+/// Stripe hears back within this time, whatever happens.
+const LATEST: Duration = Duration::from_secs(5);
+
+pub(super) fn router() -> Router<App> {
+    let late = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LATEST);
+    Router::new()
+        .route("/api/billing/webhook", post(receive))
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(late)
+}
+
+/// A refusal says nothing but its status.
+async fn receive(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> StatusCode {
+    match body {
+        Ok(body) => ingest::receive(&app, &headers, &body).await,
+        Err(rejection) => rejection.status(),
+    }
+}
