@@ -1,6 +1,6 @@
 //! Stripe's signature over the raw bytes of an event.
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{constant_time, hmac};
 use specie_vocab::{Secret, WallTime, hex};
 
 /// How old a signature may be, in seconds, as in Stripe's libraries.
@@ -58,7 +58,7 @@ impl Secrets {
         self.0.is_empty()
     }
 
-    /// Checks `header` against the raw `body` at `now`, in constant time per secret. The stamp
+    /// Checks `header` against the raw `body` at `now`, in constant time. The stamp
     /// counts only once the signature holds, so `Late` is a true signature that came too late.
     pub fn verify<'a>(
         &self,
@@ -81,8 +81,11 @@ impl Secrets {
             .filter_map(|(_, tag)| unhex(tag))
             .take(MOST_TAGS)
             .collect();
-        let signed = [stamp.as_bytes(), b".", body].concat();
-        let made = |key: &hmac::Key| tags.iter().any(|tag| hmac::verify(key, &signed, tag).is_ok());
+        // One pass over the body per secret, however many tags a stranger sends.
+        let made = |key: &hmac::Key| {
+            let own = tag(key, stamp, body);
+            tags.iter().any(|tag| constant_time::verify_slices_are_equal(own.as_ref(), tag).is_ok())
+        };
         if !self.0.iter().any(made) {
             return Err(BadSignature::Wrong);
         }
@@ -99,8 +102,15 @@ impl Secrets {
 /// signs as Stripe does.
 pub fn sign(secret: &Secret, body: &[u8], at: WallTime) -> String {
     let stamp = at.as_second();
-    let signed = [stamp.to_string().as_bytes(), b".", body].concat();
-    format!("t={stamp},v1={}", hex(hmac::sign(&key(secret), &signed).as_ref()))
+    format!("t={stamp},v1={}", hex(tag(&key(secret), &stamp.to_string(), body).as_ref()))
+}
+
+fn tag(key: &hmac::Key, stamp: &str, body: &[u8]) -> hmac::Tag {
+    let mut context = hmac::Context::with_key(key);
+    context.update(stamp.as_bytes());
+    context.update(b".");
+    context.update(body);
+    context.sign()
 }
 
 fn key(secret: &Secret) -> hmac::Key {

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy;
+use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt, service_fn};
@@ -17,6 +18,9 @@ pub type Transport = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, Transp
 
 /// The largest answer that is read: a page of 100 large objects has some MiB.
 const LARGEST_ANSWER: usize = 64 << 20;
+
+/// A host that does not even take the connection is given up sooner than an answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,11 +58,15 @@ where
 /// HTTPS with Mozilla's roots; plain HTTP to this machine only, so that no key crosses a wire
 /// unencrypted. Follows no redirect.
 pub fn https_transport() -> Transport {
+    let mut sockets = HttpConnector::new();
+    sockets.enforce_http(false);
+    sockets.set_nodelay(true);
+    sockets.set_connect_timeout(Some(CONNECT_TIMEOUT));
     let connector = hyper_rustls::HttpsConnectorBuilder::new()
         .with_webpki_roots()
         .https_or_http()
         .enable_http1()
-        .build();
+        .wrap_connector(sockets);
     let client = legacy::Client::builder(TokioExecutor::new()).build(connector);
     transport(service_fn(move |request: Request<Full<Bytes>>| {
         let client: legacy::Client<_, Full<Bytes>> = client.clone();

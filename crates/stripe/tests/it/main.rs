@@ -3,4 +3,5 @@
 
 mod client;
 mod objects;
+mod recorded;
 mod script;
