@@ -12,29 +12,65 @@ use super::plans::Reader;
 use super::{Catalog, Feature, FeatureKind, terms, values};
 use crate::Severity;
 
+/// What may be wrong only because a line could not be read.
+const FOLLOW: [&str; 5] =
+    ["missing-key", "unknown-feature", "unused-feature", "unknown-group", "empty-group"];
+
 pub(super) fn read(text: &str, file: &str) -> Checked {
     let faults = Faults::new(text, file);
-    let catalog = match Document::parse(text) {
-        Ok(document) => {
-            super::secrets::check(document.as_item(), &faults);
-            Some(catalog(document.as_item(), &faults))
-        }
-        Err(error) => {
-            let span = error.span().unwrap_or(0..0);
-            faults.error(Fault {
-                rule: "syntax",
-                span,
-                message: format!("this is not TOML: {}", error.message().replace('\n', "; ")),
-                found: None,
-                expected: None,
-                help: None,
-            });
-            None
-        }
-    };
-    let diagnostics = faults.into_sorted();
+    let catalog = document(text, &faults).map(|document| {
+        super::secrets::check(document.as_item(), &faults);
+        catalog(document.as_item(), &faults)
+    });
+    let mut diagnostics = faults.into_sorted();
+    if diagnostics.iter().any(|fault| fault.rule == SYNTAX) {
+        diagnostics.retain(|fault| !FOLLOW.contains(&fault.rule));
+    }
     let good = diagnostics.iter().all(|fault| fault.severity != Severity::Error);
     Checked { catalog: catalog.filter(|_| good), diagnostics }
+}
+
+const SYNTAX: &str = "syntax";
+
+/// The parsed file. A line that is no TOML is noted and left out, so that the rest is checked too;
+/// where more than a line hangs on it, there is nothing to go on with.
+fn document(text: &str, faults: &Faults<'_>) -> Option<Document<String>> {
+    let mut text = text.to_owned();
+    loop {
+        let error = match Document::parse(text.clone()) {
+            Ok(document) => return Some(document),
+            Err(error) => error,
+        };
+        let span = error.span().unwrap_or(0..0);
+        let line = statement_at(&text, span.start);
+        faults.error(Fault {
+            rule: SYNTAX,
+            span,
+            message: format!("this is not TOML: {}", error.message().replace('\n', "; ")),
+            found: None,
+            expected: None,
+            help: None,
+        });
+        let line = line?;
+        let blank = " ".repeat(line.len());
+        text.replace_range(line, &blank);
+    }
+}
+
+/// The line around `at`, if it is a statement of its own.
+fn statement_at(text: &str, at: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let start = bytes.get(..at)?.iter().rposition(|b| *b == b'\n').map_or(0, |before| before + 1);
+    let end = bytes[start..].iter().position(|b| *b == b'\n').map_or(text.len(), |n| start + n);
+    let line = &text[start..end];
+    let count = |one: char| line.matches(one).count();
+    let whole = line.contains('=')
+        && !line.trim_start().starts_with('[')
+        && count('[') == count(']')
+        && count('{') == count('}')
+        && !line.contains("\"\"\"")
+        && !line.contains("'''");
+    whole.then_some(start..end)
 }
 
 /// Reads everything, whatever is wrong: each fault is noted, and something stands in its place.

@@ -254,12 +254,24 @@ fn all_faults_come_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
-fn what_is_no_toml_is_said_once() {
-    let found = faults("currency = \n");
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].starts_with("specie.toml:1:"), "{found:?}");
-    assert!(found[0].contains("error[syntax]"), "{found:?}");
-    assert!(!faults("").is_empty());
+fn a_line_that_is_no_toml_does_not_hide_what_else_is_wrong() {
+    let rules = |text: &str| -> Vec<_> {
+        check(text, "specie.toml")
+            .diagnostics
+            .iter()
+            .map(|fault| (fault.line, fault.rule))
+            .collect()
+    };
+    let text = changed("name = \"Acme\"", "name = Acme\naccent = \"red\"");
+    let text = text.replace("key = \"pro\"", "key = \"pro\"\nkey = \"pro\"");
+    let text = text.replace("grace_days = 7", "grace_days =");
+    assert_eq!(
+        rules(&text),
+        [(3, "syntax"), (4, "invalid-colour"), (10, "syntax"), (16, "syntax")]
+    );
+    assert_eq!(rules("currency = \n"), [(1, "syntax")]);
+    assert_eq!(rules("[[plans\nkey = 1\n"), [(1, "syntax")], "nothing to go on with");
+    assert_eq!(rules(""), [(1, "missing-key"), (1, "missing-key"), (1, "missing-key")]);
 }
 
 #[test]
