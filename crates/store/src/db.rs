@@ -1,7 +1,7 @@
 //! The two databases, and a transaction on either.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -16,7 +16,11 @@ use crate::sql::value;
 use crate::{StoreError, dialect, lock};
 
 const READERS: u32 = 4;
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many prepared statements a connection to SQLite keeps: ours, in all sizes that occur.
+const STATEMENTS: usize = 512;
+/// Up to so many bytes a file is looked through when it is opened: some tenths of a second.
+const CHECKED: u64 = 64 << 20;
 
 /// How to open a database.
 #[derive(Clone)]
@@ -96,7 +100,7 @@ impl Db {
     pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
         let Options { connections, clock } = options;
         if !is_postgres(url) {
-            let path = Path::new(url.strip_prefix("sqlite:").unwrap_or(url));
+            let path = path_of(url);
             let lock = lock::take(path)?;
             let pools = file(path).await?;
             return Ok(Self { pools, clock, _lock: Some(Arc::new(lock)) });
@@ -108,6 +112,19 @@ impl Db {
         let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
         let pool = pool.connect_with(address).await.map_err(StoreError::Unreachable)?;
         Ok(Self { pools: Pools::Postgres(pool), clock, _lock: None })
+    }
+
+    /// Opens a database to read it, beside whoever writes it. A SQLite file must be there.
+    pub async fn open_read_only(url: &str, options: Options) -> Result<Self, StoreError> {
+        if is_postgres(url) {
+            return Self::open(url, options).await;
+        }
+        let path = path_of(url);
+        let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE).max_connections(READERS);
+        let read = pool.connect_with(connect(path).read_only(true)).await;
+        let read = read.map_err(|error| unsound(path, error))?;
+        let pools = Pools::Sqlite { write: read.clone(), read };
+        Ok(Self { pools, clock: options.clock, _lock: None })
     }
 
     /// Begins a transaction that may write.
@@ -152,30 +169,47 @@ fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
-async fn file(path: &Path) -> Result<Pools, StoreError> {
-    OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(|error| {
-        StoreError::NotWritable { path: path.to_owned(), reason: error.to_string() }
-    })?;
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .foreign_keys(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .pragma("secure_delete", "on")
-        .busy_timeout(PATIENCE);
+fn path_of(url: &str) -> &Path {
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    Path::new(path.strip_prefix("//").unwrap_or(path))
+}
 
+async fn file(path: &Path) -> Result<Pools, StoreError> {
+    lock::open_or_make(path).map_err(|error| StoreError::NotWritable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
+    let options = connect(path).journal_mode(SqliteJournalMode::Wal);
     let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE);
     let write = pool.clone().max_connections(1).max_lifetime(None).idle_timeout(None);
     let write = write.connect_with(options.clone()).await.map_err(|error| unsound(path, error))?;
-    let check: String = sqlx::query_scalar("pragma quick_check(1)")
-        .fetch_one(&write)
-        .await
-        .map_err(|error| unsound(path, error))?;
-    if check != "ok" {
-        return Err(StoreError::CorruptFile { path: path.to_owned() });
-    }
+    check(path, &write).await?;
     let read = pool.max_connections(READERS).connect_lazy_with(options.read_only(true));
     Ok(Pools::Sqlite { write, read })
+}
+
+fn connect(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("secure_delete", "on")
+        .statement_cache_capacity(STATEMENTS)
+        .busy_timeout(PATIENCE)
+}
+
+/// Looks through the file, where that takes no longer than a moment.
+async fn check(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
+    let size = path.metadata().map_or(0, |found| found.len());
+    if size > CHECKED {
+        return Ok(());
+    }
+    let found: Result<String, _> =
+        sqlx::query_scalar("pragma quick_check(1)").fetch_one(pool).await;
+    match found.map_err(|error| unsound(path, error))?.as_str() {
+        "ok" => Ok(()),
+        _ => Err(StoreError::CorruptFile { path: path.to_owned() }),
+    }
 }
 
 /// What SQLite says of a file that is none of its own, or damaged (`SQLITE_CORRUPT`,

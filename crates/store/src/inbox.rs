@@ -158,15 +158,15 @@ pub async fn add_in(tx: &mut Tx, events: &[NewEvent]) -> Result<u64, StoreError>
             let mut query = sqlx::query(text).persistent(lasts);
             for event in group {
                 query = query
-                    .bind(&event.id)
-                    .bind(&event.kind)
+                    .bind(event.id.stored())
+                    .bind(event.kind.stored())
                     .bind(event.created.stored())
-                    .bind(&event.api_version)
-                    .bind(&event.account)
+                    .bind(event.api_version.stored())
+                    .bind(event.account.stored())
                     .bind(event.livemode)
-                    .bind(&event.object)
-                    .bind(&event.customer)
-                    .bind(&event.lane)
+                    .bind(event.object.stored())
+                    .bind(event.customer.stored())
+                    .bind(event.lane.stored())
                     .bind(lz4_flex::compress_prepend_size(&event.payload))
                     .bind(event.received_at.stored())
                     .bind(event.state.as_str());

@@ -6,7 +6,8 @@ use sqlx::{AssertSqlSafe, Row, SqlSafeStr};
 use crate::db::on;
 use crate::{Db, StoreError};
 
-/// All rows of a table, each as a JSON object by column. The name must be one of ours: letters, digits and `_`.
+/// All rows of a table, each as a JSON object by column. The name must be one of ours: letters,
+/// digits and `_`.
 pub async fn of_table(db: &Db, table: &'static str) -> Result<Vec<Map<String, Value>>, StoreError> {
     let columns = columns(db, table).await?;
     let pairs: Vec<_> = columns.iter().map(|column| pair(db, column)).collect();
@@ -32,14 +33,17 @@ fn pair(db: &Db, column: &str) -> String {
 async fn columns(db: &Db, table: &'static str) -> Result<Vec<String>, StoreError> {
     let text = if db.is_postgres() {
         format!(
-            "select * from (select column_name::text as name from information_schema.columns where table_name = '{table}') it"
+            "select column_name::text as name from information_schema.columns \
+             where table_name = '{table}' and table_schema = current_schema() \
+             order by ordinal_position"
         )
     } else {
         format!("select name from pragma_table_info('{table}')")
     };
     let mut tx = db.read().await?;
     Ok(on!(tx, db, lasts => {
-        let rows = sqlx::query(AssertSqlSafe(text).into_sql_str()).persistent(lasts).fetch_all(db).await?;
+        let query = sqlx::query(AssertSqlSafe(text).into_sql_str()).persistent(lasts);
+        let rows = query.fetch_all(db).await?;
         rows.iter().map(|row| row.try_get::<String, _>("name")).collect::<Result<Vec<_>, _>>()?
     }))
 }

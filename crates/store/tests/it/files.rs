@@ -79,3 +79,40 @@ async fn a_server_that_is_not_there_is_named_as_such() {
     let refused = Db::open(&url, Options::default()).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unreachable(_)), "{refused:?}");
 }
+
+#[tokio::test]
+async fn who_only_reads_reads_beside_who_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("specie.db");
+    let url = format!("sqlite://{}", path.display());
+    let nothing = Db::open_read_only(&url, Options::default()).await;
+    assert!(nothing.is_err() && !path.exists(), "it makes no file");
+    let db = Db::open(&url, Options::default()).await.unwrap();
+    migrate_up(&db).await.unwrap();
+    let beside = Db::open_read_only(&url, Options::default()).await.unwrap();
+    let payer = scene::with_payer(&db, 1).await;
+    let mut tx = beside.read().await.unwrap();
+    assert_eq!(customers::list(&mut tx, 9).await.unwrap(), [payer]);
+    drop(tx);
+    let wrote = match beside.begin().await {
+        Ok(mut tx) => customers::insert(&mut tx, &scene::payer(2)).await.is_ok(),
+        Err(_) => false,
+    };
+    assert!(!wrote);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_may_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("specie.db");
+    let db = open(&path).await.unwrap();
+    migrate_up(&db).await.unwrap();
+    for file in fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.path().display());
+    }
+}

@@ -79,6 +79,17 @@ both! {
         assert_eq!(got.into_iter().filter(|got| *got).count(), 1);
     }
 
+    async fn intents_of_a_kind_are_counted_from_a_moment_on(db: Db) {
+        let payer = with_payer(&db, 1).await.id;
+        let mut tx = db.begin().await.unwrap();
+        for n in 1..=3 {
+            let it = intents::Intent { created_at: wall(n as i64), ..intent(n, payer, None) };
+            intents::insert(&mut tx, &it).await.unwrap();
+        }
+        assert_eq!(intents::count_since(&mut tx, "checkout", wall(2)).await.unwrap(), 2);
+        assert_eq!(intents::count_since(&mut tx, "recover", wall(2)).await.unwrap(), 0);
+    }
+
     async fn an_intent_is_carried_out_by_one_at_a_time(db: Db) {
         let payer = with_payer(&db, 1).await.id;
         let it = intent(1, payer, Some("main"));

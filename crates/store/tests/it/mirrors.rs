@@ -240,6 +240,19 @@ both! {
         assert!(invoices::of_customer(&mut tx, &cus("cus_1")).await.unwrap().is_empty());
     }
 
+    async fn rows_are_read_as_the_database_has_them(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        customers::upsert(&mut tx, &customer()).await.unwrap();
+        payments::upsert(&mut tx, &payment(1, 1)).await.unwrap();
+        tx.commit().await.unwrap();
+        let rows = specie_store::rows::of_table(&db, "stripe_payments").await.unwrap();
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].len(), 17);
+        assert_eq!((&rows[0]["id"], &rows[0]["amount_refunded"]), (&json!("pi_1"), &json!(2902)));
+        let rows = specie_store::rows::of_table(&db, "stripe_customers").await.unwrap();
+        assert_eq!(rows[0]["email"], json!("ann@example.com"));
+    }
+
     async fn pages_of_payments_lose_and_repeat_nothing(db: Db) {
         let mut tx = db.begin().await.unwrap();
         for n in 0..10 {

@@ -43,6 +43,16 @@ both! {
         assert_eq!(inbox::add_in(&mut tx, &[]).await.unwrap(), 0);
     }
 
+    async fn one_batch_may_bring_an_event_twice_and_text_that_no_column_takes(db: Db) {
+        let mut odd = event(2, "cus_1");
+        odd.kind = "in\0voice.paid".into();
+        let batch = [event(1, "cus_1"), odd, event(1, "cus_1")];
+        assert_eq!(inbox::add(&db, &batch).await.unwrap(), 2);
+        let mut tx = db.read().await.unwrap();
+        let found = inbox::get(&mut tx, "evt_2").await.unwrap().unwrap();
+        assert_eq!(found.kind, "in\u{fffd}voice.paid");
+    }
+
     async fn what_came_before_a_customer_was_ours_waits_for_them(db: Db) {
         let unclaimed = |n, customer| {
             let mut event = event(n, customer);
