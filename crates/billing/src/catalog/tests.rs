@@ -310,6 +310,21 @@ fn trials_and_seats_are_checked_and_named_as_not_for_sale_yet() {
     );
 }
 
+#[test]
+fn what_lies_just_within_its_bounds_is_taken() {
+    for (from, to) in [
+        ("grace_days = 7", "grace_days = 30"),
+        ("every = \"30 days\"", "every = \"30 days\", trial_days = 90"),
+        ("\"29.00\"", "\"999999.99\""),
+        ("\"29.00\"", "\"0.50\""),
+        ("\"30 days\"", "\"1095 days\""),
+    ] {
+        assert_eq!(faults(&changed(from, to)), Vec::<String>::new(), "{to}");
+    }
+    let found = check(&changed("\"29.00\"", "\"1000000.00\""), "specie.toml").diagnostics;
+    assert_eq!(found[0].rule, "amount-too-large");
+}
+
 /// Both forms of an array of tables mean the same.
 #[test]
 fn prices_may_stand_in_tables_of_their_own() {

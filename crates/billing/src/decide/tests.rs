@@ -323,6 +323,8 @@ fn only_what_is_surely_our_own_recent_doing_is_taken_back() {
     check(&|seen| seen.subscriptions[1].intent = None, &alarm);
     // Nobody knows when its session was made.
     check(&|seen| seen.sessions.truncate(1), &alarm);
+    // Its session is known by what came of it, though not by its mark.
+    check(&|seen| seen.sessions[1].intent = None, &["cancel_and_refund:sub_2"]);
     // To the second.
     let late = day(1).plus_seconds(-48 * 3600 - 1);
     check(&|seen| seen.sessions[1].created = late, &alarm);
@@ -364,6 +366,7 @@ fn a_declined_renewal_is_told_once_per_attempt_until_it_has_recovered() {
     let decision =
         life.sees(&facts(std::slice::from_ref(&behind), &[invoice(0), declined(1, 1)]), day(31));
     assert_eq!(asked(&decision), ["payment_failed:in_1:1"]);
+    assert_eq!(kinds(&decision), [MailKind::PaymentFailed]);
     let about = mails(&decision)[0].1;
     assert_eq!(about.link.as_deref(), Some("https://pay.example.com/in_1"));
     assert_eq!((about.amount, about.attempt), (Some(usd(2900)), Some(1)));
