@@ -1,0 +1,9 @@
+//! The doors of the service, over its routers, with a Stripe that is away: whatever is answered
+//! here was decided before Stripe was asked.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
+
+mod api;
+mod dev;
+mod house;
+mod pages;
+mod webhook;
