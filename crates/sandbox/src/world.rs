@@ -1,8 +1,32 @@
 //! The world: Stripe as plain data. It answers calls, moves its clock, and emits events; no I/O,
 //! no system clock, the same bytes from the same seed and calls.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+mod catalog;
+mod checkout;
+mod clock;
+mod customers;
+mod events;
+mod expand;
+mod fault;
+mod given;
+mod invoices;
+mod methods;
+mod pages;
+mod params;
+mod payments;
+mod portal;
+mod serve;
+mod state;
+mod subscriptions;
+mod wire;
+
+/// The version of the API that is spoken.
+pub const VERSION: &str = "2026-10-28.endive";
 
 /// How a world is set up. Never changes afterwards.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,12 +161,72 @@ pub struct Pending {
 pub struct World {
     config: Config,
     now: i64,
+    /// The wall time of the last call.
+    wall: i64,
+    /// The state of the source of chance.
+    chance: u64,
+    account: String,
+    objects: BTreeMap<String, Value>,
+    /// The ids of each kind of object, oldest first, deleted ones included.
+    kinds: BTreeMap<String, Vec<String>>,
+    /// What falls due: moment, and rank with id.
+    agenda: BTreeSet<(i64, String)>,
+    /// When each task of the agenda falls due.
+    dues: BTreeMap<String, i64>,
+    /// The call that is being answered: its id and its idempotency key.
+    request: Option<(String, Option<String>)>,
+    /// Idempotency keys and what they stand for.
+    kept: BTreeMap<String, serve::Kept>,
+    /// What is known of cards beside their objects.
+    cards: BTreeMap<String, methods::Card>,
+    /// Unused tokens and the cards they stand for.
+    tokens: BTreeMap<String, String>,
+    /// What is known of Checkout Sessions beside their objects.
+    baskets: BTreeMap<String, checkout::Basket>,
+    /// All lines of each invoice.
+    lines: BTreeMap<String, Vec<Value>>,
+    /// The default payment of each invoice.
+    payments: BTreeMap<String, String>,
+    /// How many retries of each invoice were planned.
+    dunned: BTreeMap<String, usize>,
+    /// The card whose refusal was final, by invoice.
+    hard: BTreeMap<String, String>,
+    /// When events happened, in wall time: those that the API still shows.
+    event_walls: BTreeMap<String, i64>,
+    waiting: Vec<events::Waiting>,
+    /// The signing secrets of endpoints.
+    secrets: BTreeMap<String, String>,
 }
 
 impl World {
     /// A world without customers.
     pub fn new(config: Config) -> Self {
-        Self { now: config.start, config }
+        let mut world = Self {
+            now: config.start,
+            wall: config.start,
+            chance: config.seed,
+            config,
+            account: String::new(),
+            objects: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+            agenda: BTreeSet::new(),
+            dues: BTreeMap::new(),
+            request: None,
+            kept: BTreeMap::new(),
+            cards: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            baskets: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            payments: BTreeMap::new(),
+            dunned: BTreeMap::new(),
+            hard: BTreeMap::new(),
+            event_walls: BTreeMap::new(),
+            waiting: Vec::new(),
+            secrets: BTreeMap::new(),
+        };
+        world.account = format!("acct_1{}", world.noise(15));
+        world.keep_configuration();
+        world
     }
 
     /// The world's clock, in Unix seconds.
@@ -157,75 +241,80 @@ impl World {
 
     /// Answers a request. `wall` is the wall time in Unix seconds: events and idempotency keys are
     /// kept by it.
-    pub fn call(&mut self, _call: &Call, _wall: i64) -> Reply {
-        Reply { status: 404, headers: Vec::new(), body: String::new() }
+    pub fn call(&mut self, call: &Call, wall: i64) -> Reply {
+        self.answer(call, wall)
     }
 
     /// Moves the clock to `to`, doing all that falls due on the way, in order. Never goes back.
     pub fn advance(&mut self, to: i64) {
-        self.now = self.now.max(to);
+        self.run_to(to);
     }
 
     /// When something falls due next.
     pub fn next_due(&self) -> Option<i64> {
-        None
+        self.agenda.first().map(|(due, _)| *due)
     }
 
-    /// Pays an open Checkout Session with a card template (`pm_card_visa`), as a person does on
+    /// Pays an open Checkout Session with a card (`pm_card_visa`, `tok_visa`), as a person does on
     /// the hosted page. Answers where the page leads then.
     pub fn pay_checkout(
         &mut self,
         session: &str,
-        _card: &str,
-        _email: Option<&str>,
-        _name: Option<&str>,
+        card: &str,
+        email: Option<&str>,
+        name: Option<&str>,
     ) -> Result<String, PageError> {
-        Err(PageError {
-            message: format!("No such page: '{session}'"),
-            code: "resource_missing".into(),
-        })
+        self.pay_session(session, card, email, name)
     }
 
     /// Cancels a subscription at the end of its period, as a person does in the portal.
-    pub fn portal_cancel(&mut self, session: &str, _subscription: &str) -> Result<(), PageError> {
-        Err(PageError {
-            message: format!("No such page: '{session}'"),
-            code: "resource_missing".into(),
-        })
+    pub fn portal_cancel(&mut self, session: &str, subscription: &str) -> Result<(), PageError> {
+        self.portal_schedule(session, subscription, true)
     }
 
     /// Takes a cancellation back, as a person does in the portal.
-    pub fn portal_resume(&mut self, session: &str, _subscription: &str) -> Result<(), PageError> {
-        Err(PageError {
-            message: format!("No such page: '{session}'"),
-            code: "resource_missing".into(),
-        })
+    pub fn portal_resume(&mut self, session: &str, subscription: &str) -> Result<(), PageError> {
+        self.portal_schedule(session, subscription, false)
     }
 
-    /// Saves another card (a template) and makes it the customer's default, as a person does in
-    /// the portal.
-    pub fn portal_replace_card(&mut self, session: &str, _card: &str) -> Result<(), PageError> {
-        Err(PageError {
-            message: format!("No such page: '{session}'"),
-            code: "resource_missing".into(),
-        })
+    /// Saves another card (`pm_card_visa`, `tok_visa`) and makes it the customer's default, as a
+    /// person does in the portal.
+    pub fn portal_replace_card(&mut self, session: &str, card: &str) -> Result<(), PageError> {
+        self.portal_card(session, card)
     }
 
     /// One object, as the API would print it.
-    pub fn object(&self, _id: &str) -> Option<Value> {
-        None
+    pub fn object(&self, id: &str) -> Option<Value> {
+        self.objects.get(id).cloned()
     }
 
     /// All objects of a kind (`customer`, `checkout.session`, ...), newest first.
-    pub fn list(&self, _kind: &str) -> Vec<Value> {
-        Vec::new()
+    pub fn list(&self, kind: &str) -> Vec<Value> {
+        self.newest(kind).cloned().collect()
     }
 
-    /// What waits to be delivered since the last time, oldest first.
+    /// The line items of a Checkout Session.
+    pub fn line_items(&self, session: &str) -> Vec<Value> {
+        self.baskets.get(session).map(|basket| basket.lines.clone()).unwrap_or_default()
+    }
+
+    /// What waits to be delivered and was not taken yet, oldest first.
     pub fn take_deliveries(&mut self) -> Vec<Pending> {
-        Vec::new()
+        self.take_waiting()
     }
 
-    /// Notes how a delivery went.
-    pub fn delivered(&mut self, _event: &str, _endpoint: &str, _ok: bool) {}
+    /// Notes how a delivery went. One that was confirmed is never handed out again.
+    pub fn delivered(&mut self, event: &str, endpoint: &str, ok: bool) {
+        self.note_delivery(event, endpoint, ok);
+    }
+
+    /// A delivery as it is to be sent again; none if the endpoint is gone or disabled.
+    pub fn delivery(&self, event: &str, endpoint: &str) -> Option<Pending> {
+        self.render_delivery(event, endpoint)
+    }
+
+    /// Hands out again all that was taken and not confirmed: for whoever lost it.
+    pub fn retake_deliveries(&mut self) {
+        self.untaken();
+    }
 }

@@ -1,0 +1,311 @@
+//! Payment intents, charges and refunds.
+
+use serde_json::{Value, json};
+
+use crate::cards::Decline;
+
+use super::World;
+use super::events::merge_metadata;
+use super::fault::{Answer, Fault};
+use super::given::Given;
+use super::methods::{Outcome, decline_body};
+use super::state::{int, is, maybe, object, text};
+
+/// How one attempt to take money went. Nothing was told yet.
+#[derive(Clone, Debug)]
+pub(super) enum Tried {
+    Paid { charge: String },
+    Declined { charge: String, decline: Decline },
+    Asks,
+}
+
+/// What a payment intent is for.
+pub(super) struct Purpose {
+    pub customer: Option<String>,
+    pub amount: i64,
+    pub currency: String,
+    pub description: String,
+    pub invoice: Option<String>,
+}
+
+impl World {
+    /// A new intent, without an event.
+    pub(super) fn make_intent(&mut self, purpose: Purpose) -> String {
+        let id = self.long_id("pi_", '3');
+        let secret = format!("{id}_secret_{}", self.noise(25));
+        let email = purpose.customer.as_ref().and_then(|id| maybe(&self.copy(id), "email"));
+        let nulls = "allowed_payment_method_types application application_fee_amount \
+                     automatic_payment_methods canceled_at cancellation_reason customer_account \
+                     excluded_payment_method_types last_payment_error latest_charge next_action \
+                     on_behalf_of payment_method payment_method_configuration_details \
+                     payment_record processing review shipping source statement_descriptor \
+                     statement_descriptor_suffix transfer_data transfer_group";
+        self.keep(object(nulls, json!({
+            "id": id, "object": "payment_intent", "amount": purpose.amount, "amount_capturable": 0,
+            "amount_details": { "tip": {} }, "amount_received": 0, "capture_method": "automatic",
+            "client_secret": secret, "confirmation_method": "automatic", "created": self.now,
+            "currency": purpose.currency, "customer": purpose.customer,
+            "description": purpose.description, "livemode": false,
+            "managed_payments": { "enabled": false }, "metadata": {},
+            "payment_details": { "customer_reference": null, "order_reference": purpose.invoice },
+            "payment_method_options": { "card": {
+                "installments": null, "mandate_options": null, "network": null,
+                "request_three_d_secure": "automatic",
+            } },
+            "payment_method_types": ["card"], "receipt_email": email,
+            "setup_future_usage": "off_session", "status": "requires_payment_method",
+        })));
+        id
+    }
+
+    /// Tries to take an intent's money from a card. Tells nobody.
+    pub(super) fn try_charge(&mut self, intent: &str, method: &str) -> Tried {
+        match self.outcome(method) {
+            Outcome::Paid => {
+                let charge = self.make_charge(intent, method, None);
+                let amount = int(&self.copy(intent), "amount");
+                self.set(
+                    intent,
+                    [
+                        ("status", json!("succeeded")),
+                        ("amount_received", json!(amount)),
+                        ("latest_charge", json!(charge)),
+                        ("payment_method", json!(method)),
+                        ("last_payment_error", Value::Null),
+                        ("next_action", Value::Null),
+                    ],
+                );
+                Tried::Paid { charge }
+            }
+            Outcome::Declined(decline) => {
+                let charge = self.make_charge(intent, method, Some(decline));
+                let mut error = decline_body(decline);
+                error.insert("charge".into(), json!(charge));
+                error.insert("payment_method".into(), self.copy(method));
+                self.set(
+                    intent,
+                    [
+                        ("status", json!("requires_payment_method")),
+                        ("latest_charge", json!(charge)),
+                        ("payment_method", Value::Null),
+                        ("last_payment_error", Value::Object(error)),
+                        ("next_action", Value::Null),
+                    ],
+                );
+                Tried::Declined { charge, decline }
+            }
+            Outcome::Asks => {
+                let action = json!({ "type": "use_stripe_sdk", "use_stripe_sdk": {
+                    "type": "stripe_3ds2_fingerprint",
+                } });
+                self.set(
+                    intent,
+                    [
+                        ("status", json!("requires_action")),
+                        ("payment_method", json!(method)),
+                        ("next_action", action),
+                    ],
+                );
+                Tried::Asks
+            }
+        }
+    }
+
+    fn make_charge(&mut self, intent: &str, method: &str, decline: Option<Decline>) -> String {
+        let (pi, pm) = (self.copy(intent), self.copy(method));
+        let id = self.payment_id("ch_", intent);
+        let (authorization, transaction) = (self.digits(6), self.digits(15));
+        let amount = int(&pi, "amount");
+        let card = &pm["card"];
+        let mut shown = json!({
+            "amount_authorized": amount, "authorization_code": authorization,
+            "extended_authorization": { "status": "disabled" },
+            "incremental_authorization": { "status": "unavailable" },
+            "multicapture": { "status": "unavailable" }, "network_token": { "used": false },
+            "network_transaction_id": transaction,
+            "overcapture": { "maximum_amount_capturable": amount, "status": "unavailable" },
+            "network": card["brand"], "electronic_commerce_indicator": null, "installments": null,
+            "mandate": null, "three_d_secure": null, "transaction_link_id": null, "wallet": null,
+        });
+        for field in [
+            "brand",
+            "checks",
+            "country",
+            "exp_month",
+            "exp_year",
+            "fingerprint",
+            "funding",
+            "last4",
+            "regulated_status",
+        ] {
+            shown[field] = card[field].clone();
+        }
+        let outcome = match decline {
+            None => json!({
+                "advice_code": null, "network_advice_code": null, "network_decline_code": null,
+                "network_status": "approved_by_network", "reason": null, "risk_level": "normal",
+                "risk_score": 20, "seller_message": "Payment complete.", "type": "authorized",
+            }),
+            Some(Decline::Fraudulent) => json!({
+                "advice_code": null, "network_advice_code": null, "network_decline_code": null,
+                "network_status": "not_sent_to_network", "reason": "highest_risk_level",
+                "risk_level": "highest", "risk_score": 80,
+                "seller_message": "Stripe blocked this payment as too risky.", "type": "blocked",
+            }),
+            Some(decline) => json!({
+                "advice_code": decline.advice(), "network_advice_code": null,
+                "network_decline_code": decline.network_code(),
+                "network_status": "declined_by_network", "reason": decline.reason(),
+                "risk_level": "normal", "risk_score": 20,
+                "seller_message": "The bank did not return any further details with this decline.",
+                "type": "issuer_declined",
+            }),
+        };
+        let paid = decline.is_none();
+        let receipt = paid.then(|| format!("{}/receipts/{id}", self.config.base_url));
+        let nulls = "application application_fee application_fee_amount balance_transaction \
+                     destination dispute failure_balance_transaction on_behalf_of order \
+                     receipt_number review shipping source source_transfer statement_descriptor \
+                     statement_descriptor_suffix transfer_data transfer_group";
+        self.keep(object(
+            nulls,
+            json!({
+                "id": id, "object": "charge", "amount": amount,
+                "amount_captured": if paid { amount } else { 0 }, "amount_refunded": 0,
+                "billing_details": pm["billing_details"],
+                "calculated_statement_descriptor": "SPECIE SANDBOX", "captured": paid,
+                "created": self.now, "currency": pi["currency"], "customer": pi["customer"],
+                "description": pi["description"], "disputed": false,
+                "failure_code": decline.map(Decline::code),
+                "failure_message": decline.map(Decline::message), "fraud_details": {},
+                "livemode": false, "metadata": pi["metadata"], "outcome": outcome, "paid": paid,
+                "payment_intent": intent, "payment_method": method,
+                "payment_method_details": { "card": shown, "type": "card" }, "radar_options": {},
+                "receipt_email": pi["receipt_email"], "receipt_url": receipt, "refunded": false,
+                "status": if paid { "succeeded" } else { "failed" },
+            }),
+        ));
+        id
+    }
+
+    pub(super) fn create_refund(&mut self, given: &Given) -> Answer {
+        let charge = match (given.filled("charge"), given.filled("payment_intent")) {
+            (Some(charge), None) => {
+                let found = self.find("charge", charge);
+                found.cloned().ok_or_else(|| Fault::missing(404, "charge", charge, "id"))?
+            }
+            (None, Some(intent)) => {
+                let pi = self.find("payment_intent", intent).cloned();
+                let pi =
+                    pi.ok_or_else(|| Fault::missing(404, "payment_intent", intent, "intent"))?;
+                let charge = self.copy(text(&pi, "latest_charge"));
+                if text(&pi, "status") != "succeeded" || charge.is_null() {
+                    return Err(Fault::invalid(format!(
+                        "This PaymentIntent ({intent}) does not have a successful charge to refund."
+                    )));
+                }
+                charge
+            }
+            (None, None) => {
+                return Err(Fault::invalid(
+                    "One of the following params should be provided for this request: \
+                     payment_intent or charge.",
+                ));
+            }
+            (Some(charge), Some(intent)) => {
+                let found =
+                    self.find("charge", charge).filter(|c| text(c, "payment_intent") == intent);
+                found.cloned().ok_or_else(|| Fault::missing(404, "charge", charge, "id"))?
+            }
+        };
+        let reason = given.filled("reason");
+        let reasons = ["duplicate", "fraudulent", "requested_by_customer"];
+        if reason.is_some_and(|reason| !reasons.contains(&reason)) {
+            return Err(Fault::invalid(
+                "Invalid reason: must be one of duplicate, fraudulent, or requested_by_customer",
+            )
+            .param("reason"));
+        }
+        let id = text(&charge, "id").to_owned();
+        if text(&charge, "status") != "succeeded" {
+            return Err(Fault::invalid(format!(
+                "Charge {id} was not successful and cannot be refunded."
+            )));
+        }
+        let left = int(&charge, "amount") - int(&charge, "amount_refunded");
+        if is(&charge, "refunded") || left <= 0 {
+            let message = format!("Charge {id} has already been refunded.");
+            return Err(Fault::invalid(message).code("charge_already_refunded"));
+        }
+        let amount = given.int("amount").unwrap_or(left);
+        if amount < 1 {
+            let message = "This value must be greater than or equal to 1.";
+            return Err(Fault::parameter(message, "amount").code("parameter_invalid_integer"));
+        }
+        if amount > left {
+            let currency = vocab_currency(text(&charge, "currency"));
+            let show = |minor| match currency {
+                Some(currency) => specie_vocab::Money::new(minor, currency).to_string(),
+                None => minor.to_string(),
+            };
+            return Err(Fault::invalid(format!(
+                "Refund amount ({}) is greater than unrefunded amount on charge ({})",
+                show(amount),
+                show(left)
+            ))
+            .param("amount"));
+        }
+        let refund = self.payment_id("re_", text(&charge, "payment_intent"));
+        let nulls = "balance_transaction customer_account receipt_number source_transfer_reversal \
+                     transfer_reversal";
+        self.keep(object(nulls, json!({
+            "id": refund, "object": "refund", "amount": amount, "charge": id, "created": self.now,
+            "currency": charge["currency"], "customer": charge["customer"],
+            "destination_details": {
+                "card": {
+                    "reference_status": "pending", "reference_type": "acquirer_reference_number",
+                    "type": "refund",
+                },
+                "type": "card",
+            },
+            "metadata": given.metadata("metadata"), "payment_intent": charge["payment_intent"],
+            "payment_method": charge["payment_method"], "reason": reason, "status": "succeeded",
+        })));
+        let refunded = int(&charge, "amount_refunded") + amount;
+        let previous = self.set(
+            &id,
+            [
+                ("amount_refunded", json!(refunded)),
+                ("refunded", json!(refunded == int(&charge, "amount"))),
+            ],
+        );
+        let answer = self.copy(&refund);
+        self.emit("refund.created", &refund);
+        self.emit_change("charge.refunded", &id, previous);
+        let reference = self.digits(23);
+        let previous = self.set(
+            &refund,
+            [
+                ("destination_details.card.reference", json!(reference)),
+                ("destination_details.card.reference_status", json!("available")),
+            ],
+        );
+        self.emit_change("refund.updated", &refund, previous.clone());
+        self.emit_change("charge.refund.updated", &refund, previous);
+        Ok(answer)
+    }
+
+    pub(super) fn update_refund(&mut self, id: &str, given: &Given) -> Answer {
+        let old = self.need("refund", id)?;
+        let mut refund = old.clone();
+        merge_metadata(&mut refund, given);
+        let previous = super::state::difference(&old, &refund);
+        self.objects.insert(id.to_owned(), refund);
+        self.emit_change("refund.updated", id, previous);
+        Ok(self.copy(id))
+    }
+}
+
+pub(super) fn vocab_currency(code: &str) -> Option<specie_vocab::Currency> {
+    specie_vocab::Currency::try_from(code).ok()
+}

@@ -1,0 +1,503 @@
+//! One request: who asks, whether it was asked before, which endpoint answers.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::fault::{Answer, Fault};
+use super::given::Given;
+use super::params::{self, Endpoint};
+use super::state::text;
+use super::wire::pretty;
+use super::{Call, Reply, VERSION, World};
+
+/// Versions that are answered (as the newest), because their objects differ in additions only.
+const VERSIONS: &str = "2025-03-31.basil 2025-04-30.basil 2025-05-28.basil 2025-06-30.basil \
+    2025-07-30.basil 2025-08-27.basil 2025-09-30.clover 2025-10-29.clover 2025-11-17.clover \
+    2025-12-15.clover 2026-01-28.clover 2026-02-25.clover 2026-03-25.dahlia 2026-04-22.dahlia \
+    2026-05-27.dahlia 2026-06-24.dahlia 2026-07-29.dahlia 2026-08-26.dahlia 2026-09-30.endive \
+    2026-10-28.endive";
+
+/// The answer that an idempotency key stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    path: String,
+    params: Vec<(String, String)>,
+    status: u16,
+    body: String,
+    request: String,
+    at: i64,
+    should_retry: bool,
+}
+
+fn flatten(value: &Value, name: &str, out: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let name = if name.is_empty() { key.clone() } else { format!("{name}[{key}]") };
+                flatten(value, &name, out);
+            }
+        }
+        Value::Array(list) => {
+            for (n, value) in list.iter().enumerate() {
+                flatten(value, &format!("{name}[{n}]"), out);
+            }
+        }
+        leaf => out.push((name.to_owned(), leaf.as_str().unwrap_or_default().to_owned())),
+    }
+}
+
+impl World {
+    pub(super) fn answer(&mut self, call: &Call, wall: i64) -> Reply {
+        self.wall = self.wall.max(wall);
+        self.forget_old_events();
+        let kept_for = self.config.switches.idempotency_retention;
+        let oldest = self.wall.saturating_sub(kept_for);
+        self.kept.retain(|_, kept| kept.at >= oldest);
+        let request = self.short_id("req_");
+        let post = call.method == "POST";
+        let key = call.idempotency_key.clone().filter(|key| !key.is_empty());
+        let mut reply = Reply { status: 200, headers: fixed_headers(), body: String::new() };
+        let header = |reply: &mut Reply, name: &str, value: &str| {
+            reply.headers.push((name.to_owned(), value.to_owned()));
+        };
+        if let Err(fault) = authorize(call.authorization.as_deref()) {
+            header(&mut reply, "WWW-Authenticate", "Bearer realm=\"Stripe\"");
+            return self.finish(reply, Err(fault), None);
+        }
+        header(&mut reply, "Request-Id", &request);
+        if let Some(key) = key.as_ref().filter(|_| post || call.method == "DELETE") {
+            header(&mut reply, "Idempotency-Key", key);
+        }
+        if let Some(version) = call.version.as_deref()
+            && !VERSIONS.split_whitespace().any(|known| known == version)
+        {
+            header(&mut reply, "Stripe-Version", version);
+            let old = version.get(..10).is_some_and(|day| {
+                day < "2025-03-31"
+                    && day.len() == 10
+                    && day
+                        .bytes()
+                        .enumerate()
+                        .all(|(n, b)| if n == 4 || n == 7 { b == b'-' } else { b.is_ascii_digit() })
+            });
+            if old {
+                return self.finish(
+                    reply,
+                    Err(Fault::unsupported("value of", "Stripe-Version")),
+                    None,
+                );
+            }
+            let mut fault = Fault::invalid(format!("Invalid Stripe API version: {version}"));
+            fault.final_word = false;
+            return self.finish(reply, Err(fault), None);
+        }
+        header(&mut reply, "Stripe-Version", VERSION);
+        let tree = match decode(call) {
+            Ok(tree) => tree,
+            Err(fault) => return self.finish(reply, Err(fault), Some(&request)),
+        };
+        let mut flat = Vec::new();
+        flatten(&tree, "", &mut flat);
+        flat.sort();
+        if let Some(key) = key.as_ref().filter(|_| post) {
+            if key.chars().count() > 255 {
+                let fault = Fault::idempotency("Idempotency keys can be at most 255 characters.");
+                return self.finish(reply, Err(fault), Some(&request));
+            }
+            if let Some(kept) = self.kept.get(key).cloned() {
+                return self.replay(reply, call, key, &kept, &flat, &request);
+            }
+            header(&mut reply, "Original-Request", &request);
+        }
+        self.request = Some((request.clone(), key.clone().filter(|_| post)));
+        let answer = self.dispatch(call, tree);
+        self.request = None;
+        let unbegun = answer.as_ref().is_err_and(|fault| fault.unbegun);
+        let final_word = answer.as_ref().err().is_none_or(|fault| fault.final_word);
+        if post && final_word {
+            header(&mut reply, "Stripe-Should-Retry", "false");
+        }
+        let reply = self.finish(reply, answer, Some(&request));
+        if let Some(key) = key.filter(|_| post && !unbegun) {
+            self.kept.insert(
+                key,
+                Kept {
+                    path: call.path.clone(),
+                    params: flat,
+                    status: reply.status,
+                    body: reply.body.clone(),
+                    request,
+                    at: self.wall,
+                    should_retry: final_word,
+                },
+            );
+        }
+        reply
+    }
+
+    fn replay(
+        &self,
+        mut reply: Reply,
+        call: &Call,
+        key: &str,
+        kept: &Kept,
+        flat: &[(String, String)],
+        request: &str,
+    ) -> Reply {
+        let other = format!(
+            "Try using a key other than '{key}' if you meant to execute a different request."
+        );
+        if kept.path != call.path {
+            let fault = Fault::idempotency(format!(
+                "Keys for idempotent requests can only be used for the same endpoint they were \
+                 first used for ('{}' vs '{}'). {other}",
+                call.path, kept.path
+            ));
+            return self.finish(reply, Err(fault), Some(request));
+        }
+        if kept.params != flat {
+            let fault = Fault::idempotency(format!(
+                "Keys for idempotent requests can only be used with the same parameters they were \
+                 first used with. {other}"
+            ));
+            return self.finish(reply, Err(fault), Some(request));
+        }
+        reply.headers.push(("Original-Request".into(), kept.request.clone()));
+        reply.headers.push(("Idempotent-Replayed".into(), "true".into()));
+        if kept.should_retry {
+            reply.headers.push(("Stripe-Should-Retry".into(), "false".into()));
+        }
+        reply.status = kept.status;
+        reply.body.clone_from(&kept.body);
+        reply
+    }
+
+    /// Prints an answer. `request` is in the address of the log, where there is one.
+    fn finish(&self, mut reply: Reply, answer: Answer, request: Option<&str>) -> Reply {
+        match answer {
+            Ok(value) => reply.body = pretty(&value),
+            Err(mut fault) => {
+                reply.status = fault.status;
+                if let Some(request) = request {
+                    let log = format!(
+                        "https://dashboard.stripe.com/{}/test/workbench/logs?object={request}",
+                        self.account
+                    );
+                    fault.body.insert("request_log_url".into(), json!(log));
+                }
+                reply.body = pretty(&json!({ "error": fault.body }));
+            }
+        }
+        reply.body.push('\n');
+        reply
+    }
+
+    fn dispatch(&mut self, call: &Call, tree: Value) -> Answer {
+        let Some((endpoint, ids)) = params::find(&call.method, &call.path) else {
+            return Err(Fault::unrecognized(&call.method, &call.path));
+        };
+        if !endpoint.served {
+            return Err(Fault::unsupported("endpoint", endpoint.name));
+        }
+        let given = params::check(endpoint, tree)?;
+        // A bad path to expand must not leave a half-done write behind.
+        if call.method == "GET" {
+            let answer = self.read(endpoint, &ids, &given, &call.path)?;
+            return if text(&answer, "object") == "list" {
+                Ok(answer)
+            } else {
+                self.expand(answer, &given.texts("expand"))
+            };
+        }
+        let expand = given.texts("expand");
+        let before = (!expand.is_empty()).then(|| self.clone());
+        let answer = self.write(endpoint, &ids, &given)?;
+        match self.expand(answer, &expand) {
+            Err(fault) => {
+                if let Some(before) = before {
+                    let chance = self.chance;
+                    *self = before;
+                    self.chance = chance;
+                }
+                Err(fault)
+            }
+            good => good,
+        }
+    }
+
+    fn write(&mut self, endpoint: &Endpoint, ids: &[String], given: &Given) -> Answer {
+        let id = ids.first().map(String::as_str).unwrap_or_default();
+        match endpoint.name {
+            "POST /v1/customers" => self.create_customer(given),
+            "POST /v1/customers/{id}" => self.update_customer(id, given),
+            "DELETE /v1/customers/{id}" => self.delete_customer(id),
+            "POST /v1/payment_methods" => self.create_method(given),
+            "POST /v1/payment_methods/{id}" => self.update_method(id, given),
+            "POST /v1/payment_methods/{id}/attach" => self.attach_method(id, given),
+            "POST /v1/payment_methods/{id}/detach" => self.detach_method(id),
+            "POST /v1/products" => self.create_product(given),
+            "POST /v1/products/{id}" => self.update_product(id, given),
+            "DELETE /v1/products/{id}" => self.delete_product(id),
+            "POST /v1/prices" => self.create_price(given),
+            "POST /v1/prices/{id}" => self.update_price(id, given),
+            "POST /v1/checkout/sessions" => self.create_session(given),
+            "POST /v1/checkout/sessions/{id}" => self.update_session(id, given),
+            "POST /v1/checkout/sessions/{id}/expire" => self.expire_session(id),
+            "POST /v1/subscriptions" => self.create_subscription(given),
+            "POST /v1/subscriptions/{id}" => self.update_subscription(id, given),
+            "DELETE /v1/subscriptions/{id}" => self.cancel_subscription(id, given),
+            "POST /v1/invoices/{id}" => self.update_invoice(id, given),
+            "POST /v1/invoices/{id}/pay" => self.pay_invoice(id, given),
+            "POST /v1/invoices/{id}/void" => self.void_invoice(id),
+            "POST /v1/invoices/{id}/finalize" => self.finalize_invoice(id, given),
+            "POST /v1/refunds" => self.create_refund(given),
+            "POST /v1/refunds/{id}" => self.update_refund(id, given),
+            "POST /v1/webhook_endpoints" => self.create_endpoint(given),
+            "POST /v1/webhook_endpoints/{id}" => self.update_endpoint(id, given),
+            "DELETE /v1/webhook_endpoints/{id}" => self.delete_endpoint(id),
+            "POST /v1/billing_portal/sessions" => self.create_portal(given),
+            "POST /v1/tokens" => self.create_token(given),
+            other => Err(Fault::unsupported("endpoint", other)),
+        }
+    }
+
+    fn read(&self, endpoint: &Endpoint, ids: &[String], given: &Given, url: &str) -> Answer {
+        let id = ids.first().map(String::as_str).unwrap_or_default();
+        let customer = ("customer", "customer");
+        let (all, kind) = match endpoint.name {
+            "GET /v1/account" => return Ok(self.account_object()),
+            "GET /v1/customers/{id}" => return self.retrieve_customer(id),
+            "GET /v1/payment_methods/{id}" => return self.need_method(id),
+            "GET /v1/customers/{customerId}/payment_methods/{id}" => {
+                self.need("customer", id)?;
+                let method = ids.get(1).map(String::as_str).unwrap_or_default();
+                let found = self.need_method(method)?;
+                if text(&found, "customer") != id {
+                    return Err(Fault::missing(404, "PaymentMethod", method, "payment_method"));
+                }
+                return Ok(found);
+            }
+            "GET /v1/products/{id}" => return self.need("product", id),
+            "GET /v1/prices/{id}" => return self.need("price", id),
+            "GET /v1/checkout/sessions/{id}" => return self.need("checkout.session", id),
+            "GET /v1/subscriptions/{id}" => return self.need("subscription", id),
+            "GET /v1/subscription_items/{id}" => return self.subscription_item(id),
+            "GET /v1/invoices/{id}" => return self.need("invoice", id),
+            "GET /v1/invoice_payments/{id}" => return self.need("invoice_payment", id),
+            "GET /v1/payment_intents/{id}" => return self.need("payment_intent", id),
+            "GET /v1/charges/{id}" => return self.need("charge", id),
+            "GET /v1/refunds/{id}" => return self.need("refund", id),
+            "GET /v1/webhook_endpoints/{id}" => return self.need("webhook_endpoint", id),
+            "GET /v1/tokens/{id}" => return self.need("token", id),
+            "GET /v1/billing_portal/configurations/{id}" => {
+                return self.need("billing_portal.configuration", id);
+            }
+            "GET /v1/events/{id}" => {
+                return match self.event_walls.contains_key(id) {
+                    true => self.need("event", id),
+                    false => Err(Fault::missing(404, "event", id, "id")),
+                };
+            }
+            "GET /v1/customers" => {
+                (self.where_texts("customer", given, &[("email", "email")]), "customer")
+            }
+            "GET /v1/customers/{id}/payment_methods" => {
+                self.need("customer", id)?;
+                (self.list_methods(id, given), "payment_method")
+            }
+            "GET /v1/payment_methods" => {
+                let methods = match given.filled("customer") {
+                    None => Vec::new(),
+                    Some(id) => {
+                        let found = self.find("customer", id);
+                        found.ok_or_else(|| Fault::missing(400, "customer", id, "customer"))?;
+                        self.list_methods(id, given)
+                    }
+                };
+                (methods, "payment_method")
+            }
+            "GET /v1/products" => (self.list_products(given), "product"),
+            "GET /v1/prices" => (self.list_prices(given)?, "price"),
+            "GET /v1/checkout/sessions" => {
+                let fields = [
+                    customer,
+                    ("payment_intent", "payment_intent"),
+                    ("subscription", "subscription"),
+                    ("status", "status"),
+                ];
+                (self.where_texts("checkout.session", given, &fields), "checkout.session")
+            }
+            "GET /v1/checkout/sessions/{id}/line_items" => {
+                self.need("checkout.session", id)?;
+                (self.baskets.get(id).map(|b| b.lines.clone()).unwrap_or_default(), "item")
+            }
+            "GET /v1/subscriptions" => (self.list_subscriptions(given), "subscription"),
+            "GET /v1/subscription_items" => {
+                let sub = given.filled("subscription").unwrap_or_default();
+                let found = self.find("subscription", sub);
+                let found = found
+                    .ok_or_else(|| Fault::missing(404, "subscription", sub, "subscription"))?;
+                (super::state::items(found, "items.data").to_vec(), "subscription_item")
+            }
+            "GET /v1/invoices" => {
+                let fields = [
+                    customer,
+                    ("status", "status"),
+                    ("collection_method", "collection_method"),
+                    ("subscription", "parent.subscription_details.subscription"),
+                ];
+                (self.where_texts("invoice", given, &fields), "invoice")
+            }
+            "GET /v1/invoices/{id}/lines" => {
+                self.need("invoice", id)?;
+                (self.lines.get(id).cloned().unwrap_or_default(), "line_item")
+            }
+            "GET /v1/invoice_payments" => {
+                let fields = [
+                    ("invoice", "invoice"),
+                    ("status", "status"),
+                    ("payment.type", "payment.type"),
+                    ("payment.payment_intent", "payment.payment_intent"),
+                    ("payment.charge", "payment.charge"),
+                ];
+                (self.where_texts("invoice_payment", given, &fields), "invoice_payment")
+            }
+            "GET /v1/payment_intents" => {
+                (self.where_texts("payment_intent", given, &[customer]), "payment_intent")
+            }
+            "GET /v1/charges" => {
+                let fields = [customer, ("payment_intent", "payment_intent")];
+                (self.where_texts("charge", given, &fields), "charge")
+            }
+            "GET /v1/refunds" => {
+                let fields = [("charge", "charge"), ("payment_intent", "payment_intent")];
+                (self.where_texts("refund", given, &fields), "refund")
+            }
+            "GET /v1/events" => (self.list_events(given)?, "event"),
+            "GET /v1/webhook_endpoints" => {
+                (self.where_texts("webhook_endpoint", given, &[]), "webhook_endpoint")
+            }
+            "GET /v1/billing_portal/configurations" => {
+                let kind = "billing_portal.configuration";
+                let mut all = self.where_texts(kind, given, &[]);
+                all.retain(|found| {
+                    ["active", "is_default"].iter().all(|field| {
+                        given.bool(field).is_none_or(|want| found[*field] == json!(want))
+                    })
+                });
+                (all, kind)
+            }
+            other => return Err(Fault::unsupported("endpoint", other)),
+        };
+        self.page(all, kind, url, given)
+    }
+
+    fn subscription_item(&self, id: &str) -> Answer {
+        let of = self.newest("subscription");
+        let found = of
+            .flat_map(|sub| super::state::items(sub, "items.data"))
+            .find(|item| text(item, "id") == id);
+        found.cloned().ok_or_else(|| {
+            let mut fault = Fault::invalid(format!("Invalid subscription_item id: {id}"));
+            fault.final_word = false;
+            fault
+        })
+    }
+
+    fn account_object(&self) -> Value {
+        json!({
+            "id": self.account, "object": "account",
+            "business_profile": {
+                "annual_revenue": null, "estimated_worker_count": null, "mcc": null,
+                "minority_owned_business_designation": null, "monthly_estimated_revenue": null,
+                "name": "Specie sandbox", "product_description": null, "support_address": null,
+                "support_email": null, "support_phone": null, "support_url": null, "url": null,
+            },
+            "business_type": null, "capabilities": { "card_payments": "active", "transfers": "active" },
+            "charges_enabled": true, "country": "US", "created": self.config.start,
+            "default_currency": "usd", "details_submitted": true, "email": null, "metadata": {},
+            "payouts_enabled": true, "type": "standard",
+        })
+    }
+}
+
+fn decode(call: &Call) -> Answer {
+    let form = if call.method == "POST" { &call.body } else { &call.query };
+    let wrong = |error: specie_stripe::form::FormError| {
+        let mut fault = Fault::invalid(format!("Invalid request: {error}"));
+        fault.unbegun = true;
+        fault.final_word = false;
+        fault
+    };
+    let mut tree = specie_stripe::form::decode(form).map_err(wrong)?;
+    // Either place is read, as the libraries send deletions in both ways.
+    let other = if call.method == "POST" { &call.query } else { &call.body };
+    if call.method != "GET" && !other.is_empty() {
+        let more = specie_stripe::form::decode(other).map_err(wrong)?;
+        if let (Value::Object(tree), Value::Object(more)) = (&mut tree, more) {
+            tree.extend(more);
+        }
+    }
+    Ok(tree)
+}
+
+fn authorize(header: Option<&str>) -> Answer<()> {
+    let none = "You did not provide an API key. You need to provide your API key in the \
+        Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See \
+        https://stripe.com/docs/api#authentication for details, or we can help at \
+        https://support.stripe.com/.";
+    let header = header.map(str::trim).filter(|header| !header.is_empty());
+    let header = header.ok_or_else(|| Fault::unauthorized(none))?;
+    let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
+    let key = match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => rest.trim().to_owned(),
+        "basic" => basic(rest.trim()).unwrap_or_default(),
+        _ => String::new(),
+    };
+    if key.is_empty() {
+        return Err(Fault::unauthorized(none));
+    }
+    let good = key.strip_prefix("sk_test_").is_some_and(|rest| {
+        !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    });
+    if good {
+        return Ok(());
+    }
+    let letters: Vec<char> = key.chars().collect();
+    let shown: String = match letters.len() {
+        0..=12 => "*".repeat(letters.len()),
+        len => letters
+            .iter()
+            .enumerate()
+            .map(|(n, c)| if n < 8 || n + 4 >= len { *c } else { '*' })
+            .collect(),
+    };
+    Err(Fault::unauthorized(format!("Invalid API Key provided: {shown}")))
+}
+
+/// The user name of HTTP Basic.
+fn basic(text: &str) -> Option<String> {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    Some(text.split(':').next().unwrap_or_default().to_owned())
+}
+
+fn fixed_headers() -> Vec<(String, String)> {
+    [
+        ("Content-Type", "application/json"),
+        ("Cache-Control", "no-cache, no-store"),
+        ("Vary", "Origin"),
+        ("Access-Control-Allow-Credentials", "true"),
+        ("Access-Control-Allow-Methods", "GET, HEAD, PUT, PATCH, POST, DELETE"),
+        ("Access-Control-Allow-Origin", "*"),
+        ("Access-Control-Max-Age", "300"),
+        (
+            "Access-Control-Expose-Headers",
+            "Request-Id, Stripe-Manage-Version, Stripe-Should-Retry, \
+             X-Stripe-External-Auth-Required, X-Stripe-Privileged-Session-Required",
+        ),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
