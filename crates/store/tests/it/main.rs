@@ -3,6 +3,7 @@
 
 mod ends;
 mod files;
+mod histories;
 mod intents;
 mod machinery;
 mod mirrors;
