@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use specie_stripe::{
     API_VERSION, Answer, Client, Form, Priority, RateBudget, StoredRequest, StripeError,
@@ -213,6 +214,29 @@ async fn what_cannot_be_a_request_is_not_sent() {
     let unsound = script.client.get("/v1/a b", &Form::new(), Priority::Interactive).await;
     assert!(matches!(unsound, Err(StripeError::Unsendable(_))));
     assert!(script.asked().is_empty());
+}
+
+/// Bodies that are nearly Stripe's, and others.
+fn body() -> impl Strategy<Value = String> {
+    let value = "(null|1|\"\"|\"idempotency_error\"|\\[\\]|\\{\\}|\\{\"type\":[1x]\\}|\\{\"code\":\"lock_timeout\"\\})";
+    let list = (value, value).prop_map(|(a, b)| format!(r#"{{"data":{a},"has_more":{b}}}"#));
+    let error = value.prop_map(|error| format!(r#"{{"error":{error}}}"#));
+    prop_oneof![list, error, value.prop_map(String::from), any::<String>()]
+}
+
+proptest! {
+    #[test]
+    fn no_answer_panics(status in 200_u16..600, body in body()) {
+        let reply = |_| Reply::Answer(status, vec![("retry-after", "x")], body.clone());
+        let script = Script::new((0..9).map(reply));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let answer = runtime.block_on(script.client.send(&stored()));
+        prop_assert_eq!(answer.is_ok(), status < 300 && body.trim_start().starts_with('{')
+            && serde_json::from_str::<Value>(&body).is_ok());
+        let query = Form::new();
+        let list = script.client.list_all("/v1/events", &query, Priority::Background);
+        let _ = runtime.block_on(list);
+    }
 }
 
 /// The real transport, without leaving the machine.

@@ -82,7 +82,7 @@ pub fn invoice() -> Value {
         "customer": "cus_TestCustomer1", "hosted_invoice_url": "https://invoice.stripe.com/i/x",
         "invoice_pdf": "https://pay.stripe.com/invoice/x/pdf",
         "lines": {
-            "object": "list", "data": [line(AT, LATER), line(AT - 10, LATER), line(AT - 90, AT)],
+            "object": "list", "data": [line(AT - 10, LATER), line(AT, LATER), line(AT - 90, AT)],
             "has_more": false, "total_count": 3, "url": "/v1/invoices/in_1Test/lines",
         },
         "metadata": {}, "next_payment_attempt": null, "number": "ABCD1234-0001",
