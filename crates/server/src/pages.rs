@@ -38,7 +38,7 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/cancel", get(account::ask_to_cancel).post(account::cancel))
         .route("/resume", post(account::resume))
         .route("/portal", post(account::portal))
-        .route("/session", get(session::enter));
+        .route("/session", get(session::enter).head(session::peek));
     Router::new()
         .nest("/billing", dressed(pages, app))
         .route("/billing/", get(to_plans))

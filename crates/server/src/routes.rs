@@ -15,6 +15,8 @@ mod session_tokens;
 mod subscription;
 mod webhook;
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::middleware;
 use axum::response::Redirect;
@@ -66,7 +68,10 @@ pub fn router(app: App) -> Router {
     let doors = limits::guarded(doors).layer(Extension(app.clone())).with_state(app);
     match root.as_str() {
         "" => doors,
-        root => Router::new().nest(root, doors.clone()).merge(doors),
+        path => {
+            let seen = middleware::from_fn_with_state(Arc::<str>::from(path), limits::under_prefix);
+            Router::new().nest(path, doors.clone()).merge(doors).layer(seen)
+        }
     }
 }
 

@@ -95,12 +95,14 @@ pub(super) async fn show(
     let mut notices = Vec::new();
     let mut subscriptions = Vec::new();
     let mut card = None;
+    let mut going = false;
     for group in &app.catalog.groups {
         let view = reads::subscription(&app, &visitor.payer, &group.key).await?;
         if let Some(done) = &asked.done {
             notices.extend(done_notice(t, done, &view));
         }
         notices.extend(warnings(t, &view));
+        going |= is_held(&view);
         card = card.or_else(|| view.card.as_ref().map(|card| face(t, &card.brand, &card.last4)));
         subscriptions.push(held(t, &app, view));
     }
@@ -112,7 +114,7 @@ pub(super) async fn show(
         notices,
         subscriptions,
         card,
-        has_portal: visitor.payer.stripe.is_some(),
+        has_portal: visitor.payer.stripe.is_some() && going,
         payments: page.data.iter().map(|payment| row(t, payment)).collect(),
         newest_page: asked.cursor.is_none(),
         older: page.next_cursor,

@@ -83,6 +83,11 @@ impl Frame {
         fill(&self.t.title, &[("page", &self.title), ("brand", &self.brand.name)])
     }
 
+    pub fn has_links(&self) -> bool {
+        let Brand { terms, privacy, support, .. } = &self.brand;
+        terms.is_some() || privacy.is_some() || support.is_some()
+    }
+
     pub fn back_to_app(&self) -> String {
         fill(&self.t.back_to_app, &[("brand", &self.brand.name)])
     }

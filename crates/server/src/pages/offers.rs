@@ -176,11 +176,11 @@ mod tests {
         // 365 days of $29.00 every 30 days are $352.83.
         assert_eq!(
             saves(monthly(), price(29_000, Day, 365)).unwrap(),
-            "Saves $62.83 (17 %) compared with paying every 30 days"
+            "Saves $62.83 (17%) compared with paying every 30 days"
         );
         assert_eq!(
             saves(price(1000, Month, 1), price(10_000, Year, 1)).unwrap(),
-            "Saves $20.00 (16 %) compared with paying every month"
+            "Saves $20.00 (16%) compared with paying every month"
         );
         assert_eq!(saves(monthly(), monthly()), None);
         assert_eq!(saves(price(1000, Month, 1), price(12_000, Year, 1)), None);

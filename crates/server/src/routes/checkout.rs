@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use specie_billing::check_return_url;
+use specie_billing::{AllowedReturn, check_return_url};
 use specie_vocab::SessionId;
 use utoipa::ToSchema;
 
@@ -67,10 +67,12 @@ pub(super) async fn start(
     once(&app, &scope, key, StatusCode::CREATED, work).await
 }
 
-/// A return address that the catalog's settings allow.
+/// A return address that the catalog's settings allow, or one of our own pages.
 pub(super) fn return_url(app: &App, given: Option<String>) -> Result<Option<String>, ApiError> {
     let Some(given) = given else { return Ok(None) };
-    let checked = check_return_url(&given, &app.catalog.settings.return_urls).map_err(|wrong| {
+    let mut allowed = app.catalog.settings.return_urls.clone();
+    allowed.extend(AllowedReturn::parse(&format!("{}/billing/", app.settings.public_url)));
+    let checked = check_return_url(&given, &allowed).map_err(|wrong| {
         ApiError::new(StatusCode::BAD_REQUEST, "return_url_not_allowed", wrong.to_string())
     })?;
     Ok(Some(checked.as_str().into()))

@@ -1,11 +1,13 @@
 //! What holds for all doors: sizes, times, who may call from a browser, and what a panic becomes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -47,6 +49,26 @@ pub(super) fn cors(app: &App) -> CorsLayer {
         )
         .expose_headers([ETAG])
         .max_age(Duration::from_secs(600))
+}
+
+/// Behind a path prefix, a problem's `type` carries it too, so that it leads to the documentation.
+pub(super) async fn under_prefix(
+    State(prefix): State<Arc<str>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    let Some(error) = response.extensions().get::<ApiError>() else { return response };
+    if !is_problem(&response) {
+        return response;
+    }
+    let kind = format!("{prefix}/docs#{}", error.code);
+    error.clone().with("type", kind).into_response()
+}
+
+fn is_problem(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes() == b"application/problem+json")
 }
 
 /// 405 as a problem document.

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use axum::http::{Method, StatusCode};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
 use serde_json::json;
 
 use crate::house::{Browser, House, Wish, hidden};
@@ -50,6 +51,8 @@ async fn a_link_signs_in_once_and_leaves_the_address() {
     let house = House::new(Wish::default()).await;
     let link = link(&house, "user_1").await;
     let browser = Browser::default();
+    let head = Request::head(link.as_str()).body(Body::empty()).unwrap();
+    assert_eq!(house.send(head).await.status, StatusCode::NO_CONTENT, "a scanner uses nothing up");
     let entered = browser.get(&house, &link).await;
     assert_eq!(entered.status, StatusCode::SEE_OTHER);
     assert_eq!(entered.header("location"), "/billing/account");
@@ -85,7 +88,7 @@ async fn the_plan_page_shows_true_intervals_and_what_a_year_saves() {
     assert!(monthly.text.contains("$29.00") && monthly.text.contains("every 30 days"));
     assert!(!monthly.text.contains("Saves"));
     let annual = browser.get(&house, "/billing/plans?every=365day").await;
-    for part in ["$290.00", "every 365 days", "Saves $62.83 (17 %)", "aria-current=\"true\">Annual"]
+    for part in ["$290.00", "every 365 days", "Saves $62.83 (17%)", "aria-current=\"true\">Annual"]
     {
         assert!(annual.text.contains(part), "{part}");
     }
@@ -182,6 +185,9 @@ async fn pages_work_under_a_path_prefix_and_https() {
         assert!(!page.text.contains("=\"/billing"), "{path} leaves the prefix");
     }
     assert_eq!(browser.get(&house, "/").await.header("location"), "/pay/billing/plans");
+    let problem = browser.get(&house, "/pay/api/billing/subscription").await;
+    assert_eq!(problem.problem().0, 401);
+    assert_eq!(problem.json()["type"], "/pay/docs#unauthenticated");
 }
 
 #[tokio::test]
