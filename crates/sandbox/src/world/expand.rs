@@ -140,10 +140,8 @@ impl World {
             let known = reference || is_branch(kind, &path);
             return if known { Ok(()) } else { Err(Wrong { segment: (*part).to_owned(), first }) };
         };
-        if reference && let Some(id) = child.as_str() {
-            if let Some(found) = self.objects.get(id) {
-                *child = found.clone();
-            }
+        if reference && let Some(found) = child.as_str().and_then(|id| self.objects.get(id)) {
+            *child = found.clone();
         }
         if child.is_null() || child.is_array() {
             let known = reference || is_branch(kind, &path);

@@ -75,11 +75,16 @@ fn table() -> &'static Vec<Endpoint> {
         for line in TABLE.lines() {
             if let Some(line) = line.strip_prefix('!') {
                 table.push(endpoint(line, false));
-            } else if let Some(line) = line.strip_prefix(" +") {
-                table.last_mut().map(|last| last.specs.extend([spec(line)]));
-            } else if let Some(name) = line.strip_prefix(" -") {
-                let spec = Spec { kind: Kind::Unsupported, required: false, unsettable: true };
-                table.last_mut().map(|last| last.specs.insert(name, spec));
+            } else if let Some(last) = table.last_mut().filter(|_| line.starts_with(' ')) {
+                let (name, spec) = match line.strip_prefix(" -") {
+                    Some(name) => {
+                        let spec =
+                            Spec { kind: Kind::Unsupported, required: false, unsettable: true };
+                        (name, spec)
+                    }
+                    None => spec(line.trim_start_matches(" +")),
+                };
+                last.specs.insert(name, spec);
             } else {
                 table.push(endpoint(line, true));
             }

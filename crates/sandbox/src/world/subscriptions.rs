@@ -239,10 +239,10 @@ impl World {
         let chosen = self.checked_items(&list, "items")?;
         for (n, (price, ..)) in chosen.iter().enumerate() {
             if price["recurring"].is_null() {
-                return Err(Fault::invalid(format!(
+                return Err(Fault::invalid(
                     "The price specified is set to `type=one_time` but this field only accepts \
-                     prices with `type=recurring`."
-                ))
+                     prices with `type=recurring`.",
+                )
                 .param(&format!("items[{n}][price]")));
             }
         }
