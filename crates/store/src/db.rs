@@ -10,7 +10,7 @@ use std::time::Duration;
 use specie_vocab::{WallClock, WallTime};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::sql::value;
 use crate::{StoreError, dialect, lock};
@@ -109,8 +109,9 @@ impl Db {
             .map_err(StoreError::Unreachable)?
             .application_name("specie")
             .statement_cache_capacity(0);
+        reach(&address).await.map_err(StoreError::Unreachable)?;
         let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
-        let pool = pool.connect_with(address).await.map_err(StoreError::Unreachable)?;
+        let pool = pool.connect_lazy_with(address);
         Ok(Self { pools: Pools::Postgres(pool), clock, _lock: None })
     }
 
@@ -167,6 +168,12 @@ impl Db {
 
 fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// Tries the server once: a pool would try again until its patience ends, and nobody would hear why.
+async fn reach(address: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let reached = tokio::time::timeout(PATIENCE, PgConnection::connect_with(address)).await;
+    reached.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
 }
 
 fn path_of(url: &str) -> &Path {
