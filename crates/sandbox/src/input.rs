@@ -62,6 +62,23 @@ pub(crate) enum What {
     },
 }
 
+impl What {
+    /// The texts of a page's action.
+    pub fn texts(&self) -> Vec<&str> {
+        match self {
+            Self::Pay { session, card, email, name } => {
+                let typed = [email, name].into_iter().flatten().map(String::as_str);
+                [session.as_str(), card].into_iter().chain(typed).collect()
+            }
+            Self::Cancel { session, subscription } | Self::Resume { session, subscription } => {
+                vec![session, subscription]
+            }
+            Self::ReplaceCard { session, card } => vec![session, card],
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// What came of an input.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) enum Answer {

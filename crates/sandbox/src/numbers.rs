@@ -4,11 +4,29 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::json;
 
-use crate::cards::{Behaviour, TestCard};
+use crate::cards::{self, Behaviour, Decline, TestCard};
+use crate::world::wire::pretty;
 use crate::world::{Call, Reply};
 
 /// All but what forms leave as it is.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Stripe's test numbers whose behaviour the sandbox does not have.
+const UNSUPPORTED: [&str; 13] = [
+    "4000000000000010",
+    "4000000000000028",
+    "4000000000000036",
+    "4000000000000101",
+    "4000000000000259",
+    "4000000000001976",
+    "4000000000002685",
+    "4000000000004954",
+    "4000000000005126",
+    "4000000000005423",
+    "4000000000007726",
+    "4000000000009235",
+    "4000000404000079",
+];
 
 /// A card that cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +38,11 @@ pub(crate) enum BadCard {
          list of valid test cards, visit: https://stripe.com/docs/testing."
     )]
     NotATest,
+    #[error(
+        "The sandbox does not support this test card yet: it stands for a dispute, a failing \
+         refund or a check of Radar's. Use another one."
+    )]
+    Unsupported,
     #[error("Your card's expiration month is invalid.")]
     Month,
     #[error("Your card's expiration year is invalid.")]
@@ -34,6 +57,7 @@ impl BadCard {
         match self {
             Self::Number => "incorrect_number",
             Self::NotATest => "card_declined",
+            Self::Unsupported => "specie_sandbox_unsupported",
             Self::Month => "invalid_expiry_month",
             Self::Year => "invalid_expiry_year",
             Self::Cvc => "invalid_cvc",
@@ -42,7 +66,7 @@ impl BadCard {
 
     fn param(self) -> &'static str {
         match self {
-            Self::Number | Self::NotATest => "number",
+            Self::Number | Self::NotATest | Self::Unsupported => "number",
             Self::Month => "exp_month",
             Self::Year => "exp_year",
             Self::Cvc => "cvc",
@@ -66,7 +90,13 @@ pub(crate) fn test_card(typed: Typed<'_>, today: (i16, i8)) -> Result<&'static T
         return Err(BadCard::Number);
     }
     let unknown = if luhn(digits.as_bytes()) { BadCard::NotATest } else { BadCard::Number };
-    let card = by_number(&digits).ok_or(unknown)?;
+    if UNSUPPORTED.contains(&digits.as_str()) {
+        return Err(BadCard::Unsupported);
+    }
+    let card = cards::by_number(&digits).ok_or(unknown)?;
+    if card.behaviour == Behaviour::Refused(Decline::IncorrectNumber) {
+        return Err(BadCard::Number);
+    }
 
     let month: i8 = typed.month.trim().parse().map_err(|_| BadCard::Month)?;
     let year: i16 = typed.year.trim().parse().map_err(|_| BadCard::Year)?;
@@ -86,6 +116,11 @@ pub(crate) fn test_card(typed: Typed<'_>, today: (i16, i8)) -> Result<&'static T
         return Err(BadCard::Cvc);
     }
     Ok(card)
+}
+
+/// What the world calls a card.
+pub(crate) fn name(card: &TestCard) -> &'static str {
+    if card.template.is_empty() { card.token } else { card.template }
 }
 
 /// The call without card numbers: `…[number]` of a test card becomes `…[token]`.
@@ -253,23 +288,8 @@ fn refused(place: &str) -> Reply {
 }
 
 pub(crate) fn reply(status: u16, body: &serde_json::Value) -> Reply {
-    let body = serde_json::to_string_pretty(body).unwrap_or_default();
+    let body = pretty(body);
     Reply { status, headers: Vec::new(), body }
-}
-
-const CARDS: [TestCard; 1] = [TestCard {
-    number: "4242424242424242",
-    template: "pm_card_visa",
-    token: "tok_visa",
-    brand: "visa",
-    last4: "4242",
-    country: "US",
-    funding: "credit",
-    behaviour: Behaviour::Pays,
-}];
-
-fn by_number(digits: &str) -> Option<&'static TestCard> {
-    CARDS.iter().find(|card| card.number == digits)
 }
 
 #[cfg(test)]
@@ -328,6 +348,7 @@ mod tests {
         assert_eq!(check(four, "11", "26", Some("123")), Ok("4242"));
         assert_eq!(check(four, "12", "2034", None), Ok("4242"));
         assert_eq!(check("378282246310005", "1", "30", Some("1234")), Ok("0005"));
+        assert_eq!(check("4000000000000259", "1", "30", None), Err(BadCard::Unsupported));
         assert_eq!(check("4929000000006", "1", "30", None), Err(BadCard::NotATest));
         assert_eq!(check("4242424242424243", "1", "30", None), Err(BadCard::Number));
         assert_eq!(check("", "1", "30", None), Err(BadCard::Number));

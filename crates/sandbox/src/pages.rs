@@ -15,7 +15,7 @@ use serde_json::Value;
 use specie_vocab::{Currency, Interval, IntervalUnit, Money};
 
 use crate::cards::Behaviour;
-use crate::numbers::{BadCard, Typed, has_number, test_card};
+use crate::numbers::{BadCard, Typed, has_number, name, test_card};
 use crate::sandbox::{ActionError, Sandbox};
 use crate::skin::header_value;
 
@@ -143,7 +143,7 @@ fn card_template(
     let card = test_card(typed, today).map_err(|bad| Problem {
         message: bad.to_string(),
         field: match bad {
-            BadCard::Number | BadCard::NotATest => "number",
+            BadCard::Number | BadCard::NotATest | BadCard::Unsupported => "number",
             BadCard::Month | BadCard::Year => "expiry",
             BadCard::Cvc => "cvc",
         },
@@ -156,7 +156,7 @@ fn card_template(
             field: "number",
         });
     }
-    Ok(card.template)
+    Ok(name(card))
 }
 
 /// `12 / 34`, `12/2034`, `12-34` and `1234` all are December 2034.

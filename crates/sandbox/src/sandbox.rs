@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use specie_vocab::{BusinessClock, BusinessTime, Secret, WallClock, WallTime};
 use tokio::sync::Notify;
 
-use crate::deliveries::Attempt;
+use crate::deliveries::{Attempt, Waiting};
 use crate::faults::{Fault, Faults, Odds};
 use crate::input::{Answer, Input, State, What};
 use crate::journal::{Journal, OpenError, Opened};
+use crate::numbers::{has_number, without_numbers};
 use crate::world::{Call, Config, PageError, Reply, World};
 
 /// Under which the hosted pages ask the API. Any key that looks like one opens the sandbox.
@@ -65,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) sending: tokio::sync::Mutex<()>,
     /// Something waits to be delivered.
     pub(crate) waiting: Notify,
+    /// An attempt at a delivery is over.
+    attempted: Notify,
 }
 
 struct Inner {
@@ -99,6 +103,7 @@ impl Sandbox {
             control_key: options.control_key,
             sending: tokio::sync::Mutex::default(),
             waiting: Notify::new(),
+            attempted: Notify::new(),
         }));
         if moved && sandbox.put(What::Move { base_url }).is_err() {
             let path = options.data_dir.unwrap_or_default();
@@ -153,8 +158,13 @@ impl Sandbox {
         to.map_or(Ok(()), |to| self.advance(to))
     }
 
-    /// Answers a call to the API. It must not hold a card number.
+    /// Answers a call to the API. A test card's number is turned into its token first; another
+    /// number is refused, so that none is ever kept.
     pub fn call(&self, call: Call) -> Result<Reply, Unwritable> {
+        let call = match without_numbers(call, self.month()) {
+            Ok(call) => call,
+            Err(refused) => return Ok(*refused),
+        };
         match self.put(What::Call(call))? {
             Answer::Reply(reply) => Ok(reply),
             answer => unreachable!("a call is answered with a reply, not {answer:?}"),
@@ -255,6 +265,24 @@ impl Sandbox {
         inner.journal.as_mut().map_or(Ok(()), |journal| journal.snapshot(&inner.state))
     }
 
+    /// Waits until all that happened has been sent once, as Stripe does before it leaves its
+    /// payment page. Where nobody delivers in the background it does not wait.
+    pub(crate) async fn told(&self) {
+        loop {
+            let attempted = self.0.attempted.notified();
+            tokio::pin!(attempted);
+            attempted.as_mut().enable();
+            {
+                let inner = self.lock();
+                let is_new = |w: &Waiting| w.attempts == 0 && !w.held;
+                if !inner.flowing || !inner.state.deliveries.waiting().iter().any(is_new) {
+                    return;
+                }
+            }
+            attempted.await;
+        }
+    }
+
     /// Wall time in Unix seconds.
     pub(crate) fn wall(&self) -> i64 {
         self.0.wall.now().as_second()
@@ -287,10 +315,21 @@ impl Sandbox {
         if inner.state.deliveries.next_due().is_some_and(|due| due <= wall) {
             self.0.waiting.notify_one();
         }
+        self.0.attempted.notify_waiters();
         Ok(answer)
     }
 
+    /// The year and month of the world's clock: what a card must still be valid in.
+    pub(crate) fn month(&self) -> (i16, i8) {
+        let now = Timestamp::from_second(self.now()).unwrap_or_default().to_zoned(TimeZone::UTC);
+        (now.year(), now.month())
+    }
+
     fn act(&self, what: What) -> Result<Option<String>, ActionError> {
+        if what.texts().into_iter().any(has_number) {
+            let message = "A card number stands where none belongs.".into();
+            return Err(PageError { message, code: "specie_sandbox_card_number".into() }.into());
+        }
         match self.put(what)? {
             Answer::Page(done) => Ok(done?),
             answer => unreachable!("a page's action is answered with one, not {answer:?}"),

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_secs(1);
 
 /// Serves the sandbox on `listener` until `stop` is done: its clock flows, and webhooks go out
-/// through `transport`.
+/// through `transport`. At the end a snapshot is written, so that the next start is quick.
 pub async fn serve<S>(
     listener: TcpListener,
     sandbox: Sandbox,
@@ -56,7 +56,7 @@ where
     if background.await.is_err() {
         tracing::error!("the delivery of webhooks panicked");
     }
-    served
+    served.and_then(|()| sandbox.snapshot())
 }
 
 /// Moves the clock and delivers, for ever.

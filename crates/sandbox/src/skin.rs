@@ -14,8 +14,6 @@ use crate::local::{self, Foreign};
 use crate::pages;
 use crate::sandbox::Sandbox;
 
-pub(crate) use api::month;
-
 /// Stripe's largest requests are far below this.
 const LARGEST_BODY: usize = 1 << 20;
 
@@ -36,6 +34,7 @@ impl Sandbox {
             .route("/p/session/{session}/resume/{subscription}", post(pages::portal::resume))
             .route("/receipts/{charge}", get(pages::documents::receipt))
             .route("/i/{invoice}", get(pages::documents::invoice))
+            .route("/i/{invoice}/pdf", get(pages::documents::pdf))
             .route("/objects", get(pages::objects::kinds))
             .route("/objects/{kind}", get(pages::objects::list))
             .route("/objects/{kind}/{id}", get(pages::objects::show))

@@ -23,7 +23,7 @@ mod portal;
 mod serve;
 mod state;
 mod subscriptions;
-mod wire;
+pub(crate) mod wire;
 
 /// The version of the API that is spoken.
 pub const VERSION: &str = "2026-10-28.endive";

@@ -1,5 +1,7 @@
 //! The Checkout page: what is bought, a card, and the way back.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -12,7 +14,6 @@ use super::{
     product_name, refused, see_other, typed_text, web_link,
 };
 use crate::sandbox::Sandbox;
-use crate::skin::month;
 
 #[derive(Template)]
 #[template(path = "checkout.html")]
@@ -63,7 +64,7 @@ pub(crate) async fn pay(
     if session["status"] != "open" {
         return over(&id, &session);
     }
-    let checked = check(&typed, known_email(&sandbox, &session), month(&sandbox));
+    let checked = check(&typed, known_email(&sandbox, &session), sandbox.month());
     let (email, name, card) = match checked {
         Ok(checked) => checked,
         Err(problem) => {
@@ -71,7 +72,11 @@ pub(crate) async fn pay(
         }
     };
     match sandbox.pay_checkout(&id, card, email.as_deref(), Some(&name)) {
-        Ok(url) => see_other(&url.replace("{CHECKOUT_SESSION_ID}", &id)),
+        Ok(url) => {
+            // An endpoint that does not answer holds nobody up for longer than Stripe would.
+            drop(tokio::time::timeout(PATIENCE, sandbox.told()).await);
+            see_other(&url.replace("{CHECKOUT_SESSION_ID}", &id))
+        }
         Err(error) => {
             let (status, problem) = refused(error);
             shown(&sandbox, &id, status, typed, Some(problem))
@@ -79,6 +84,8 @@ pub(crate) async fn pay(
     }
 }
 
+/// How long the page waits for the webhooks of a payment.
+const PATIENCE: Duration = Duration::from_secs(10);
 const NO_SESSION: &str = "There is no such payment page. Its address may be cut short.";
 
 type Checked = (Option<String>, String, &'static str);

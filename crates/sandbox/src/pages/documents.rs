@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
 
-use super::{card_text, date, date_and_time, missing, money, page, words};
+use super::{card_text, date, date_and_time, message, missing, money, page, words};
 use crate::sandbox::Sandbox;
 
 #[derive(Template)]
@@ -102,6 +102,13 @@ pub(crate) async fn invoice(State(sandbox): State<Sandbox>, Path(id): Path<Strin
         link: receipt,
     };
     page(StatusCode::OK, &document, "")
+}
+
+/// Where an invoice's PDF will be.
+pub(crate) async fn pdf(Path(id): Path<String>) -> Response {
+    let text = "The sandbox makes no PDF yet. The invoice's page can be printed.";
+    let link = Some((format!("/i/{id}"), "The invoice".into()));
+    message(StatusCode::NOT_FOUND, "No PDF yet", text, link)
 }
 
 fn known<const N: usize>(

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{date_and_time, missing, money, page};
 use crate::sandbox::Sandbox;
+use crate::world::wire::pretty;
 
 /// What can be looked at.
 const KINDS: [&str; 15] = [
@@ -97,7 +98,7 @@ pub(crate) async fn show(
     let found = sandbox.object(&id).filter(|object| object["object"] == kind.as_str());
     let Some(mut object) = found else { return missing("There is no such object.") };
     hide(&mut object);
-    let json = serde_json::to_string_pretty(&object).unwrap_or_default();
+    let json = pretty(&object);
     let parts = linked(&sandbox, &json, &id);
     page(StatusCode::OK, &Object { kind, id, parts }, "")
 }

@@ -12,7 +12,6 @@ use super::{
     product_name, refused, see_other, web_link, words,
 };
 use crate::sandbox::{ActionError, Sandbox};
-use crate::skin::month;
 
 const NO_SESSION: &str = "There is no such portal page. Its address may be cut short.";
 /// So many invoices are listed.
@@ -81,7 +80,7 @@ pub(crate) async fn replace_card(
     Path(id): Path<String>,
     Form(typed): Form<Typed>,
 ) -> Response {
-    let card = card_template(&typed.number, &typed.expiry, &typed.cvc, month(&sandbox));
+    let card = card_template(&typed.number, &typed.expiry, &typed.cvc, sandbox.month());
     let card = match card {
         Ok(card) => card,
         Err(problem) => return shown(&sandbox, &id, StatusCode::BAD_REQUEST, Some(problem)),

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::{LARGEST_BODY, header_value};
-use crate::numbers::{reply, without_numbers};
+use crate::numbers::reply;
 use crate::sandbox::Sandbox;
 use crate::world::{Call, Reply};
 
@@ -81,10 +81,7 @@ fn answer(
         idempotency_key: text(headers, HeaderName::from_static("idempotency-key")),
         version: text(headers, HeaderName::from_static("stripe-version")),
     };
-    match without_numbers(call, month(sandbox)) {
-        Err(refused) => *refused,
-        Ok(call) => sandbox.call(call).unwrap_or_else(|broken| problem(500, &broken.to_string())),
-    }
+    sandbox.call(call).unwrap_or_else(|broken| problem(500, &broken.to_string()))
 }
 
 fn respond(sandbox: &Sandbox, reply: Reply) -> Response {
@@ -104,13 +101,6 @@ fn respond(sandbox: &Sandbox, reply: Reply) -> Response {
         }
     }
     response
-}
-
-/// The year and month of the world's clock: what a card must still be valid in.
-pub(crate) fn month(sandbox: &Sandbox) -> (i16, i8) {
-    let now = jiff::Timestamp::from_second(sandbox.now()).unwrap_or_default();
-    let now = now.to_zoned(TimeZone::UTC);
-    (now.year(), now.month())
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
