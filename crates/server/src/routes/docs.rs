@@ -75,6 +75,16 @@ struct Named {
     text: String,
 }
 
+/// A stretch of a text: what stands between backticks is code.
+struct Piece<'a> {
+    code: bool,
+    text: &'a str,
+}
+
+fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
+    text.split('`').enumerate().map(|(n, text)| Piece { code: n % 2 == 1, text })
+}
+
 #[derive(Template)]
 #[template(path = "docs.html")]
 struct DocsPage<'a> {
