@@ -194,9 +194,9 @@ describe('the stripe library for Node', () => {
   });
 
   it('refuses by name what the sandbox does not support', async () => {
-    await assert.rejects(stripe.issuing.cards.list(), (error) => {
+    await assert.rejects(stripe.coupons.list(), (error) => {
       assert.equal(error.code, 'specie_sandbox_unsupported');
-      assert.match(error.message, /issuing/);
+      assert.match(error.message, /coupons/);
       return true;
     });
   });
