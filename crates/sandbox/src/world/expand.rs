@@ -129,9 +129,9 @@ impl World {
             "" => (kind, format!("{path}.{part}")),
             own => (own, (*part).to_owned()),
         };
-        if node.get(*part).is_none()
-            && let Some(included) = self.included(kind, node, part)
-        {
+        let included = self.included(kind, node, part);
+        let leaf = included.is_some();
+        if let (None, Some(included)) = (node.get(*part), included) {
             node[*part] = included;
         }
         let wrong = || Wrong { segment: (*part).to_owned(), first };
@@ -144,7 +144,7 @@ impl World {
             *child = found.clone();
         }
         if child.is_null() || child.is_array() {
-            let known = reference || is_branch(kind, &path);
+            let known = reference || leaf || is_branch(kind, &path);
             return if known { Ok(()) } else { Err(wrong()) };
         }
         if !child.is_object() {
@@ -152,7 +152,7 @@ impl World {
         }
         let whole = !text(child, "object").is_empty();
         if rest.is_empty() {
-            return if whole || reference { Ok(()) } else { Err(wrong()) };
+            return if whole || reference || leaf { Ok(()) } else { Err(wrong()) };
         }
         if !whole && !is_branch(kind, &path) {
             return Err(wrong());

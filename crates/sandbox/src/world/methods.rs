@@ -108,6 +108,10 @@ impl World {
             return Ok(id.to_owned());
         }
         match cards::by_name(id).filter(|card| card.template == id) {
+            // It will be attached: one that the bank refuses is not kept.
+            Some(TestCard { behaviour: Behaviour::Refused(decline), .. }) => {
+                Err(Fault::card(decline_body(*decline)).param(""))
+            }
             Some(card) => Ok(self.make_method(card, no_billing())),
             None => Err(no_method(id, param, status)),
         }

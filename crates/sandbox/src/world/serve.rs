@@ -410,7 +410,8 @@ impl World {
             "business_profile": {
                 "annual_revenue": null, "estimated_worker_count": null, "mcc": null,
                 "minority_owned_business_designation": null, "monthly_estimated_revenue": null,
-                "name": "Specie sandbox", "product_description": null, "support_address": null,
+                "name": "Specie sandbox", "product_description": null, "specified_commercial_transactions_act_url": null,
+                "support_address": null,
                 "support_email": null, "support_phone": null, "support_url": null, "url": null,
             },
             "business_type": null, "capabilities": { "card_payments": "active", "transfers": "active" },

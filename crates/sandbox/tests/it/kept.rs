@@ -8,6 +8,7 @@ use specie_sandbox::OpenError;
 use tempfile::tempdir;
 
 use crate::desk::{Desk, START};
+use crate::shop::{self, typed};
 
 fn append(path: &Path, bytes: &[u8]) {
     OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
@@ -217,4 +218,43 @@ fn pages_may_stand_elsewhere_after_a_restart() {
     drop(moved);
     let again = specie_sandbox::Sandbox::open(options()).unwrap();
     assert_eq!(again.opened().replayed, 4); // it moved once
+}
+
+#[tokio::test]
+async fn a_year_comes_back_from_the_journal_and_from_a_snapshot_alike() {
+    let folder = tempdir().unwrap();
+    let desk = Desk::kept(folder.path());
+    let shop = shop::open(&desk).await;
+    let path = format!("/c/pay/{}", shop.session);
+    desk.form(&path, &typed("4000000000000002")).await.expect(402);
+    desk.form(&path, &typed("4000000000000341")).await.expect(402);
+    desk.form(&path, &typed("4242424242424242")).await.expect(303);
+    desk.sandbox.advance(START + 365 * 86_400).unwrap();
+    let memory = |desk: &Desk| {
+        let kinds = ["event", "subscription", "invoice", "charge", "checkout.session"];
+        (kinds.map(|kind| desk.sandbox.list(kind)), desk.sandbox.next_due())
+    };
+    let before = memory(&desk);
+    assert!(before.0[3].len() >= 13, "{}", before.0[3].len());
+    drop(desk);
+
+    let replayed = Desk::kept(folder.path());
+    assert_eq!(memory(&replayed), before);
+    replayed.sandbox.snapshot().unwrap();
+    drop(replayed);
+    let loaded = Desk::kept(folder.path());
+    assert_eq!(loaded.sandbox.opened().replayed, 0);
+    assert_eq!(memory(&loaded), before);
+
+    // Both go on in the same way.
+    loaded.sandbox.advance(START + 400 * 86_400).unwrap();
+    let straight = Desk::in_memory();
+    let shop = shop::open(&straight).await;
+    let path = format!("/c/pay/{}", shop.session);
+    straight.form(&path, &typed("4000000000000002")).await.expect(402);
+    straight.form(&path, &typed("4000000000000341")).await.expect(402);
+    straight.form(&path, &typed("4242424242424242")).await.expect(303);
+    straight.sandbox.advance(START + 365 * 86_400).unwrap();
+    straight.sandbox.advance(START + 400 * 86_400).unwrap();
+    assert_eq!(memory(&straight), memory(&loaded));
 }
