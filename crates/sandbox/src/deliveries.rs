@@ -51,7 +51,7 @@ pub struct Attempt {
 }
 
 /// A delivery that is not done.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Waiting {
     pub number: u64,
     pub pending: Pending,
@@ -63,7 +63,7 @@ pub(crate) struct Waiting {
     pub held: bool,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Deliveries {
     last: u64,
     waiting: Vec<Waiting>,

@@ -7,7 +7,7 @@ use crate::journal::checksum;
 use crate::world::{Call, PageError, Reply, World};
 
 /// The sandbox's whole memory: the world and what waits to be delivered.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct State {
     pub world: World,
     pub deliveries: Deliveries,
@@ -16,13 +16,13 @@ pub(crate) struct State {
 }
 
 /// Something that happens. `wall` is Unix seconds of wall time.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Input {
     pub wall: i64,
     pub what: What,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum What {
     Call(Call),
@@ -80,7 +80,7 @@ impl What {
 }
 
 /// What came of an input.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub(crate) enum Answer {
     Reply(Reply),
     /// A page's action: where it leads, if it leads anywhere.
