@@ -2,14 +2,17 @@
 //! no system clock, the same bytes from the same seed and calls.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod beginning;
 mod catalog;
 mod checkout;
 mod clock;
 mod customers;
+mod dunning;
 mod events;
 mod expand;
 mod fault;
@@ -18,11 +21,17 @@ mod invoices;
 mod methods;
 mod pages;
 mod params;
+mod paying;
 mod payments;
+mod periods;
 mod portal;
+mod products;
+mod refunds;
+mod routes;
 mod serve;
 mod state;
 mod subscriptions;
+mod tokens;
 pub(crate) mod wire;
 
 /// The version of the API that is spoken.
@@ -142,7 +151,7 @@ pub struct PageError {
 }
 
 /// An event that waits to be delivered to one endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     /// The event's id.
     pub event: String,
@@ -156,8 +165,23 @@ pub struct Pending {
     pub secret: String,
 }
 
+/// Without the secret.
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { event, endpoint, url, .. } = self;
+        write!(f, "Pending({event} to {endpoint} at {url})")
+    }
+}
+
+/// Without what it holds.
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "World(at {}, {} objects)", self.now, self.objects.len())
+    }
+}
+
 /// A pure, deterministic, serialisable Stripe.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct World {
     config: Config,
     now: i64,

@@ -20,7 +20,7 @@ const CURRENCIES: &str = "usd aed afn all amd ang aoa ars aud awg azn bam bbd bd
     std szl thb tjs top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xof xpf yer zar zmw \
     bhd jod kwd omr tnd";
 
-fn currency(given: &Given, path: &str, name: &str) -> Answer<String> {
+pub(super) fn currency(given: &Given, path: &str, name: &str) -> Answer<String> {
     let code = given.filled(path).unwrap_or_default().to_lowercase();
     if vocab_currency(&code).is_some() && CURRENCIES.split_whitespace().any(|known| known == code) {
         return Ok(code);
@@ -31,7 +31,7 @@ fn currency(given: &Given, path: &str, name: &str) -> Answer<String> {
     Err(Fault::parameter(message, name))
 }
 
-fn recurring(given: &Given, path: &str, name: &str) -> Answer<Value> {
+pub(super) fn recurring(given: &Given, path: &str, name: &str) -> Answer<Value> {
     if given.at(path).is_none() {
         return Ok(Value::Null);
     }
@@ -64,119 +64,6 @@ fn recurring(given: &Given, path: &str, name: &str) -> Answer<Value> {
 }
 
 impl World {
-    pub(super) fn create_product(&mut self, given: &Given) -> Answer {
-        let id = match given.filled("id") {
-            Some(id) if self.objects.contains_key(id) => {
-                return Err(Fault::invalid(format!("Product already exists with the ID: {id}."))
-                    .code("resource_already_exists")
-                    .param("id"));
-            }
-            Some(id) => id.to_owned(),
-            None => self.short_id("prod_"),
-        };
-        let data = match given.at("default_price_data") {
-            Some(data) => {
-                let data = Given(data.clone());
-                let name = "default_price_data";
-                let code = currency(&data, "currency", &format!("{name}[currency]"))?;
-                let recurring = recurring(&data, "recurring", &format!("{name}[recurring]"))?;
-                Some((
-                    code,
-                    recurring,
-                    amount(&data, &format!("{name}[unit_amount]"))?,
-                    data.metadata("metadata"),
-                ))
-            }
-            None => None,
-        };
-        let mut product = self.make_product(&id, given.filled("name").unwrap_or_default());
-        self.fill_product(&mut product, given)?;
-        self.keep(product);
-        if let Some((code, recurring, amount, metadata)) = data {
-            let price = self.make_price(&id, &code, amount, recurring);
-            self.set(&price, [("metadata", metadata)]);
-            self.set(&id, [("default_price", json!(price))]);
-            self.emit("product.created", &id);
-            self.tell_price(&price);
-        } else {
-            self.emit("product.created", &id);
-        }
-        Ok(self.copy(&id))
-    }
-
-    fn make_product(&self, id: &str, name: &str) -> Value {
-        let nulls = "default_price description package_dimensions shippable statement_descriptor \
-                     tax_code tax_details unit_label url";
-        object(
-            nulls,
-            json!({
-                "id": id, "object": "product", "active": true, "attributes": [], "created": self.now,
-                "images": [], "livemode": false, "marketing_features": [], "metadata": {},
-                "name": name, "type": "service", "updated": self.now,
-            }),
-        )
-    }
-
-    fn fill_product(&self, product: &mut Value, given: &Given) -> Answer<()> {
-        if let Some(name) = given.filled("name") {
-            product["name"] = json!(name);
-        }
-        for field in ["active", "shippable"] {
-            if let Some(value) = given.bool(field) {
-                product[field] = json!(value);
-            }
-        }
-        for field in ["description", "statement_descriptor", "tax_code", "unit_label", "url"] {
-            if let Some(value) = given.text(field) {
-                product[field] = if value.is_empty() { Value::Null } else { json!(value) };
-            }
-        }
-        if given.filled("statement_descriptor").is_some_and(|text| text.chars().count() > 22) {
-            let message = "The statement descriptor must be at most 22 characters.";
-            return Err(Fault::parameter(message, "statement_descriptor"));
-        }
-        if given.at("images").is_some() {
-            product["images"] = json!(given.texts("images"));
-        }
-        if given.at("marketing_features").is_some() {
-            let list = given.list("marketing_features");
-            let names = list.iter().map(|feature| json!({ "name": feature.filled("name") }));
-            product["marketing_features"] = names.collect();
-        }
-        merge_metadata(product, given);
-        Ok(())
-    }
-
-    pub(super) fn update_product(&mut self, id: &str, given: &Given) -> Answer {
-        let old = self.need("product", id)?;
-        let mut product = old.clone();
-        if let Some(price) = given.filled("default_price") {
-            let found = self.find("price", price).filter(|found| text(found, "product") == id);
-            if found.is_none() {
-                return Err(Fault::missing(400, "price", price, "default_price"));
-            }
-            product["default_price"] = json!(price);
-        }
-        self.fill_product(&mut product, given)?;
-        product["updated"] = json!(self.now);
-        let previous = difference(&old, &product);
-        self.objects.insert(id.to_owned(), product);
-        self.emit_change("product.updated", id, previous);
-        Ok(self.copy(id))
-    }
-
-    pub(super) fn delete_product(&mut self, id: &str) -> Answer {
-        self.need("product", id)?;
-        if self.newest("price").any(|price| text(price, "product") == id) {
-            return Err(Fault::invalid(
-                "This product cannot be deleted because it has one or more user-created prices.",
-            ));
-        }
-        self.emit("product.deleted", id);
-        self.objects.remove(id);
-        Ok(json!({ "id": id, "object": "product", "deleted": true }))
-    }
-
     pub(super) fn create_price(&mut self, given: &Given) -> Answer {
         let code = currency(given, "currency", "currency")?;
         for (name, value) in [("billing_scheme", "tiered"), ("recurring.usage_type", "metered")] {
@@ -237,7 +124,13 @@ impl World {
         Ok(self.copy(&id))
     }
 
-    fn make_price(&mut self, product: &str, code: &str, amount: i64, recurring: Value) -> String {
+    pub(super) fn make_price(
+        &mut self,
+        product: &str,
+        code: &str,
+        amount: i64,
+        recurring: Value,
+    ) -> String {
         let id = self.long_id("price_", '1');
         let kind = if recurring.is_null() { "one_time" } else { "recurring" };
         let nulls = "custom_unit_amount lookup_key nickname tiers_mode transform_quantity";
@@ -253,7 +146,7 @@ impl World {
         id
     }
 
-    fn tell_price(&mut self, id: &str) {
+    pub(super) fn tell_price(&mut self, id: &str) {
         let price = self.copy(id);
         if text(&price, "type") == "recurring" {
             self.emit_as("plan.created", plan_of(&price), None);
@@ -322,7 +215,7 @@ impl World {
     }
 }
 
-fn amount(given: &Given, name: &str) -> Answer<i64> {
+pub(super) fn amount(given: &Given, name: &str) -> Answer<i64> {
     let decimal = given.filled("unit_amount_decimal");
     let amount = match (given.int("unit_amount"), decimal) {
         (Some(_), Some(_)) => {

@@ -4,17 +4,17 @@ use serde_json::{Value, json};
 
 use crate::cards::Decline;
 
-use super::fault::{Answer, Fault, doc_url};
+use super::World;
+use super::fault::{Answer, Fault};
 use super::given::Given;
 use super::methods::decline_body;
-use super::payments::{Purpose, Tried};
+use super::payments::Purpose;
 use super::state::{difference, int, is, items, maybe, object, put, rank, text, with};
-use super::{AfterDunning, World};
 
 /// The smallest amount that is charged; less is added to the next invoice.
 const MINIMUM: i64 = 50;
 
-const NO_METHOD: &str = "This customer has no attached payment source or default payment method. \
+pub(super) const NO_METHOD: &str = "This customer has no attached payment source or default payment method. \
     Please consider adding a default payment method. For more information, visit \
     https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority.";
 
@@ -222,15 +222,6 @@ impl World {
         maybe(payment, "payment.payment_intent")
     }
 
-    /// The card that pays an invoice, by Stripe's order.
-    pub(super) fn payer_of(&self, invoice: &Value) -> Option<String> {
-        let subscription = self.copy(text(invoice, "parent.subscription_details.subscription"));
-        let customer = self.copy(text(invoice, "customer"));
-        maybe(invoice, "default_payment_method")
-            .or(maybe(&subscription, "default_payment_method"))
-            .or(maybe(&customer, "invoice_settings.default_payment_method"))
-    }
-
     /// Marks an invoice and its payment as paid. Tells nobody.
     pub(super) fn mark_paid(&mut self, invoice: &str, count: i64) {
         self.unplan(rank::RETRY, invoice);
@@ -268,185 +259,6 @@ impl World {
         self.emit("invoice.payment_succeeded", invoice);
         if let Some(payment) = self.payments.get(invoice).cloned() {
             self.emit("invoice_payment.paid", &payment);
-        }
-    }
-
-    /// The hour of a draft is over: finalises and collects.
-    pub(super) fn finalize_due(&mut self, invoice: &str) {
-        let old = self.copy(invoice);
-        if text(&old, "status") != "draft" {
-            return;
-        }
-        self.finalize(invoice, None);
-        let previous = difference(&old, &self.copy(invoice));
-        self.emit_change("invoice.updated", invoice, previous);
-        self.emit("invoice.finalized", invoice);
-        if self.intent_of(invoice).is_none() {
-            self.mark_paid(invoice, 0);
-            self.tell_paid(invoice);
-            self.review_invoice(invoice);
-            return;
-        }
-        // A refusal is told by events: nobody waits for an answer.
-        let _ = self.collect(invoice, None, By::Clock, true);
-    }
-
-    /// Tries to collect an open invoice, and tells how it went.
-    pub(super) fn collect(
-        &mut self,
-        invoice: &str,
-        method: Option<String>,
-        by: By,
-        new_intent: bool,
-    ) -> Answer<()> {
-        let held = self.copy(invoice);
-        let Some(intent) = self.intent_of(invoice) else { return Ok(()) };
-        let automatic = by == By::Clock;
-        let count = int(&held, "attempt_count");
-        let counted = if automatic || count == 0 { count + 1 } else { count };
-        let Some(method) = method.or_else(|| self.payer_of(&held)) else {
-            if automatic {
-                self.failed(invoice, counted, None);
-            }
-            return Err(Fault::invalid(NO_METHOD).code("resource_missing"));
-        };
-        if automatic && self.hard.get(invoice) == Some(&method) {
-            self.failed(invoice, counted, None);
-            return Ok(());
-        }
-        match self.try_charge(&intent, &method) {
-            Tried::Paid { charge } => {
-                self.mark_paid(invoice, counted);
-                self.emit("charge.succeeded", &charge);
-                self.emit("payment_intent.succeeded", &intent);
-                if new_intent {
-                    self.emit("payment_intent.created", &intent);
-                }
-                self.tell_paid(invoice);
-                self.review_invoice(invoice);
-                Ok(())
-            }
-            Tried::Declined { charge, decline } => {
-                self.emit("charge.failed", &charge);
-                self.emit("payment_intent.payment_failed", &intent);
-                if new_intent {
-                    self.emit("payment_intent.created", &intent);
-                }
-                if decline.is_final() {
-                    self.hard.insert(invoice.to_owned(), method.clone());
-                }
-                self.failed(invoice, counted, Some(by));
-                let mut body = decline_body(decline);
-                body.insert("charge".into(), json!(charge));
-                body.insert("payment_intent".into(), self.copy(&intent));
-                body.insert("payment_method".into(), self.copy(&method));
-                Err(Fault::card(body))
-            }
-            Tried::Asks => {
-                if by == (By::Caller { off_session: true }) {
-                    return Err(self.refuse_asking(&intent, &method));
-                }
-                self.emit("payment_intent.requires_action", &intent);
-                if new_intent {
-                    self.emit("payment_intent.created", &intent);
-                }
-                self.emit("invoice.payment_action_required", invoice);
-                self.failed(invoice, counted, Some(by));
-                let message = format!(
-                    "This payment requires additional user action before it can be completed \
-                     successfully. Payment can be completed using the PaymentIntent associated \
-                     with the invoice: {invoice}."
-                );
-                let code = "invoice_payment_intent_requires_action";
-                let body = json!({
-                    "code": code, "doc_url": doc_url(code), "message": message,
-                    "payment_intent": self.copy(&intent), "type": "card_error",
-                });
-                Err(Fault::card(body.as_object().cloned().unwrap_or_default()))
-            }
-        }
-    }
-
-    /// Nobody is there to authenticate: no charge is made.
-    fn refuse_asking(&mut self, intent: &str, method: &str) -> Box<Fault> {
-        let code = "authentication_required";
-        let error = json!({
-            "code": code, "decline_code": code, "doc_url": doc_url(code),
-            "message": "Your card was declined. This transaction requires authentication.",
-            "payment_method": self.copy(method), "type": "card_error",
-        });
-        self.set(
-            intent,
-            [
-                ("status", json!("requires_payment_method")),
-                ("payment_method", Value::Null),
-                ("next_action", Value::Null),
-                ("last_payment_error", error.clone()),
-            ],
-        );
-        self.emit("payment_intent.payment_failed", intent);
-        let mut body = error.as_object().cloned().unwrap_or_default();
-        body.insert("payment_intent".into(), self.copy(intent));
-        Fault::card(body)
-    }
-
-    /// An attempt failed: counts it, plans the next one, or gives up.
-    fn failed(&mut self, invoice: &str, count: i64, by: Option<By>) {
-        let automatic = !matches!(by, Some(By::Caller { .. }));
-        let held = self.copy(invoice);
-        let subscription = text(&held, "parent.subscription_details.subscription").to_owned();
-        let first = text(&self.copy(&subscription), "status") == "incomplete";
-        let mut next = held["next_payment_attempt"].clone();
-        let mut exhausted = false;
-        if automatic && !first {
-            let done = self.dunned.get(invoice).copied().unwrap_or_default();
-            match self.config.dunning.retries.get(done).copied() {
-                Some(pause) => {
-                    let due = self.now.saturating_add(pause);
-                    self.dunned.insert(invoice.to_owned(), done + 1);
-                    self.plan(rank::RETRY, invoice, due);
-                    next = json!(due);
-                }
-                None => {
-                    self.unplan(rank::RETRY, invoice);
-                    next = Value::Null;
-                    exhausted = true;
-                }
-            }
-        }
-        let previous = self.set(
-            invoice,
-            [
-                ("attempted", json!(true)),
-                ("attempt_count", json!(count)),
-                ("next_payment_attempt", next),
-            ],
-        );
-        self.emit("invoice.payment_failed", invoice);
-        self.emit_change("invoice.updated", invoice, previous);
-        self.review_invoice(invoice);
-        if exhausted {
-            self.give_up(invoice, &subscription);
-        }
-    }
-
-    /// The last attempt failed.
-    fn give_up(&mut self, invoice: &str, subscription: &str) {
-        if text(&self.copy(subscription), "status") == "canceled" {
-            return;
-        }
-        match self.config.dunning.then {
-            AfterDunning::Cancel => self.end_subscription(subscription, "payment_failed"),
-            AfterDunning::Unpaid => {
-                let previous = self.set(invoice, [("auto_advance", json!(false))]);
-                self.emit_change("invoice.updated", invoice, previous);
-                let previous = self.set(subscription, [("status", json!("unpaid"))]);
-                self.emit_change("customer.subscription.updated", subscription, previous);
-            }
-            AfterDunning::PastDue => {
-                let previous = self.set(invoice, [("auto_advance", json!(false))]);
-                self.emit_change("invoice.updated", invoice, previous);
-            }
         }
     }
 

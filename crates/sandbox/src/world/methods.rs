@@ -10,7 +10,7 @@ use super::customers::address;
 use super::events::merge_metadata;
 use super::fault::{Answer, Fault, doc_url};
 use super::given::Given;
-use super::state::{int, maybe, object, put, text};
+use super::state::{int, maybe, put, text};
 
 /// What the world knows of a card beside its object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ impl World {
     }
 
     /// The same card has the same fingerprint, and another in another account.
-    fn fingerprint(&self, card: &TestCard) -> String {
+    pub(super) fn fingerprint(&self, card: &TestCard) -> String {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ self.config.seed;
         let mut made = String::new();
         for round in 0..2_u8 {
@@ -159,65 +159,6 @@ impl World {
         }
         self.objects.insert(id, method.clone());
         Ok(method)
-    }
-
-    fn card_of_token(&mut self, token: &str, param: &str) -> Answer<&'static TestCard> {
-        let name = match self.tokens.remove(token) {
-            Some(name) => {
-                self.set(token, [("used", json!(true))]);
-                name
-            }
-            None if self.find("token", token).is_some() => {
-                let message = format!("You cannot use a Stripe token more than once: {token}.");
-                return Err(Fault::invalid(message).code("token_already_used").param(param));
-            }
-            None => token.to_owned(),
-        };
-        let card =
-            cards::by_name(&name).filter(|card| card.token == name || name.starts_with("pm_"));
-        card.or(cards::by_name(&name).filter(|_| name == "tok_chargeDeclined"))
-            .ok_or_else(|| missing_token(token))
-    }
-
-    pub(super) fn create_token(&mut self, given: &Given) -> Answer {
-        let Some(name) = given.filled("card.token") else {
-            return Err(
-                Fault::parameter("Missing required param: card.", "card").code("parameter_missing")
-            );
-        };
-        let card = cards::by_name(name).ok_or_else(|| missing_token(name))?;
-        let (id, source) = (self.long_id("tok_", '1'), self.long_id("card_", '1'));
-        let (year, month) = self.year_and_month();
-        let brand = match card.brand {
-            "mastercard" => "MasterCard",
-            "amex" => "American Express",
-            "discover" => "Discover",
-            "diners" => "Diners Club",
-            "jcb" => "JCB",
-            "unionpay" => "UnionPay",
-            _ => "Visa",
-        };
-        let nulls = "address_city address_country address_line1 address_line1_check address_line2 \
-                     address_state address_zip address_zip_check dynamic_last4 name \
-                     tokenization_method";
-        let fingerprint = self.fingerprint(card);
-        let source = object(
-            nulls,
-            json!({
-                "id": source, "object": "card", "brand": brand, "country": card.country,
-                "cvc_check": "unchecked", "exp_month": month, "exp_year": year + 1,
-                "fingerprint": fingerprint, "funding": card.funding, "last4": card.last4,
-                "metadata": {}, "networks": { "preferred": null }, "regulated_status": "unregulated",
-                "wallet": null,
-            }),
-        );
-        let name = if card.token.is_empty() { card.template } else { card.token };
-        self.tokens.insert(id.clone(), name.to_owned());
-        self.keep(json!({
-            "id": id, "object": "token", "card": source, "client_ip": null, "created": self.now,
-            "livemode": false, "type": "card", "used": false,
-        }));
-        Ok(self.copy(&id))
     }
 
     pub(super) fn attach_method(&mut self, id: &str, given: &Given) -> Answer {
@@ -332,7 +273,7 @@ impl World {
     }
 }
 
-fn missing_token(token: &str) -> Box<Fault> {
+pub(super) fn missing_token(token: &str) -> Box<Fault> {
     let mut fault = Fault::missing(400, "token", token, "token");
     fault.body.insert("message".into(), json!(format!("Invalid token id: {token}")));
     fault

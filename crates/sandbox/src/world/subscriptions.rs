@@ -7,13 +7,11 @@ use super::World;
 use super::events::merge_metadata;
 use super::fault::{Answer, Fault};
 use super::given::Given;
-use super::invoices::By;
 use super::methods::Outcome;
-use super::payments::Tried;
-use super::state::{difference, int, is, items, object, put, rank, text};
+use super::state::{difference, int, is, put, text};
 
 /// How long a first payment is waited for: 23 hours.
-const INCOMPLETE: i64 = 23 * 3_600;
+pub(super) const INCOMPLETE: i64 = 23 * 3_600;
 
 /// What a new subscription is made of.
 pub(super) struct Beginning {
@@ -41,177 +39,6 @@ pub(super) fn interval(price: &Value) -> Interval {
 }
 
 impl World {
-    /// Checks the prices of a new subscription: active, recurring, of one currency and interval.
-    pub(super) fn checked_items(
-        &self,
-        list: &[Given],
-        param: &str,
-    ) -> Answer<Vec<(Value, i64, Value)>> {
-        let mut checked: Vec<(Value, i64, Value)> = Vec::new();
-        for (n, item) in list.iter().enumerate() {
-            let name = format!("{param}[{n}][price]");
-            let Some(id) = item.filled("price") else {
-                let message = format!("Missing required param: {name}.");
-                return Err(Fault::parameter(message, &name).code("parameter_missing"));
-            };
-            let price = self.find("price", id).cloned();
-            let price = price.ok_or_else(|| Fault::missing(400, "price", id, &name))?;
-            if !is(&price, "active") {
-                return Err(Fault::invalid(format!(
-                    "The price specified is inactive. This field only accepts active prices: {id}."
-                ))
-                .param(&name));
-            }
-            let product = self.copy(text(&price, "product"));
-            if !is(&product, "active") {
-                let message = format!(
-                    "The product {} is marked as inactive, and cannot be used.",
-                    text(&product, "id")
-                );
-                return Err(Fault::invalid(message).code("product_inactive").param(&name));
-            }
-            let quantity = item.int("quantity").unwrap_or(1);
-            if quantity < 0 {
-                let message = "This value must be greater than or equal to 0.";
-                let fault = Fault::parameter(message, &format!("{param}[{n}][quantity]"));
-                return Err(fault.code("parameter_invalid_integer"));
-            }
-            let amount = i128::from(int(&price, "unit_amount")) * i128::from(quantity);
-            if amount > 99_999_999 {
-                let fault = Fault::invalid("Amount must be no more than $999,999.99");
-                return Err(fault
-                    .code("amount_too_large")
-                    .param(&format!("{param}[{n}][quantity]")));
-            }
-            if checked.iter().any(|(other, ..)| other["id"] == price["id"]) {
-                return Err(Fault::invalid(format!(
-                    "Cannot create a Subscription with multiple Subscription Items with the same \
-                     Price: {id}"
-                ))
-                .param("plan"));
-            }
-            if let Some((first, ..)) = checked.first() {
-                if first["currency"] != price["currency"] {
-                    return Err(
-                        Fault::invalid("All prices must have the same currency.").param(&name)
-                    );
-                }
-                if !price["recurring"].is_null()
-                    && !first["recurring"].is_null()
-                    && interval(first) != interval(&price)
-                {
-                    return Err(Fault::unsupported("mix of intervals in", &name));
-                }
-            }
-            checked.push((price, quantity, item.metadata("metadata")));
-        }
-        if checked.len() > 20 {
-            return Err(Fault::invalid("A subscription can have at most 20 items.").param(param));
-        }
-        Ok(checked)
-    }
-
-    /// A customer pays in one currency as long as something of it is active.
-    pub(super) fn check_currency(&self, customer: &Value, currency: &str) -> Answer<()> {
-        match customer.get("currency").and_then(Value::as_str) {
-            Some(held) if held != currency => Err(Fault::invalid(format!(
-                "You cannot combine currencies on a single customer. This customer has an active \
-                 subscription, subscription schedule, discount, quote, or invoice item with \
-                 currency {held}"
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    /// A new subscription and its first invoice, a draft. Tells nobody.
-    pub(super) fn begin(&mut self, new: Beginning) -> (String, String) {
-        let id = self.long_id("sub_", '1');
-        let first = new.items.first().map(|(price, ..)| price.clone()).unwrap_or_default();
-        let start = self.now;
-        let end = interval(&first).boundary(start, 1).unwrap_or(i64::MAX);
-        let mut made = Vec::new();
-        for (price, quantity, metadata) in &new.items {
-            let item = self.short_id("si_");
-            let entry = json!({
-                "id": item, "object": "subscription_item", "billing_thresholds": null,
-                "created": start, "current_period_end": end, "current_period_start": start,
-                "current_trial": null, "discounts": [], "metadata": metadata,
-                "plan": plan_of(price), "price": price, "quantity": quantity, "subscription": id,
-                "tax_rates": [],
-            });
-            made.push(entry);
-        }
-        let (plan, quantity) = match new.items.as_slice() {
-            [(price, quantity, _)] => (plan_of(price), json!(quantity)),
-            _ => (Value::Null, Value::Null),
-        };
-        let nulls = "application application_fee_percent billing_cycle_anchor_config \
-                     billing_thresholds cancel_at canceled_at customer_account days_until_due \
-                     default_source ended_at latest_invoice next_pending_invoice_item_invoice \
-                     on_behalf_of pause_collection pending_invoice_item_interval \
-                     pending_setup_intent pending_update schedule test_clock transfer_data \
-                     trial_end trial_start";
-        self.keep(object(nulls, json!({
-            "id": id, "object": "subscription",
-            "automatic_tax": { "disabled_reason": null, "enabled": false, "liability": null },
-            "billing_cycle_anchor": start,
-            "billing_mode": {
-                "flexible": { "proration_discounts": "included" }, "type": "flexible",
-                "updated_at": start,
-            },
-            "billing_schedules": [], "cancel_at_period_end": false,
-            "cancellation_details": {
-                "comment": null, "feedback": null, "feedback_option": null, "reason": null,
-            },
-            "collection_method": "charge_automatically", "created": start,
-            "currency": first["currency"], "customer": new.customer,
-            "default_payment_method": new.default_payment_method, "default_tax_rates": [],
-            "description": new.description, "discounts": [],
-            "invoice_settings": {
-                "account_tax_ids": null, "custom_fields": null, "description": null,
-                "footer": null, "issuer": { "type": "self" },
-            },
-            "items": {
-                "object": "list", "data": made, "has_more": false, "total_count": new.items.len(),
-                "url": format!("/v1/subscription_items?subscription={id}"),
-            },
-            "livemode": false, "managed_payments": { "enabled": false },
-            "metadata": new.metadata,
-            "payment_settings": {
-                "payment_method_options": null, "payment_method_types": null,
-                "save_default_payment_method": if new.save_default { "on_subscription" } else { "off" },
-            },
-            "plan": plan, "quantity": quantity, "start_date": start, "status": "active",
-            "trial_settings": { "end_behavior": {
-                "billing_cycle_anchor": "now", "missing_payment_method": "create_invoice",
-            } },
-        })));
-        let invoice = self.make_invoice(&id, "subscription_create", (start, end), (start, start));
-        self.set(&id, [("latest_invoice", json!(invoice))]);
-        self.plan_period(&id);
-        (id, invoice)
-    }
-
-    /// Puts what happens at the end of the period on the agenda.
-    pub(super) fn plan_period(&mut self, id: &str) {
-        self.unplan(rank::CANCEL, id);
-        self.unplan(rank::ROLLOVER, id);
-        let sub = self.copy(id);
-        let end = int(&sub, "items.data.0.current_period_end");
-        if matches!(text(&sub, "status"), "active" | "past_due" | "unpaid" | "trialing") {
-            let rank = if is(&sub, "cancel_at_period_end") { rank::CANCEL } else { rank::ROLLOVER };
-            self.plan(rank, id, end);
-        }
-    }
-
-    /// The customer's currency is that of the first subscription.
-    pub(super) fn settle_currency(&mut self, customer: &str, currency: &str) {
-        if self.copy(customer)["currency"].is_null() {
-            let previous = self.set(customer, [("currency", json!(currency))]);
-            self.emit_change("customer.updated", customer, previous);
-        }
-    }
-
     pub(super) fn create_subscription(&mut self, given: &Given) -> Answer {
         let id = given.filled("customer").unwrap_or_default();
         let customer = self.find("customer", id).cloned();
@@ -314,69 +141,6 @@ impl World {
         Ok(self.copy(&sub))
     }
 
-    /// Settles and tells how a subscription made by a call began.
-    fn tell_beginning(
-        &mut self,
-        sub: &str,
-        invoice: &str,
-        intent: &str,
-        draft: Value,
-        open: Value,
-        tried: Option<(Tried, String)>,
-    ) {
-        let held = self.copy(sub);
-        let (customer, currency) =
-            (text(&held, "customer").to_owned(), text(&held, "currency").to_owned());
-        if let Some((Tried::Paid { charge }, method)) = &tried {
-            self.mark_paid(invoice, 1);
-            self.emit("charge.succeeded", charge);
-            if text(&held, "payment_settings.save_default_payment_method") == "on_subscription" {
-                self.set(sub, [("default_payment_method", json!(method))]);
-            }
-            self.settle_currency(&customer, &currency);
-            self.emit("customer.subscription.created", sub);
-            self.emit("payment_intent.succeeded", intent);
-            self.emit("payment_intent.created", intent);
-            self.emit_as("invoice.created", draft, None);
-            self.emit_as("invoice.finalized", open, None);
-            self.tell_paid(invoice);
-            return;
-        }
-        self.set(sub, [("status", json!("incomplete"))]);
-        self.plan_period(sub);
-        self.plan(rank::INCOMPLETE, sub, self.now + INCOMPLETE);
-        match &tried {
-            Some((Tried::Declined { charge, .. }, _)) => {
-                self.set(invoice, [("attempted", json!(true)), ("attempt_count", json!(1))]);
-                self.emit("charge.failed", charge);
-                self.settle_currency(&customer, &currency);
-                self.emit("customer.subscription.created", sub);
-                self.emit("payment_intent.payment_failed", intent);
-                self.emit("payment_intent.created", intent);
-                self.emit_as("invoice.created", draft, None);
-                self.emit_as("invoice.finalized", open, None);
-                self.emit("invoice.payment_failed", invoice);
-            }
-            Some(_) => {
-                self.set(invoice, [("attempted", json!(true))]);
-                self.settle_currency(&customer, &currency);
-                self.emit("customer.subscription.created", sub);
-                self.emit("payment_intent.requires_action", intent);
-                self.emit("payment_intent.created", intent);
-                self.emit_as("invoice.created", draft, None);
-                self.emit_as("invoice.finalized", open, None);
-                self.emit("invoice.payment_action_required", invoice);
-            }
-            None => {
-                self.settle_currency(&customer, &currency);
-                self.emit("customer.subscription.created", sub);
-                self.emit_as("invoice.created", draft, None);
-                self.emit_as("invoice.finalized", open, None);
-                self.emit("payment_intent.created", intent);
-            }
-        }
-    }
-
     /// A card that belongs to the customer already.
     fn owned_method(&self, method: &str, customer: &str) -> Answer<String> {
         let held = self.find("payment_method", method);
@@ -394,7 +158,7 @@ impl World {
         .param("default_payment_method"))
     }
 
-    fn schedule_end(&mut self, id: &str) {
+    pub(super) fn schedule_end(&mut self, id: &str) {
         let end = int(&self.copy(id), "items.data.0.current_period_end");
         self.set(
             id,
@@ -487,136 +251,6 @@ impl World {
         self.objects.insert(id.to_owned(), sub);
         self.end_subscription(id, "cancellation_requested");
         Ok(self.copy(id))
-    }
-
-    /// Ends a subscription now.
-    pub(super) fn end_subscription(&mut self, id: &str, reason: &str) {
-        let sub = self.copy(id);
-        for rank in [rank::CANCEL, rank::ROLLOVER, rank::INCOMPLETE] {
-            self.unplan(rank, id);
-        }
-        let first =
-            if sub["canceled_at"].is_null() { json!(self.now) } else { sub["canceled_at"].clone() };
-        let at_end = is(&sub, "cancel_at_period_end") && int(&sub, "cancel_at") <= self.now;
-        self.set(
-            id,
-            [
-                ("status", json!("canceled")),
-                ("ended_at", json!(self.now)),
-                ("canceled_at", first),
-                ("cancellation_details.reason", json!(reason)),
-            ],
-        );
-        if !at_end {
-            self.set(id, [("cancel_at", Value::Null), ("cancel_at_period_end", json!(false))]);
-        }
-        let of = |invoice: &&Value| {
-            text(invoice, "parent.subscription_details.subscription") == id
-                && matches!(text(invoice, "status"), "open" | "draft")
-        };
-        let unpaid: Vec<String> = self
-            .newest("invoice")
-            .filter(of)
-            .map(|invoice| text(invoice, "id").to_owned())
-            .collect();
-        for invoice in unpaid {
-            self.stop_invoice(&invoice);
-        }
-        self.emit("customer.subscription.deleted", id);
-    }
-
-    /// The next period begins: a draft for it, finalised an hour later.
-    pub(super) fn roll_over(&mut self, id: &str) {
-        let old = self.copy(id);
-        let Some(first) = items(&old, "items.data").first() else { return };
-        let anchor = int(&old, "billing_cycle_anchor");
-        let (was_start, was_end) =
-            (int(first, "current_period_start"), int(first, "current_period_end"));
-        let Some(next) = interval(&first["price"]).period_at(anchor, was_end) else { return };
-        let count = items(&old, "items.data").len();
-        let mut sub = old.clone();
-        for n in 0..count {
-            put(&mut sub, &format!("items.data.{n}.current_period_start"), json!(next.start));
-            put(&mut sub, &format!("items.data.{n}.current_period_end"), json!(next.end));
-        }
-        self.objects.insert(id.to_owned(), sub);
-        let period = (next.start, next.end);
-        let invoice = self.make_invoice(id, "subscription_cycle", period, (was_start, was_end));
-        self.set(id, [("latest_invoice", json!(invoice))]);
-        self.plan_period(id);
-        if let Some(due) = self.copy(&invoice)["automatically_finalizes_at"].as_i64() {
-            self.plan(rank::FINALIZE, &invoice, due);
-        }
-        self.emit("invoice.created", &invoice);
-        let previous = difference(&old, &self.copy(id));
-        self.emit_change("customer.subscription.updated", id, previous);
-    }
-
-    /// A first payment was waited for long enough.
-    pub(super) fn expire_incomplete(&mut self, id: &str) {
-        let sub = self.copy(id);
-        if text(&sub, "status") != "incomplete" {
-            return;
-        }
-        let previous =
-            self.set(id, [("status", json!("incomplete_expired")), ("ended_at", json!(self.now))]);
-        self.void(text(&sub, "latest_invoice"), "void_invoice");
-        self.emit_change("customer.subscription.updated", id, previous);
-    }
-
-    /// After an invoice was paid, refused or voided: what it says of its subscription and customer.
-    pub(super) fn review_invoice(&mut self, invoice: &str) {
-        let held = self.copy(invoice);
-        let id = text(&held, "parent.subscription_details.subscription").to_owned();
-        let sub = self.copy(&id);
-        let status = text(&sub, "status");
-        let newest = self
-            .newest("invoice")
-            .find(|other| {
-                text(other, "parent.subscription_details.subscription") == id
-                    && !matches!(text(other, "status"), "draft" | "void")
-            })
-            .cloned();
-        let paid =
-            newest.as_ref().is_none_or(|n| matches!(text(n, "status"), "paid" | "uncollectible"));
-        let failed =
-            newest.as_ref().is_some_and(|n| text(n, "status") == "open" && is(n, "attempted"));
-        let becomes = match status {
-            "incomplete" if text(&held, "status") == "paid" => "active",
-            "incomplete" if text(&held, "status") == "void" => "incomplete_expired",
-            "past_due" | "unpaid" if paid => "active",
-            "active" if failed => "past_due",
-            same => same,
-        };
-        if becomes != status {
-            let previous = self.set(&id, [("status", json!(becomes))]);
-            if status == "incomplete" {
-                self.unplan(rank::INCOMPLETE, &id);
-                if becomes == "incomplete_expired" {
-                    self.set(&id, [("ended_at", json!(self.now))]);
-                }
-                self.plan_period(&id);
-            }
-            self.emit_change("customer.subscription.updated", &id, previous);
-        }
-        let customer = text(&held, "customer").to_owned();
-        if self.find("customer", &customer).is_none() || status == "incomplete" {
-            return;
-        }
-        let owes = self.newest("invoice").any(|other| {
-            text(other, "customer") == customer
-                && text(other, "status") == "open"
-                && is(other, "attempted")
-        });
-        let previous = self.set(&customer, [("delinquent", json!(owes))]);
-        self.emit_change("customer.updated", &customer, previous);
-    }
-
-    pub(super) fn retry(&mut self, invoice: &str) {
-        if text(&self.copy(invoice), "status") == "open" {
-            // A refusal is told by events: nobody waits for an answer.
-            let _ = self.collect(invoice, None, By::Clock, false);
-        }
     }
 }
 
