@@ -281,7 +281,7 @@ fn row(t: &Texts, payment: &PaymentView) -> PaymentRow {
         card: payment
             .card
             .as_ref()
-            .map(|card| format!("{} ·{}", words::brand(&card.brand), card.last4))
+            .map(|card| format!("{} {}", words::brand(&card.brand), card.last4))
             .unwrap_or_default(),
         links: links.into_iter().flatten().collect(),
         date,
