@@ -34,7 +34,11 @@ describe('the hosted pages', { timeout: 240_000 }, () => {
     const page = await context.newPage();
     const problems = [];
     page.on('pageerror', (error) => problems.push(`${error}`));
-    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+    // A refused form is answered 4xx, which the console notes too.
+    const refused = /the server responded with a status of 4\d\d/;
+    page.on('console', (message) => {
+      if (message.type() === 'error' && !refused.test(message.text())) problems.push(message.text());
+    });
     await page.goto(service);
     await page.locator('.strip button[name=customer]').nth(n).click();
     return { page, problems };
@@ -46,7 +50,7 @@ describe('the hosted pages', { timeout: 240_000 }, () => {
 
   async function fillCard(page, number) {
     const email = page.getByLabel('Email');
-    if (await email.isEditable()) await email.fill('ada@example.com');
+    if ((await email.count()) && (await email.isEditable())) await email.fill('ada@example.com');
     await page.getByLabel('Card number').fill(number);
     await page.getByLabel('Expiry').fill('12 / 34');
     await page.getByLabel('Security code').fill('123');
@@ -146,8 +150,15 @@ describe('the hosted pages', { timeout: 240_000 }, () => {
     await fillCard(page, '5555 5555 5555 4444');
     await button(page, 'Save card').click();
     await page.getByText('4444').first().waitFor();
-    await page.goto(`${service}/billing/account`);
-    await page.getByText('Mastercard ending in 4444').waitFor();
+    await page.getByRole('link', { name: 'Back' }).click();
+    await page.waitForURL(`${service}/billing/account**`);
+    // The news comes by webhook; whoever loads the page again sees it.
+    const card = page.getByText('Mastercard ending in 4444');
+    for (let tries = 0; tries < 40 && !(await card.isVisible()); tries += 1) {
+      await page.waitForTimeout(100);
+      await page.reload();
+    }
+    await card.waitFor();
   });
 
   it('move the clock to a renewal and read the mail', async (t) => {
@@ -169,7 +180,7 @@ describe('the hosted pages', { timeout: 240_000 }, () => {
     const { page } = await signedIn(t, 0);
     await page.goto(`${sandbox}/objects`);
     await look(page, 'objects');
-    await page.goto(`${sandbox}/objects/subscriptions`);
+    await page.goto(`${sandbox}/objects/subscription`);
     await page.locator('main a[href*="sub_"]').first().click();
     await look(page, 'object');
   });
