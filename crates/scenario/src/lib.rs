@@ -1,1 +1,15 @@
-//! The service and the sandbox in one process: the demo, the flows, the simulation.
+//! The service and the sandbox in one process: what `dev`, the demo, the flows of the tests and the
+//! simulation stand on.
+
+mod conductor;
+mod door;
+mod person;
+mod stage;
+
+pub mod agree;
+pub mod demo;
+
+pub use conductor::{Conductor, Skip, Stuck};
+pub use door::{Door, DoorError, Reply};
+pub use person::{Card, Person, Refusal};
+pub use stage::{Opening, Over, Stage, StageError};

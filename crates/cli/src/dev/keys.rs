@@ -1,0 +1,84 @@
+//! The keys of a development folder: made at the first start, and kept in it (mode 0600).
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use specie_vocab::{Chance, Secret, SystemChance};
+
+use crate::fail::Fail;
+use crate::files;
+
+/// What a development installation opens its doors with.
+pub struct Keys {
+    /// The app's server key.
+    pub server: Secret,
+    /// What the app's JWTs are signed with.
+    pub jwt: Secret,
+    /// What the sandbox's control API asks for.
+    pub control: Secret,
+    /// What the sandbox signs webhooks with.
+    pub webhook: Secret,
+    /// Where the sandbox's ids come from.
+    pub seed: u64,
+}
+
+const FILE: &str = "keys.json";
+
+impl Keys {
+    /// The keys that are kept in `folder`, or new ones.
+    pub fn read_or_make(folder: &Path) -> Result<Self, Fail> {
+        let path = folder.join(FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text).ok_or_else(|| {
+                Fail::Input(format!(
+                    "`{}` is damaged\n\nhint: `--fresh` moves the old state aside",
+                    path.display()
+                ))
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let keys = Self::make();
+                keys.save(folder)?;
+                Ok(keys)
+            }
+            Err(error) => {
+                Err(Fail::Input(format!("`{}` cannot be read: {error}", path.display())))
+            }
+        }
+    }
+
+    fn make() -> Self {
+        let mut seed = [0; 8];
+        SystemChance.fill(&mut seed);
+        Self {
+            server: specie_server::auth::key::make(&SystemChance).secret,
+            jwt: Secret::new(SystemChance.token()),
+            control: Secret::new(SystemChance.token()),
+            webhook: Secret::new(format!("whsec_{}", SystemChance.token())),
+            seed: u64::from_le_bytes(seed) >> 12,
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let found: Value = serde_json::from_str(text).ok()?;
+        let secret = |name: &str| found[name].as_str().map(Secret::new);
+        Some(Self {
+            server: secret("server_key")?,
+            jwt: secret("jwt_secret")?,
+            control: secret("sandbox_control_key")?,
+            webhook: secret("webhook_secret")?,
+            seed: found["seed"].as_u64()?,
+        })
+    }
+
+    /// Writes them.
+    pub fn save(&self, folder: &Path) -> Result<(), Fail> {
+        let text = json!({
+            "server_key": self.server.expose(),
+            "jwt_secret": self.jwt.expose(),
+            "sandbox_control_key": self.control.expose(),
+            "webhook_secret": self.webhook.expose(),
+            "seed": self.seed,
+        });
+        files::secret_file(&folder.join(FILE), &format!("{text:#}\n"))
+    }
+}

@@ -1,0 +1,228 @@
+//! A service and a sandbox set up against each other, with the catalog applied.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use jiff::Timestamp;
+use specie_billing::Catalog;
+use specie_sandbox::Sandbox;
+use specie_server::app::{AppParts, JwtSettings};
+use specie_server::catalog::{self as stripe_catalog, Endpoint};
+use specie_server::ingest::Writer;
+use specie_server::reads::Cache;
+use specie_server::{App, Dev, Patience, Settings, routes};
+use specie_store::{Db, StoreError};
+use specie_stripe::{Client, RateBudget, Secrets, https_transport, transport};
+use specie_vocab::{Chance, ManualClock, Secret, SeededChance};
+use tokio::net::TcpListener;
+
+use crate::conductor::{Conductor, Skip};
+use crate::door::Door;
+
+/// How the two sides reach each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Loopback sockets on free ports.
+    Sockets,
+    /// In process, by the same code path.
+    Process,
+}
+
+/// How a stage is set up.
+pub struct Opening {
+    /// `sqlite` file or `postgres://` address of the service's database, made if it is not there.
+    pub database: String,
+    /// How the sides reach each other.
+    pub over: Over,
+    /// Where business time starts.
+    pub start: Timestamp,
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// What is sold.
+    pub catalog: Catalog,
+    /// Where the sandbox is kept; in memory if there is no folder.
+    pub sandbox_folder: Option<PathBuf>,
+}
+
+/// Why a stage cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] specie_sandbox::OpenError),
+    /// The catalog could not be applied.
+    #[error("the catalog could not be applied: {0}")]
+    Catalog(String),
+    /// A socket.
+    #[error("no port on 127.0.0.1 could be opened: {0}")]
+    Socket(#[from] std::io::Error),
+}
+
+/// A service and a sandbox, with one clock.
+pub struct Stage {
+    /// The service.
+    pub app: App,
+    /// The sandbox.
+    pub sandbox: Sandbox,
+    /// Moves time.
+    pub conductor: Conductor,
+    /// The service, as a stranger reaches it.
+    pub service: Door,
+    /// The sandbox, as a stranger reaches it.
+    pub stripe: Door,
+    /// A server key of the realm `app`.
+    pub server_key: Secret,
+    /// Wall time.
+    pub wall: Arc<ManualClock>,
+    /// What signs the sandbox's webhooks.
+    pub webhook_secret: Secret,
+}
+
+/// The key that the service uses towards the sandbox.
+pub const STRIPE_KEY: &str = "sk_test_specieStage00000000";
+
+impl Stage {
+    /// Sets the stage: both sides run, the catalog is applied, nothing has happened yet.
+    pub async fn open(opening: Opening) -> Result<Self, StageError> {
+        let wall = Arc::new(ManualClock::new(opening.start));
+        let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(opening.seed));
+        let sockets = match opening.over {
+            Over::Sockets => Some((listener().await?, listener().await?)),
+            Over::Process => None,
+        };
+        let address = |at: Option<SocketAddr>, name: &str| match at {
+            Some(at) => format!("http://{at}"),
+            None => format!("http://{name}.localhost"),
+        };
+        let at = |listener: &TcpListener| listener.local_addr().ok();
+        let service_url = address(sockets.as_ref().and_then(|it| at(&it.0)), "service");
+        let stripe_url = address(sockets.as_ref().and_then(|it| at(&it.1)), "stripe");
+
+        let sandbox = Sandbox::open(specie_sandbox::Options {
+            seed: opening.seed,
+            data_dir: opening.sandbox_folder,
+            start: opening.start,
+            base_url: stripe_url.clone(),
+            control_key: Secret::new(chance.token()),
+            wall: wall.clone(),
+        })?;
+        let to_stripe = match opening.over {
+            Over::Sockets => https_transport(),
+            Over::Process => transport(sandbox.router()),
+        };
+        let stripe = Client::new(
+            to_stripe.clone(),
+            stripe_url.clone(),
+            Secret::new(STRIPE_KEY),
+            RateBudget::unlimited(),
+        )
+        .with_sleep(Arc::new(|_| Box::pin(std::future::ready(()))))
+        .with_timeout(None);
+        let db = Db::open(
+            &opening.database,
+            specie_store::Options { clock: Some(wall.clone()), ..specie_store::Options::default() },
+        )
+        .await?;
+        specie_store::migrate_up(&db).await?;
+
+        let built = Built { db, stripe, service_url, stripe_url, catalog: opening.catalog };
+        let (app, webhook_secret) = app(built.clone(), &sandbox, wall.clone(), chance).await?;
+        let router = routes::router(app.clone());
+        let to_service = match opening.over {
+            Over::Sockets => https_transport(),
+            Over::Process => transport(router.clone()),
+        };
+        if let Some((service, stripe)) = sockets {
+            serve(service, router);
+            serve(stripe, sandbox.router());
+        }
+        let server_key =
+            specie_server::api_keys::create(&app.db, &*app.chance, "app", "stage").await?;
+        let skip: Arc<dyn Skip> = wall.clone();
+        Ok(Self {
+            conductor: Conductor::new(
+                vec![app.clone()],
+                sandbox.clone(),
+                to_service.clone(),
+                skip,
+            ),
+            service: Door { transport: to_service, base: built.service_url },
+            stripe: Door { transport: to_stripe, base: built.stripe_url },
+            app,
+            sandbox,
+            server_key,
+            wall,
+            webhook_secret,
+        })
+    }
+}
+
+#[derive(Clone)]
+struct Built {
+    db: Db,
+    stripe: Client,
+    service_url: String,
+    stripe_url: String,
+    catalog: Catalog,
+}
+
+/// The service's parts, after its catalog was applied to the sandbox.
+async fn app(
+    built: Built,
+    sandbox: &Sandbox,
+    wall: Arc<ManualClock>,
+    chance: Arc<dyn Chance>,
+) -> Result<(App, Secret), StageError> {
+    let endpoint = Endpoint { url: format!("{}/api/billing/webhook", built.service_url) };
+    let applied = stripe_catalog::apply(&built.db, &built.stripe, &built.catalog, Some(&endpoint))
+        .await
+        .map_err(|error| StageError::Catalog(error.to_string()))?;
+    let secret = applied
+        .webhook_secret
+        .ok_or_else(|| StageError::Catalog("the sandbox has an endpoint already".into()))?;
+    let settings = Settings {
+        public_url: built.service_url.clone(),
+        jwt: Some(JwtSettings {
+            secret: Secret::new(chance.token()),
+            issuer: "app".into(),
+            audience: "specie".into(),
+        }),
+        form_targets: vec![built.stripe_url],
+        livemode: false,
+        realm: "app".into(),
+    };
+    let app = App::new(AppParts {
+        ingest: Writer::start(built.db.clone()),
+        db: built.db,
+        stripe: built.stripe,
+        catalog: built.catalog,
+        settings,
+        webhook_secrets: Secrets::new([secret.clone()]),
+        business: Arc::new(sandbox.clone()),
+        wall,
+        chance,
+        patience: Patience::Returns,
+        cache: Cache::default(),
+        moved: tokio::sync::Notify::new(),
+        work: tokio::sync::Notify::new(),
+        dev: None::<Dev>,
+    });
+    Ok((app, secret))
+}
+
+async fn listener() -> Result<TcpListener, std::io::Error> {
+    TcpListener::bind(("127.0.0.1", 0)).await
+}
+
+fn serve(listener: TcpListener, router: Router) {
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "a listener stopped");
+        }
+    });
+}

@@ -1,0 +1,235 @@
+//! Buying a plan: one open Checkout Session per customer and plan group.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use specie_billing::{PriceRef, Slot};
+use specie_store::customers::{self, Payer};
+use specie_store::intents::{self as stored, Intent, IntentState};
+use specie_store::mirrors::checkout_sessions::{self, SessionRow};
+use specie_store::price_versions;
+use specie_vocab::{IntentId, SessionId};
+
+use crate::intents::{self, Driven};
+use crate::lanes::{self, WishFor};
+use crate::reads;
+use crate::views::{CheckoutView, SubscriptionView};
+use crate::{ApiError, App, kept};
+
+/// What a customer chose. Return addresses were checked before.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// The plan and price, as the catalog has them.
+    pub price: PriceRef,
+    /// Where the browser goes when it has paid; `{CHECKOUT_SESSION_ID}` is filled in by Stripe.
+    pub success_url: String,
+    /// Where it goes when it did not.
+    pub cancel_url: String,
+}
+
+/// What the intent of a checkout remembers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckoutPlan {
+    /// The plan group.
+    pub group: String,
+    /// The plan's key.
+    pub plan: String,
+    /// The price's key.
+    pub price: String,
+    /// Stripe's price, as the catalog was applied when this was decided.
+    pub stripe_price: String,
+    /// See [`Choice`].
+    pub success_url: String,
+    /// See [`Choice`].
+    pub cancel_url: String,
+    /// A session of an earlier choice that must be expired first.
+    pub expire: Option<String>,
+}
+
+/// How often a call looks again while another call of the same customer is under way.
+const ROUNDS: usize = 200;
+
+/// Begins a checkout, or answers with the one that is open for the same choice.
+///
+/// 409 `already_subscribed` when the group is held, `conflict` when it needs a person,
+/// `checkout_in_progress` when another call does not come to an end in time; 503 when Stripe does
+/// not answer (the intent is then finished by itself).
+pub async fn start(app: &App, payer: &Payer, choice: &Choice) -> Result<CheckoutView, ApiError> {
+    for _ in 0..ROUNDS {
+        match begin(app, payer, choice).await? {
+            Begun::Open(view) => return Ok(view),
+            Begun::Intent(id) => match intents::drive(app, id).await? {
+                Driven::Finished(IntentState::Failed) => {
+                    return Err(ApiError::internal("a checkout's intent failed"));
+                }
+                // What it came to is read from the slot in the next round.
+                Driven::Finished(_) => {}
+                Driven::Busy => intents::wait_for_others(app).await,
+                Driven::Waits => return Err(ApiError::stripe_unavailable()),
+            },
+        }
+    }
+    Err(ApiError::conflict("checkout_in_progress", "another checkout of this customer is under way"))
+}
+
+enum Begun {
+    /// A session that can be paid.
+    Open(CheckoutView),
+    /// An intent that must come to its end first: ours, or an earlier one.
+    Intent(IntentId),
+}
+
+/// One look at the slot, and what it allows: an open session, an unfinished intent, a new one.
+async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun, ApiError> {
+    let group = &choice.price.group;
+    let mut tx = app.db.begin().await?;
+    let payer = customers::lock(&mut tx, payer.id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("customer"))?;
+    if let Some(open) = stored::open_of(&mut tx, payer.id, group).await? {
+        intents::not_stuck(&open)?;
+        return Ok(Begun::Intent(open.id));
+    }
+
+    let slot = kept::slot_of(&mut tx, payer.id, group).await?;
+    let expire = match slot {
+        Slot::Held { subscription } => return Err(already(app, &payer, group, subscription.as_str()).await),
+        Slot::Conflict { subscription, .. } => {
+            return Err(already(app, &payer, group, subscription.as_str()).await);
+        }
+        Slot::Open { intent, session } => {
+            let row = checkout_sessions::get(&mut tx, &session).await?;
+            let same = is_for(&mut tx, intent, &choice.price).await?;
+            match row {
+                Some(row) if same && row.status.as_deref() == Some("open") => {
+                    return Ok(Begun::Open(view_of(&row)?));
+                }
+                _ => Some(session),
+            }
+        }
+        // A claim without an intent that is open was left by nobody: the insert below takes it.
+        Slot::Empty | Slot::Claimed { .. } => None,
+    };
+    let version = price_versions::current(&mut tx, group, &choice.price.plan, &choice.price.price)
+        .await?
+        .ok_or_else(|| {
+            ApiError::conflict(
+                "catalog_not_applied",
+                "this price is not in Stripe yet: run `specie catalog apply`",
+            )
+        })?;
+    let plan = CheckoutPlan {
+        group: group.clone(),
+        plan: choice.price.plan.clone(),
+        price: choice.price.price.clone(),
+        stripe_price: version.stripe_price.to_string(),
+        success_url: choice.success_url.clone(),
+        cancel_url: choice.cancel_url.clone(),
+        expire: expire.as_ref().map(|session| session.to_string()),
+    };
+    let intent = Intent {
+        id: IntentId(app.id()),
+        payer: payer.id,
+        plan_group: Some(group.clone()),
+        kind: "checkout".into(),
+        what: json!(plan),
+        state: IntentState::Open,
+        decided_version: payer.version,
+        created_at: tx.now().await?,
+        finished_at: None,
+        result: None,
+    };
+    stored::insert(&mut tx, &intent).await?;
+    if expire.is_none() {
+        kept::save_slot(&mut tx, payer.id, group, &Slot::Claimed { intent: intent.id }).await?;
+    }
+    intents::audit(app, &mut tx, &intent, "checkout.begun").await?;
+    tx.commit().await?;
+    Ok(Begun::Intent(intent.id))
+}
+
+/// Whether an open session was begun for the same plan and price.
+async fn is_for(
+    tx: &mut specie_store::Tx,
+    intent: IntentId,
+    price: &PriceRef,
+) -> Result<bool, ApiError> {
+    let Some(intent) = stored::get(tx, intent).await? else { return Ok(false) };
+    let plan: Result<CheckoutPlan, _> = serde_json::from_value(intent.what);
+    Ok(plan.is_ok_and(|plan| plan.plan == price.plan && plan.price == price.price))
+}
+
+async fn already(app: &App, payer: &Payer, group: &str, subscription: &str) -> ApiError {
+    let error = ApiError::conflict(
+        "already_subscribed",
+        format!("this customer already has `{subscription}` in the plan group `{group}`"),
+    );
+    match reads::subscription(app, payer, group).await {
+        Ok(now) => error.with("subscription", json!(now)),
+        Err(_) => error,
+    }
+}
+
+/// The session as the caller sees it.
+fn view_of(row: &SessionRow) -> Result<CheckoutView, ApiError> {
+    let url = row.url.clone().ok_or_else(|| ApiError::internal("an open session has no address"))?;
+    Ok(CheckoutView { id: row.id.to_string(), url, expires_at: row.expires_at.timestamp() })
+}
+
+/// Reads a session of this customer from Stripe, now, by the path that a webhook takes, and answers
+/// with what is true then. 404 for a session of somebody else.
+pub async fn sync(
+    app: &App,
+    payer: &Payer,
+    session: &SessionId,
+) -> Result<SubscriptionView, ApiError> {
+    let mut tx = app.db.read().await?;
+    let row = checkout_sessions::get(&mut tx, session).await?;
+    drop(tx);
+    let row = row.ok_or_else(|| ApiError::not_found("checkout session"))?;
+    let customer = payer.stripe.as_ref().filter(|ours| **ours == row.customer);
+    let customer = customer.ok_or_else(|| ApiError::not_found("checkout session"))?;
+
+    let wish = WishFor::Object { id: session.to_string() };
+    lanes::look_now(app, customer.as_str(), wish).await?;
+    let group = group_of(app, &row).await?;
+    reads::subscription(app, payer, &group).await
+}
+
+/// The plan group for which a session was begun; the catalog's first if it was not ours.
+async fn group_of(app: &App, row: &SessionRow) -> Result<String, ApiError> {
+    let intent = row.intent.as_deref().and_then(|text| text.parse().ok());
+    if let Some(intent) = intent {
+        let mut tx = app.db.read().await?;
+        let found = stored::get(&mut tx, intent).await?;
+        if let Some(group) = found.and_then(|found| found.plan_group) {
+            return Ok(group);
+        }
+    }
+    reads::only_group(app, None)
+}
+
+/// The body of the call that makes the session.
+pub(crate) fn session_form(
+    plan: &CheckoutPlan,
+    customer: &str,
+    intent: IntentId,
+) -> specie_stripe::Form {
+    let mark = intent.to_string();
+    specie_stripe::Form::new()
+        .set("mode", "subscription")
+        .set("customer", customer)
+        .set("line_items[0][price]", &plan.stripe_price)
+        .set("line_items[0][quantity]", "1")
+        .set("success_url", &plan.success_url)
+        .set("cancel_url", &plan.cancel_url)
+        .set("metadata[specie_intent]", &mark)
+        .set("subscription_data[metadata][specie_intent]", &mark)
+        .set("adaptive_pricing[enabled]", "false")
+        .set("allowed_payment_method_types[0]", "card")
+        .set("allowed_payment_method_types[1]", "link")
+}
+
+/// What the intent of a checkout says it wants.
+pub(crate) fn plan_of(what: &Value) -> Result<CheckoutPlan, ApiError> {
+    serde_json::from_value(what.clone()).map_err(ApiError::internal)
+}

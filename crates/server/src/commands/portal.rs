@@ -1,0 +1,70 @@
+//! Stripe's own portal: replacing the card, cancelling.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use specie_store::customers::{self, Payer};
+use specie_store::intents::{self as stored, Intent, IntentState};
+use specie_vocab::IntentId;
+
+use crate::intents::{self, Driven};
+use crate::views::PortalView;
+use crate::{ApiError, App};
+
+/// What the customer comes for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// To replace the card.
+    ReplaceCard,
+}
+
+/// What the intent remembers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visit {
+    /// Where the portal's way back leads; checked before.
+    pub return_url: String,
+    /// One task, or the whole portal.
+    pub task: Option<Task>,
+}
+
+/// Opens the portal for a customer. 409 `no_stripe_customer` for one who never bought anything.
+pub async fn start(app: &App, payer: &Payer, visit: &Visit) -> Result<PortalView, ApiError> {
+    let id = begin(app, payer, visit).await?;
+    match intents::drive(app, id).await? {
+        Driven::Finished(IntentState::Done) => result(app, id).await,
+        Driven::Finished(_) => Err(ApiError::internal("the portal was refused")),
+        Driven::Busy | Driven::Waits => Err(ApiError::stripe_unavailable()),
+    }
+}
+
+async fn begin(app: &App, payer: &Payer, visit: &Visit) -> Result<IntentId, ApiError> {
+    let mut tx = app.db.begin().await?;
+    let payer = customers::lock(&mut tx, payer.id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("customer"))?;
+    if payer.stripe.is_none() {
+        return Err(ApiError::conflict("no_stripe_customer", "this customer never bought anything"));
+    }
+    let intent = Intent {
+        id: IntentId(app.id()),
+        payer: payer.id,
+        plan_group: None,
+        kind: "portal".into(),
+        what: json!(visit),
+        state: IntentState::Open,
+        decided_version: payer.version,
+        created_at: tx.now().await?,
+        finished_at: None,
+        result: None,
+    };
+    stored::insert(&mut tx, &intent).await?;
+    tx.commit().await?;
+    Ok(intent.id)
+}
+
+async fn result(app: &App, id: IntentId) -> Result<PortalView, ApiError> {
+    let mut tx = app.db.read().await?;
+    let intent = stored::get(&mut tx, id).await?;
+    let url = intent.and_then(|intent| intent.result?.get("url")?.as_str().map(String::from));
+    url.map(|url| PortalView { url }).ok_or_else(|| ApiError::internal("the portal has no address"))
+}

@@ -1,0 +1,175 @@
+//! `POST webhook`: verify, store, answer. Nothing else happens on that path.
+//!
+//! Events that arrive while others are being written share the next statement (group commit): a
+//! caller hears back when its event is on disk, and nobody ever waits for a clock.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use specie_store::Db;
+use specie_store::inbox::{self, InboxState, NewEvent};
+use specie_stripe::{Routing, Verified, routing};
+use specie_vocab::{BusinessTime, WallTime, hex};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::App;
+
+/// The largest group: far below the number of places that either database takes.
+const GROUP: usize = 64;
+/// Events that may wait before callers are told to come back.
+const QUEUE: usize = 4096;
+/// How often a group that failed is tried again before its callers hear of it.
+const TRIES: usize = 60;
+
+/// The event could not be stored in time; the sender should try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the inbox is full, or the database is away")]
+pub struct Busy;
+
+/// Where events are handed in.
+#[derive(Clone, Debug)]
+pub struct Writer(mpsc::Sender<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    event: NewEvent,
+    stored: oneshot::Sender<()>,
+}
+
+/// Receives a delivery: 200 when it is stored (a duplicate and a body that is no event, too), 400
+/// with a bad signature, 503 when it cannot be stored in time.
+pub async fn receive(app: &App, headers: &HeaderMap, body: &Bytes) -> StatusCode {
+    let header = headers.get("stripe-signature").and_then(|value| value.to_str().ok());
+    let now = app.wall.now();
+    let verified = match app.webhook_secrets.verify(header.unwrap_or_default(), body, now) {
+        Ok(verified) => verified,
+        Err(reason) => {
+            tracing::warn!(%reason, bytes = body.len(), "a webhook with a bad signature was refused");
+            return StatusCode::BAD_REQUEST;
+        }
+    };
+    let event = event(app, &verified, now);
+    if event.state == InboxState::Foreign {
+        tracing::error!(event = %event.id, "an event of another account or mode was kept apart");
+    }
+    match app.ingest.store(event).await {
+        Ok(()) => {
+            app.work.notify_one();
+            StatusCode::OK
+        }
+        Err(Busy) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// What is stored of a delivery: its bytes, and where it belongs.
+fn event(app: &App, verified: &Verified, now: WallTime) -> NewEvent {
+    match routing(verified) {
+        Ok(facts) => routed(app, facts, verified.bytes(), now),
+        Err(reason) => {
+            tracing::warn!(%reason, "a signed body that is no event was stored as unroutable");
+            unroutable(verified.bytes(), now)
+        }
+    }
+}
+
+/// An event as `routing` read it, pending in its lane. Also used for events that a list brought.
+pub(crate) fn routed(app: &App, facts: Routing, bytes: &[u8], now: WallTime) -> NewEvent {
+    let lane = facts.customer.clone().or_else(|| facts.object.clone());
+    let foreign = facts.livemode != app.settings.livemode || facts.account.is_some();
+    let state = match (&lane, foreign) {
+        (_, true) => InboxState::Foreign,
+        (Some(_), false) => InboxState::Pending,
+        (None, false) => InboxState::Unclaimed,
+    };
+    NewEvent {
+        id: facts.id,
+        kind: facts.kind,
+        created: BusinessTime::from_second(facts.created),
+        api_version: facts.api_version,
+        account: facts.account,
+        livemode: facts.livemode,
+        object: facts.object,
+        customer: facts.customer,
+        lane,
+        payload: bytes.into(),
+        received_at: now,
+        state,
+    }
+}
+
+fn unroutable(bytes: &[u8], now: WallTime) -> NewEvent {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    NewEvent {
+        id: format!("evt_unroutable_{}", hex(&digest.as_ref()[..16])),
+        kind: "unroutable".into(),
+        created: BusinessTime::new(now.timestamp()),
+        api_version: None,
+        account: None,
+        livemode: false,
+        object: None,
+        customer: None,
+        lane: None,
+        payload: bytes.into(),
+        received_at: now,
+        state: InboxState::Unroutable,
+    }
+}
+
+impl Writer {
+    /// Starts the writing task. One is enough, and best: a second one only makes groups smaller.
+    pub fn start(db: Db) -> Self {
+        let (send, receive) = mpsc::channel(QUEUE);
+        tokio::spawn(write(db, receive));
+        Self(send)
+    }
+
+    /// Stores an event, and returns when it is durable.
+    pub async fn store(&self, event: NewEvent) -> Result<(), Busy> {
+        let (stored, wait) = oneshot::channel();
+        self.0.try_send(Waiting { event, stored }).map_err(|_| Busy)?;
+        wait.await.map_err(|_| Busy)
+    }
+}
+
+async fn write(db: Db, mut queue: mpsc::Receiver<Waiting>) {
+    let mut group = Vec::with_capacity(GROUP);
+    while queue.recv_many(&mut group, GROUP).await > 0 {
+        let (events, callers): (Vec<_>, Vec<_>) =
+            group.drain(..).map(|waiting| (waiting.event, waiting.stored)).unzip();
+        if persist(&db, &events).await {
+            for stored in callers {
+                // A caller that hung up meanwhile does not need to hear it.
+                let _gone = stored.send(());
+            }
+        } else {
+            one_by_one(&db, events, callers).await;
+        }
+    }
+}
+
+/// Whether the group is on disk. Storing one twice does no harm, so a failure is simply tried again.
+async fn persist(db: &Db, events: &[NewEvent]) -> bool {
+    for _ in 0..TRIES {
+        match inbox::add(db, events).await {
+            Ok(_) => return true,
+            Err(error) if error.is_transient() => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, events = events.len(), "a group of events was not stored");
+                return false;
+            }
+        }
+    }
+    false
+}
+
+/// One event that the database refuses must not take the others with it.
+async fn one_by_one(db: &Db, events: Vec<NewEvent>, callers: Vec<oneshot::Sender<()>>) {
+    for (event, stored) in events.into_iter().zip(callers) {
+        if inbox::add(db, std::slice::from_ref(&event)).await.is_ok() {
+            let _gone = stored.send(());
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Looking for what a step did when its answer was lost for good. Never by search, which lags: by
+//! listing under the parent, or by reading the object that the step aims at.
+
+use serde_json::Value;
+use specie_store::customers::Payer;
+use specie_store::intents::{Intent, Step};
+use specie_stripe::{Form, Priority, StripeError};
+
+use super::request::target;
+use crate::{ApiError, App};
+
+/// The object that a step made or changed, if it did.
+pub(crate) async fn find(
+    app: &App,
+    intent: &Intent,
+    payer: &Payer,
+    name: &str,
+    steps: &[Step],
+) -> Result<Option<Value>, ApiError> {
+    let mark = intent.id.to_string();
+    let customer = payer.stripe.as_ref().map(|id| id.to_string()).unwrap_or_default();
+    let found = match name {
+        // Stripe's `created` runs with business time: a day before now bounds the list well.
+        "customer" => {
+            let since = app.business.now().plus_seconds(-2 * 86_400).as_second().to_string();
+            listed(app, "/v1/customers", Form::new().set("created[gte]", &since), &mark).await?
+        }
+        "session" => {
+            let query = Form::new().set("customer", &customer);
+            listed(app, "/v1/checkout/sessions", query, &mark).await?
+        }
+        "refund" => listed(app, "/v1/refunds", Form::new(), &mark).await?,
+        "update" | "move_card" => {
+            let found = aimed_at(app, "/v1/subscriptions", intent, name, steps).await?;
+            found.filter(|it| it["metadata"]["specie_intent"] == mark.as_str())
+        }
+        "cancel" => {
+            let found = aimed_at(app, "/v1/subscriptions", intent, name, steps).await?;
+            found.filter(|it| it["status"] == "canceled")
+        }
+        "expire" => {
+            let found = aimed_at(app, "/v1/checkout/sessions", intent, name, steps).await?;
+            found.filter(|it| it["status"] == "expired")
+        }
+        "pay" => {
+            let found = aimed_at(app, "/v1/invoices", intent, name, steps).await?;
+            found.filter(|it| it["status"] == "paid")
+        }
+        _ => None,
+    };
+    Ok(found)
+}
+
+async fn listed(
+    app: &App,
+    path: &str,
+    query: Form,
+    mark: &str,
+) -> Result<Option<Value>, StripeError> {
+    let all = app.stripe.list_all(path, &query, Priority::Interactive).await?;
+    Ok(all.into_iter().find(|it| it["metadata"]["specie_intent"] == mark))
+}
+
+async fn aimed_at(
+    app: &App,
+    path: &str,
+    intent: &Intent,
+    name: &str,
+    steps: &[Step],
+) -> Result<Option<Value>, StripeError> {
+    let Some(id) = target(intent, name, steps) else { return Ok(None) };
+    let path = format!("{path}/{id}");
+    match app.stripe.get(&path, &Form::new(), Priority::Interactive).await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

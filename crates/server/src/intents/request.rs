@@ -1,0 +1,233 @@
+//! Which steps an intent has, what each one sends, and what it is about.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use specie_store::Tx;
+use specie_store::customers::Payer;
+use specie_store::intents::{Intent, Step, StepState};
+use specie_store::mirrors::{invoices, payments};
+use specie_stripe::{ApiFault, Form};
+use specie_vocab::{InvoiceId, PaymentMethodId, SubscriptionId};
+
+use crate::commands::cancellation::Ending;
+use crate::commands::checkout::{plan_of, session_form};
+use crate::commands::portal::{Task, Visit};
+use crate::{ApiError, App};
+
+/// A second subscription of ours, to be ended and paid back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TakeBack {
+    pub(crate) subscription: SubscriptionId,
+}
+
+/// A new card, to be made the subscription's own and charged for what is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recovery {
+    pub(crate) subscription: SubscriptionId,
+    pub(crate) payment_method: PaymentMethodId,
+    pub(crate) invoice: Option<InvoiceId>,
+}
+
+/// A call, before it has a key.
+pub(crate) struct Call {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) form: Form,
+}
+
+fn post(path: String, form: Form) -> Call {
+    Call { method: "POST", path, form }
+}
+
+/// The steps of each kind of intent, in order.
+fn steps_of(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "checkout" => &["customer", "expire", "session"],
+        "cancellation" => &["update"],
+        "portal" => &["portal"],
+        "cancel_and_refund" => &["cancel", "refund"],
+        "recover" => &["move_card", "pay"],
+        _ => &[],
+    }
+}
+
+/// The first step that is not done and is needed.
+pub(crate) fn next_step(
+    intent: &Intent,
+    payer: &Payer,
+    steps: &[Step],
+) -> Option<(i64, &'static str)> {
+    let needed = |name: &str| match name {
+        "customer" => payer.stripe.is_none(),
+        "expire" => intent.what.get("expire").is_some_and(Value::is_string),
+        "pay" => intent.what.get("invoice").is_some_and(Value::is_string),
+        _ => true,
+    };
+    let done = |name: &str| {
+        steps.iter().any(|step| step.name == name && step.state == StepState::Done)
+    };
+    let mut all = (1_i64..).zip(steps_of(&intent.kind).iter().copied());
+    all.find(|(_, name)| needed(name) && !done(name))
+}
+
+/// What a finished intent leaves for whoever began it.
+pub(crate) fn result(intent: &Intent, steps: &[Step]) -> Value {
+    let object = |name: &str| {
+        steps.iter().find(|step| step.name == name).and_then(|step| step.object.clone())
+    };
+    match intent.kind.as_str() {
+        "checkout" => json!({ "session": object("session") }),
+        "portal" => json!({ "url": object("portal") }),
+        _ => json!({}),
+    }
+}
+
+fn read<T: for<'a> Deserialize<'a>>(intent: &Intent) -> Result<T, ApiError> {
+    serde_json::from_value(intent.what.clone()).map_err(ApiError::internal)
+}
+
+/// The call of a step; none if it turns out that there is nothing to call for.
+pub(crate) async fn build(
+    tx: &mut Tx,
+    intent: &Intent,
+    payer: &Payer,
+    name: &str,
+    _steps: &[Step],
+) -> Result<Option<Call>, ApiError> {
+    let mark = intent.id.to_string();
+    let customer = || {
+        let id = payer.stripe.clone();
+        id.ok_or_else(|| ApiError::internal("a step needs a customer that stripe does not have"))
+    };
+    Ok(Some(match name {
+        "customer" => {
+            let form = Form::new()
+                .set("metadata[specie_customer]", &payer.id.to_string())
+                .set("metadata[specie_intent]", &mark);
+            post("/v1/customers".into(), form)
+        }
+        "expire" => {
+            let session = plan_of(&intent.what)?.expire.unwrap_or_default();
+            post(format!("/v1/checkout/sessions/{session}/expire"), Form::new())
+        }
+        "session" => {
+            let plan = plan_of(&intent.what)?;
+            let form = session_form(&plan, customer()?.as_str(), intent.id);
+            post("/v1/checkout/sessions".into(), form)
+        }
+        "update" => {
+            let ending: Ending = read(intent)?;
+            let form = Form::new()
+                .set("cancel_at_period_end", if ending.cancel_at_period_end { "true" } else { "false" })
+                .set("metadata[specie_intent]", &mark);
+            post(format!("/v1/subscriptions/{}", ending.subscription), form)
+        }
+        "portal" => portal(&read(intent)?, customer()?.as_str()),
+        "cancel" => {
+            let back: TakeBack = read(intent)?;
+            let path = format!("/v1/subscriptions/{}", back.subscription);
+            Call { method: "DELETE", path, form: Form::new() }
+        }
+        "refund" => {
+            let back: TakeBack = read(intent)?;
+            let Some(payment) = paid(tx, &customer()?, &back.subscription).await? else {
+                return Ok(None);
+            };
+            let form = Form::new()
+                .set("payment_intent", &payment)
+                .set("reason", "duplicate")
+                .set("metadata[specie_intent]", &mark);
+            post("/v1/refunds".into(), form)
+        }
+        "move_card" => {
+            let recovery: Recovery = read(intent)?;
+            let form = Form::new()
+                .set("default_payment_method", recovery.payment_method.as_str())
+                .set("metadata[specie_intent]", &mark);
+            post(format!("/v1/subscriptions/{}", recovery.subscription), form)
+        }
+        "pay" => {
+            let recovery: Recovery = read(intent)?;
+            let Some(invoice) = recovery.invoice else { return Ok(None) };
+            let form = Form::new().set("payment_method", recovery.payment_method.as_str());
+            post(format!("/v1/invoices/{invoice}/pay"), form)
+        }
+        other => return Err(ApiError::internal(format!("no step is called `{other}`"))),
+    }))
+}
+
+fn portal(visit: &Visit, customer: &str) -> Call {
+    let mut form = Form::new().set("customer", customer).set("return_url", &visit.return_url);
+    if visit.task == Some(Task::ReplaceCard) {
+        form = form.set("flow_data[type]", "payment_method_update");
+    }
+    post("/v1/billing_portal/sessions".into(), form)
+}
+
+/// The payment that paid for a subscription and was not given back.
+async fn paid(
+    tx: &mut Tx,
+    customer: &specie_vocab::CustomerId,
+    subscription: &SubscriptionId,
+) -> Result<Option<String>, ApiError> {
+    let invoices = invoices::of_customer(tx, customer).await?;
+    let of_it: Vec<_> = invoices
+        .into_iter()
+        .filter(|row| row.subscription.as_ref() == Some(subscription))
+        .map(|row| row.id)
+        .collect();
+    let payments = payments::of_customer(tx, customer).await?;
+    let found = payments.into_iter().find(|row| {
+        row.status == "succeeded"
+            && row.amount_refunded < row.amount
+            && row.invoice.as_ref().is_some_and(|invoice| of_it.contains(invoice))
+    });
+    Ok(found.map(|row| row.id.to_string()))
+}
+
+/// What the lane is to look at when a step has been answered.
+pub(crate) fn looks_at(name: &str, object: &str, body: &Value) -> String {
+    match name {
+        "refund" => body["payment_intent"].as_str().unwrap_or(object).into(),
+        _ => object.into(),
+    }
+}
+
+/// What a step is about, when it was refused.
+pub(crate) fn target(intent: &Intent, name: &str, _steps: &[Step]) -> Option<String> {
+    let text = |field: &str| intent.what.get(field)?.as_str().map(String::from);
+    match name {
+        "expire" => text("expire"),
+        "update" | "cancel" | "move_card" => text("subscription"),
+        "pay" => text("invoice"),
+        _ => None,
+    }
+}
+
+/// Whether a refused step has nevertheless what it aimed at, or does no harm when it is left out.
+pub(crate) async fn may_go_on(
+    app: &App,
+    intent: &Intent,
+    name: &str,
+    fault: &ApiFault,
+) -> Result<bool, ApiError> {
+    use specie_store::mirrors::{checkout_sessions, subscriptions};
+    let Some(target) = target(intent, name, &[]) else { return Ok(false) };
+    let mut tx = app.db.read().await?;
+    Ok(match name {
+        // Expired by itself meanwhile; a complete one is adopted, and this intent is undone.
+        "expire" => {
+            let Ok(id) = target.as_str().try_into() else { return Ok(false) };
+            let row = checkout_sessions::get(&mut tx, &id).await?;
+            row.is_some_and(|row| row.status.as_deref() == Some("expired"))
+        }
+        "cancel" => {
+            let Ok(id) = target.as_str().try_into() else { return Ok(false) };
+            let row = subscriptions::get(&mut tx, &id).await?;
+            row.is_some_and(|row| row.status == "canceled")
+        }
+        // Declined, or paid meanwhile: that is Stripe's news, and the lane has seen it.
+        "pay" => matches!(fault.status, 400 | 402),
+        _ => false,
+    })
+}

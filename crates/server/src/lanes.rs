@@ -1,0 +1,220 @@
+//! Lanes: per customer, in order, claim → fetch → decide → one transaction.
+//!
+//! A lane is claimed under a fence that grows by one each time. What its rows name is fetched from
+//! Stripe; then one transaction locks our customer's row, checks that the fence is still ours,
+//! writes the mirrors, decides, writes what was decided, and sets handled exactly the rows that
+//! were claimed. A worker that overslept its lease leaves nothing behind.
+
+mod apply;
+mod fetch;
+mod second_look;
+mod stranger;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use specie_billing::IntentRequest;
+use specie_store::customers;
+use specie_store::inbox::{self, InboxState};
+use specie_store::lanes::{self as stored, Claim, Counts};
+use specie_store::wishes::{self, Wish};
+use specie_store::{StoreError, Tx};
+use specie_stripe::StripeError;
+use specie_vocab::{CustomerId, WallTime};
+
+use crate::{ApiError, App};
+
+/// How long a worker may hold a lane, in seconds.
+const LEASE: i64 = 30;
+/// How often the same bytes may fail before their event is parked.
+const PATIENCE: i64 = 5;
+
+/// What a lane is asked to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "look", rename_all = "snake_case")]
+pub enum WishFor {
+    /// One object and what hangs on it.
+    Object {
+        /// Stripe's id.
+        id: String,
+    },
+    /// All that Stripe has of the customer.
+    Everything,
+    /// Nothing from Stripe: a change of ours that waits until the slot's other intent is over.
+    Ask {
+        /// Which change.
+        ask: IntentRequest,
+    },
+}
+
+/// What a run of a lane came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ran {
+    /// Somebody else holds it, or it must wait, or there is nothing to do.
+    Nothing,
+    /// What was claimed is handled.
+    Done,
+    /// It could not be handled now; it waits for its next try.
+    BackedOff,
+}
+
+/// Why a claimed lane was not finished.
+#[derive(Debug, thiserror::Error)]
+enum LaneError {
+    #[error(transparent)]
+    Stripe(#[from] StripeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("`{object}` could not be read: {why}")]
+    Unreadable { object: String, why: String },
+    /// Another worker has taken the lane meanwhile; nothing of ours may be written.
+    #[error("the lane was taken over")]
+    Overslept,
+}
+
+impl LaneError {
+    /// Whether this is the fault of what was read, and not of an outage.
+    fn counts(&self) -> bool {
+        match self {
+            Self::Stripe(error) => !error.is_outage(),
+            Self::Unreadable { .. } => true,
+            Self::Store(error) => !error.is_transient(),
+            Self::Overslept => false,
+        }
+    }
+}
+
+/// Adds a wish to a lane, due at `due`.
+pub async fn wish(
+    app: &App,
+    tx: &mut Tx,
+    lane: &str,
+    what: &WishFor,
+    due: WallTime,
+) -> Result<(), StoreError> {
+    let urgent = matches!(what, WishFor::Object { .. });
+    let wish = Wish { id: app.id(), lane: lane.into(), what: json!(what), due, urgent };
+    wishes::add(tx, &wish).await
+}
+
+/// Makes a lane look at something now, and returns when it has. 503 when Stripe does not answer.
+pub async fn look_now(app: &App, lane: &str, what: WishFor) -> Result<(), ApiError> {
+    let mut tx = app.db.begin().await?;
+    let now = tx.now().await?;
+    wish(app, &mut tx, lane, &what, now).await?;
+    tx.commit().await?;
+    settle(app, lane).await
+}
+
+/// Runs a lane until nothing in it is due.
+pub async fn settle(app: &App, lane: &str) -> Result<(), ApiError> {
+    const ROUNDS: usize = 400;
+    for _ in 0..ROUNDS {
+        match run(app, lane).await? {
+            Ran::Done => {}
+            Ran::BackedOff => return Err(ApiError::stripe_unavailable()),
+            Ran::Nothing => {
+                let mut tx = app.db.read().await?;
+                let now = tx.now().await?;
+                if !stored::has_due(&mut tx, lane, now).await? {
+                    return Ok(());
+                }
+                drop(tx);
+                crate::intents::wait_for_others(app).await;
+            }
+        }
+    }
+    Err(ApiError::stripe_unavailable())
+}
+
+/// Claims a lane and handles what is in it.
+pub async fn run(app: &App, lane: &str) -> Result<Ran, StoreError> {
+    let mut tx = app.db.begin().await?;
+    let now = tx.now().await?;
+    let claim = stored::claim(&mut tx, lane, LEASE, now, app.business.now()).await?;
+    tx.commit().await?;
+    let Some(claim) = claim else { return Ok(Ran::Nothing) };
+    // Work that failed on its bytes is done one event at a time, so that the guilty one is found.
+    let claim = if claim.failures > 0 { only_first(claim) } else { claim };
+
+    let result = handle(app, &claim).await;
+    app.stir();
+    match result {
+        Ok(()) => Ok(Ran::Done),
+        Err(LaneError::Overslept) => Ok(Ran::Nothing),
+        Err(error) => {
+            back_off(app, &claim, &error).await?;
+            Ok(Ran::BackedOff)
+        }
+    }
+}
+
+fn only_first(mut claim: Claim) -> Claim {
+    if claim.wishes.is_empty() {
+        claim.events.truncate(1);
+    } else {
+        claim.wishes.truncate(1);
+        claim.events.clear();
+    }
+    claim
+}
+
+async fn handle(app: &App, claim: &Claim) -> Result<(), LaneError> {
+    let Ok(customer) = CustomerId::try_from(claim.lane.as_str()) else {
+        return stranger::handle(app, claim).await;
+    };
+    let mut tx = app.db.read().await?;
+    let payer = customers::by_stripe(&mut tx, &customer).await?;
+    drop(tx);
+    match payer {
+        Some(payer) => {
+            let seen = fetch::all(app, &customer, claim).await?;
+            apply::apply(app, &payer, &customer, claim, seen).await
+        }
+        None => leave_unclaimed(app, claim).await,
+    }
+}
+
+/// A customer we do not know: its events are kept, without a fetch, until it becomes ours.
+async fn leave_unclaimed(app: &App, claim: &Claim) -> Result<(), LaneError> {
+    let mut tx = app.db.begin().await?;
+    finish(&mut tx, claim, InboxState::Unclaimed).await?;
+    stored::release(&mut tx, &claim.lane, claim.fence, None).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Sets handled exactly what was claimed, if the fence is still ours.
+async fn finish(tx: &mut Tx, claim: &Claim, state: InboxState) -> Result<(), LaneError> {
+    if !stored::holds(tx, &claim.lane, claim.fence).await? {
+        return Err(LaneError::Overslept);
+    }
+    let now = tx.now().await?;
+    let events: Vec<_> = claim.events.iter().map(|event| event.id.clone()).collect();
+    let wishes: Vec<_> = claim.wishes.iter().map(|wish| wish.id).collect();
+    inbox::mark(tx, &events, state, now).await?;
+    wishes::done(tx, &wishes).await?;
+    Ok(())
+}
+
+/// Waits longer each time; an outage never counts, what fails again and again is parked.
+async fn back_off(app: &App, claim: &Claim, error: &LaneError) -> Result<(), StoreError> {
+    let counts = error.counts();
+    tracing::warn!(lane = %claim.lane, %error, counts, "a lane could not be handled");
+    let mut tx = app.db.begin().await?;
+    if !stored::holds(&mut tx, &claim.lane, claim.fence).await? {
+        return Ok(());
+    }
+    let now = tx.now().await?;
+    if counts && claim.failures + 1 >= PATIENCE {
+        park(&mut tx, claim, now).await?;
+    }
+    let wait = 1_i64 << claim.failures.clamp(0, 8);
+    let counted = if counts { Counts::Yes } else { Counts::No };
+    stored::back_off(&mut tx, &claim.lane, claim.fence, now.plus_seconds(wait), counted).await?;
+    tx.commit().await
+}
+
+async fn park(tx: &mut Tx, claim: &Claim, now: WallTime) -> Result<(), StoreError> {
+    let Some(event) = claim.events.first() else { return Ok(()) };
+    tracing::error!(event = %event.id, lane = %claim.lane, "an event was parked");
+    inbox::mark(tx, std::slice::from_ref(&event.id), InboxState::Parked, now).await
+}

@@ -1,0 +1,184 @@
+//! The one transaction: lock the customer, check the fence, write the mirrors, decide, write what
+//! was decided, and set handled exactly what was claimed.
+
+use serde_json::json;
+use specie_billing::{Before, Decision, Effect, IntentRequest, decide};
+use specie_store::customers::{self, Payer};
+use specie_store::inbox::InboxState;
+use specie_store::intents::{self as intents_table, Intent, IntentState};
+use specie_store::lanes::{self as stored, Claim};
+use specie_store::mirrors as m;
+use specie_store::outbox;
+use specie_store::{StoreError, Tx, quarantine};
+use specie_vocab::{CustomerId, IntentId};
+
+use super::fetch::Seen;
+use super::{LaneError, WishFor, finish, second_look, wish};
+use crate::intents::{Entry, append};
+use crate::{App, kept, translate};
+
+/// How long until an object that differs from what was told is looked at again, in seconds.
+const SECOND_LOOK: i64 = 10;
+
+pub(super) async fn apply(
+    app: &App,
+    payer: &Payer,
+    customer: &CustomerId,
+    claim: &Claim,
+    mut seen: Seen,
+) -> Result<(), LaneError> {
+    let again = second_look::differing(claim, &seen);
+    second_look::believe_the_end(claim, &mut seen)?;
+
+    let mut tx = app.db.begin().await?;
+    customers::lock(&mut tx, payer.id).await?;
+    finish(&mut tx, claim, InboxState::Handled).await?;
+    write_mirrors(&mut tx, &seen).await?;
+    let now = tx.now().await?;
+    for id in again {
+        let due = now.plus_seconds(SECOND_LOOK);
+        wish(app, &mut tx, &claim.lane, &WishFor::Object { id }, due).await?;
+    }
+
+    let before = Before {
+        payer: payer.id,
+        slots: kept::slots(&mut tx, payer.id).await?,
+        held: kept::held(&mut tx, payer.id).await?,
+    };
+    let facts = translate::facts(app, &mut tx, payer, customer).await?;
+    let decision = decide(&before, &facts, &app.catalog.policies, app.business.now());
+    let wake_at = decision.wake_at;
+    let why = claim.events.first().map_or("look", |event| event.id.as_str());
+    save(app, &mut tx, payer, &before, decision, &claim.lane, why).await?;
+    for waiting in &claim.wishes {
+        if let Ok(WishFor::Ask { ask: request }) = serde_json::from_value(waiting.what.clone()) {
+            ask(app, &mut tx, payer, request, &claim.lane).await?;
+        }
+    }
+    let version = customers::bump(&mut tx, payer.id).await?;
+    stored::release(&mut tx, &claim.lane, claim.fence, wake_at).await?;
+    tx.commit().await?;
+    app.cache.drop_below(payer.id, version);
+    Ok(())
+}
+
+async fn write_mirrors(tx: &mut Tx, seen: &Seen) -> Result<(), LaneError> {
+    let at = tx.now().await?;
+    for it in &seen.customers {
+        m::customers::upsert(tx, &translate::customer(it, at)).await?;
+    }
+    for it in &seen.payment_methods {
+        if let Some(row) = translate::payment_method(it, at) {
+            m::payment_methods::upsert(tx, &row).await?;
+        }
+    }
+    for it in &seen.subscriptions {
+        m::subscriptions::upsert(tx, &translate::subscription(it, at)).await?;
+    }
+    for it in &seen.invoices {
+        m::invoices::upsert(tx, &translate::invoice(it, at)?).await?;
+    }
+    for it in &seen.payments {
+        m::payments::upsert(tx, &translate::payment(&it.intent, at)?).await?;
+        for refund in &it.refunds {
+            m::refunds::upsert(tx, &translate::refund(refund, &it.intent, at)?).await?;
+        }
+    }
+    for it in &seen.sessions {
+        m::checkout_sessions::upsert(tx, &translate::session(it, at)?).await?;
+    }
+    Ok(())
+}
+
+async fn save(
+    app: &App,
+    tx: &mut Tx,
+    payer: &Payer,
+    before: &Before,
+    decision: Decision,
+    lane: &str,
+    why: &str,
+) -> Result<(), StoreError> {
+    let now = tx.now().await?;
+    for (group, slot) in &decision.slots {
+        if before.slots.get(group) != Some(slot) {
+            kept::save_slot(tx, payer.id, group, slot).await?;
+        }
+    }
+    for (id, row) in &decision.held {
+        if before.held.get(id) != Some(row) {
+            kept::save_held(tx, payer.id, row, now).await?;
+        }
+    }
+    for effect in decision.effects {
+        carry(app, tx, payer, effect, lane, why).await?;
+    }
+    Ok(())
+}
+
+async fn carry(
+    app: &App,
+    tx: &mut Tx,
+    payer: &Payer,
+    effect: Effect,
+    lane: &str,
+    why: &str,
+) -> Result<(), StoreError> {
+    match effect {
+        Effect::Audit { what, subject, details } => {
+            let details = json!({ "subject": subject, "details": details });
+            append(app, tx, payer.id, Entry { who: "stripe", what, why, details: &details }).await
+        }
+        Effect::Mail { key, kind, about } => {
+            let due = app.business.now();
+            let what = json!({ "kind": kind, "about": about });
+            outbox::add(tx, &outbox::Effect::new(key, payer.id, "mail", what, due)).await.map(drop)
+        }
+        Effect::Intent(request) => ask(app, tx, payer, request, lane).await,
+        Effect::Alarm { code, subject } => {
+            tracing::error!(code, subject, payer = %payer.id, "this needs a person");
+            Ok(())
+        }
+        Effect::Quarantine { object, reason, details } => {
+            tracing::error!(object, reason, payer = %payer.id, "an object was quarantined");
+            quarantine::add(tx, payer.id, &object, reason, &details).await
+        }
+    }
+}
+
+/// Commits an intent that a decision asks for; if the slot has one that is unfinished, the lane
+/// decides again when that is over.
+async fn ask(
+    app: &App,
+    tx: &mut Tx,
+    payer: &Payer,
+    request: IntentRequest,
+    lane: &str,
+) -> Result<(), StoreError> {
+    let (kind, what) = match &request {
+        IntentRequest::CancelAndRefund { .. } => ("cancel_and_refund", json!(request)),
+        IntentRequest::Recover { .. } => ("recover", json!(request)),
+    };
+    let earlier = intents_table::of_payer(tx, payer.id, 1000).await?;
+    if earlier.iter().any(|it| it.kind == kind && it.what == what) {
+        return Ok(());
+    }
+    let now = tx.now().await?;
+    if intents_table::open_of(tx, payer.id, request.group()).await?.is_some() {
+        return wish(app, tx, lane, &WishFor::Ask { ask: request }, now.plus_seconds(2)).await;
+    }
+    let intent = Intent {
+        id: IntentId(app.id()),
+        payer: payer.id,
+        plan_group: Some(request.group().into()),
+        kind: kind.into(),
+        what,
+        state: IntentState::Open,
+        decided_version: payer.version,
+        created_at: now,
+        finished_at: None,
+        result: None,
+    };
+    intents_table::insert(tx, &intent).await?;
+    crate::intents::audit(app, tx, &intent, &format!("{kind}.begun")).await
+}

@@ -1,0 +1,98 @@
+//! Lanes of objects that name no customer: the catalog's, and those that must be fetched before it
+//! is known whose they are. Nothing about a customer is written here: its lane gets a wish.
+
+use serde_json::Value;
+use specie_store::customers;
+use specie_store::inbox::InboxState;
+use specie_store::lanes::{self as stored, Claim};
+use specie_store::mirrors::{prices, products};
+use specie_stripe::{Form, Price, Priority, Product, StripeError};
+use specie_vocab::CustomerId;
+
+use super::fetch::{named_by, payload_field};
+use super::{LaneError, WishFor, finish, wish};
+use crate::{App, translate};
+
+/// What an object's lane found.
+enum Found {
+    Product(Product),
+    Price(Price),
+    /// It belongs to a customer, whose lane is to look at it.
+    Belongs { customer: CustomerId, id: String },
+    /// Nothing that we read.
+    Nothing,
+}
+
+pub(super) async fn handle(app: &App, claim: &Claim) -> Result<(), LaneError> {
+    let found = look(app, claim).await?;
+    let mut tx = app.db.begin().await?;
+    let now = tx.now().await?;
+    let mut state = InboxState::Handled;
+    match found {
+        Found::Product(product) => {
+            products::upsert(&mut tx, &translate::product(&product, now)?).await?;
+        }
+        Found::Price(price) => {
+            prices::upsert(&mut tx, &translate::price(&price, now)?).await?;
+        }
+        Found::Belongs { customer, id } => {
+            if customers::by_stripe(&mut tx, &customer).await?.is_some() {
+                wish(app, &mut tx, customer.as_str(), &WishFor::Object { id }, now).await?;
+            } else {
+                state = InboxState::Unclaimed;
+            }
+        }
+        Found::Nothing => {}
+    }
+    finish(&mut tx, claim, state).await?;
+    stored::release(&mut tx, &claim.lane, claim.fence, None).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn look(app: &App, claim: &Claim) -> Result<Found, LaneError> {
+    let lane = claim.lane.as_str();
+    if lane.starts_with("prod_") {
+        let found = get(app, &format!("/v1/products/{lane}")).await?;
+        let found = found.filter(|found| found["deleted"] != true);
+        return Ok(match found {
+            Some(found) => Found::Product(Product::parse(&found)?),
+            None => Found::Nothing,
+        });
+    }
+    if lane.starts_with("price_") {
+        let found = get(app, &format!("/v1/prices/{lane}")).await?;
+        return Ok(match found {
+            Some(found) => Found::Price(Price::parse(&found)?),
+            None => Found::Nothing,
+        });
+    }
+    let Some(id) = claim.events.iter().find_map(named_by) else { return Ok(Found::Nothing) };
+    let path = match id.split_once('_').map(|(prefix, _)| prefix) {
+        Some("in") => format!("/v1/invoices/{id}"),
+        Some("pi") => format!("/v1/payment_intents/{id}"),
+        Some("sub") => format!("/v1/subscriptions/{id}"),
+        Some("cs") => format!("/v1/checkout/sessions/{id}"),
+        Some("pm") => format!("/v1/payment_methods/{id}"),
+        _ => return Ok(Found::Nothing),
+    };
+    let found = get(app, &path).await?;
+    let customer = found.and_then(|found| customer_of(&found));
+    // A detached card names its customer no more; its event does.
+    let customer = customer.or_else(|| {
+        claim.events.iter().find_map(|event| CustomerId::try_from(payload_field(event, "customer")?).ok())
+    });
+    Ok(customer.map_or(Found::Nothing, |customer| Found::Belongs { customer, id }))
+}
+
+async fn get(app: &App, path: &str) -> Result<Option<Value>, StripeError> {
+    match app.stripe.get(path, &Form::new(), Priority::Background).await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn customer_of(object: &Value) -> Option<CustomerId> {
+    let named = &object["customer"];
+    CustomerId::try_from(named.as_str().or_else(|| named["id"].as_str())?).ok()
+}
