@@ -1,10 +1,8 @@
 // The service takes what Stripe's own library signs, and nothing else.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import Stripe from 'stripe';
-import { binary, folder, freePort, sandbox, start } from './specie.mjs';
+import { serve } from './specie.mjs';
 
 const OLD = 'whsec_the_old_one';
 const NEW = 'whsec_the_new_one';
@@ -16,20 +14,8 @@ describe('the service and signatures of the stripe library', () => {
 
   before(async () => {
     const t = { after: (close) => closers.unshift(close) };
-    const world = await sandbox(t);
-    const [port, privatePort] = [await freePort(), await freePort()];
-    const cwd = await folder(t);
-    const env = {
-      STRIPE_SECRET_KEY: 'sk_test_specie',
-      STRIPE_API_BASE: world.url,
-      STRIPE_WEBHOOK_SECRET: `${OLD},${NEW}`,
-      JWT_SECRET: 'a secret of this test, long enough',
-      PUBLIC_URL: `http://127.0.0.1:${port}`,
-    };
-    await promisify(execFile)(binary, ['migrate', 'up'], { cwd, env: { PATH: process.env.PATH, ...env } });
-    const args = ['serve', '--port', `${port}`, '--private-port', `${privatePort}`];
-    await start(t, args, { port, cwd, env });
-    webhook = `${env.PUBLIC_URL}/api/billing/webhook`;
+    const { url } = await serve(t, { STRIPE_WEBHOOK_SECRET: `${OLD},${NEW}` });
+    webhook = `${url}/api/billing/webhook`;
   });
   after(async () => {
     for (const close of closers) await close();

@@ -1,10 +1,11 @@
 // Starts the binary for a test: on free ports, in a folder of its own, and gone afterwards.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 export const binary = process.env.SPECIE_BINARY ?? join(root, 'target/debug/specie');
@@ -78,4 +79,24 @@ export async function sandbox(t) {
   const cwd = await folder(t);
   await start(t, ['sandbox', '--port', `${port}`, '--data-dir', join(cwd, 'world'), '--seed', '7'], { port, cwd });
   return { port, url: `http://127.0.0.1:${port}` };
+}
+
+/** `specie serve` on SQLite, with a sandbox of its own for Stripe: its address. */
+export async function serve(t, settings = {}) {
+  const world = await sandbox(t);
+  const [port, privatePort] = [await freePort(), await freePort()];
+  const cwd = await folder(t);
+  const url = `http://127.0.0.1:${port}`;
+  const env = {
+    STRIPE_SECRET_KEY: 'sk_test_specie',
+    STRIPE_API_BASE: world.url,
+    STRIPE_WEBHOOK_SECRET: 'whsec_of_this_test',
+    JWT_SECRET: 'a secret of this test, long enough',
+    PUBLIC_URL: url,
+    ...settings,
+  };
+  await promisify(execFile)(binary, ['migrate', 'up'], { cwd, env: { PATH: process.env.PATH, ...env } });
+  const args = ['serve', '--port', `${port}`, '--private-port', `${privatePort}`];
+  await start(t, args, { port, cwd, env });
+  return { url };
 }
