@@ -111,6 +111,10 @@ impl Stage {
             control_key: Secret::new(chance.token()),
             wall: wall.clone(),
         })?;
+        let (service_socket, stripe_socket) = sockets.unzip();
+        if let Some(socket) = stripe_socket {
+            serve(socket, sandbox.router());
+        }
         let to_stripe = match opening.over {
             Over::Sockets => https_transport(),
             Over::Process => transport(sandbox.router()),
@@ -137,9 +141,8 @@ impl Stage {
             Over::Sockets => https_transport(),
             Over::Process => transport(router.clone()),
         };
-        if let Some((service, stripe)) = sockets {
-            serve(service, router);
-            serve(stripe, sandbox.router());
+        if let Some(socket) = service_socket {
+            serve(socket, router);
         }
         let server_key =
             specie_server::api_keys::create(&app.db, &*app.chance, "app", "stage").await?;

@@ -238,7 +238,7 @@ async fn prepare(
             _ => return Ok(Prepared::Ends(IntentState::Undone, json!({ "why": "slot taken" }))),
         }
     }
-    let Some(call) = request::build(&mut tx, intent, payer, name, steps).await? else {
+    let Some(call) = request::build(app, &mut tx, intent, payer, name, steps).await? else {
         let step = Step { intent: intent.id, n, name: name.into(), state: StepState::Done, object: None };
         stored::save_step(&mut tx, &step).await?;
         tx.commit().await?;

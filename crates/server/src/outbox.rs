@@ -86,7 +86,7 @@ async fn to_mailbox(app: &App, effect: &Effect) -> Result<(), Undelivered> {
             text: rendered.text,
             html: rendered.html,
             message_id: message_id(app, &effect.key),
-            created_at: about.at,
+            created_at: effect.due,
             sent_at: None,
         };
         mails::insert(&mut tx, &mail).await?;

@@ -112,6 +112,13 @@ impl World {
             )
             .param("expires_at"));
         }
+        let kinds = given.texts("allowed_payment_method_types");
+        for (n, kind) in kinds.iter().enumerate() {
+            // Link is a way to pay by card; the page takes the card itself.
+            if !["card", "link"].contains(&kind.as_str()) {
+                return Err(Fault::unsupported("value of", &format!("allowed_payment_method_types[{n}]")));
+            }
+        }
         let id = format!("cs_test_a1{}", self.noise(56));
         let mut lines = Vec::new();
         for (price, quantity, _) in &chosen {
@@ -185,6 +192,12 @@ impl World {
             "total_details": { "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 },
             "ui_mode": "hosted_page", "url": page,
         })));
+        if let Some(enabled) = given.bool("adaptive_pricing.enabled") {
+            self.set(&id, [("adaptive_pricing", json!({ "enabled": enabled }))]);
+        }
+        if !kinds.is_empty() {
+            self.set(&id, [("allowed_payment_method_types", json!(kinds))]);
+        }
         for field in ["locale", "submit_type"] {
             if let Some(value) = given.filled(field) {
                 self.set(&id, [(field, json!(value))]);

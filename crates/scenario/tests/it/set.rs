@@ -12,6 +12,8 @@ pub async fn stage() -> (Stage, TempDir) {
 
 /// The same with a seed.
 pub async fn stage_of(seed: u64) -> (Stage, TempDir) {
+    // Shown only with a test that fails. A second start is another test's: the first one stands.
+    let _ = tracing_subscriber::fmt().with_test_writer().try_init();
     let folder = tempfile::tempdir().unwrap();
     let stage = Stage::open(Opening {
         database: folder.path().join("specie.db").display().to_string(),

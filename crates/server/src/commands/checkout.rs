@@ -213,9 +213,10 @@ pub(crate) fn session_form(
     plan: &CheckoutPlan,
     customer: &str,
     intent: IntentId,
+    payment_methods: &[String],
 ) -> specie_stripe::Form {
     let mark = intent.to_string();
-    specie_stripe::Form::new()
+    let form = specie_stripe::Form::new()
         .set("mode", "subscription")
         .set("customer", customer)
         .set("line_items[0][price]", &plan.stripe_price)
@@ -224,9 +225,10 @@ pub(crate) fn session_form(
         .set("cancel_url", &plan.cancel_url)
         .set("metadata[specie_intent]", &mark)
         .set("subscription_data[metadata][specie_intent]", &mark)
-        .set("adaptive_pricing[enabled]", "false")
-        .set("allowed_payment_method_types[0]", "card")
-        .set("allowed_payment_method_types[1]", "link")
+        .set("adaptive_pricing[enabled]", "false");
+    payment_methods.iter().enumerate().fold(form, |form, (n, kind)| {
+        form.set(format!("allowed_payment_method_types[{n}]"), kind.as_str())
+    })
 }
 
 /// What the intent of a checkout says it wants.

@@ -88,6 +88,7 @@ fn read<T: for<'a> Deserialize<'a>>(intent: &Intent) -> Result<T, ApiError> {
 
 /// The call of a step; none if it turns out that there is nothing to call for.
 pub(crate) async fn build(
+    app: &App,
     tx: &mut Tx,
     intent: &Intent,
     payer: &Payer,
@@ -102,7 +103,7 @@ pub(crate) async fn build(
     Ok(Some(match name {
         "customer" => {
             let form = Form::new()
-                .set("metadata[specie_customer]", &payer.id.to_string())
+                .set("metadata[specie_customer]", payer.id.to_string())
                 .set("metadata[specie_intent]", &mark);
             post("/v1/customers".into(), form)
         }
@@ -112,7 +113,7 @@ pub(crate) async fn build(
         }
         "session" => {
             let plan = plan_of(&intent.what)?;
-            let form = session_form(&plan, customer()?.as_str(), intent.id);
+            let form = session_form(&plan, customer()?.as_str(), intent.id, &app.catalog.settings.payment_methods);
             post("/v1/checkout/sessions".into(), form)
         }
         "update" => {
