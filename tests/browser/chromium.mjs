@@ -13,6 +13,8 @@ mkdirSync(pictures, { recursive: true });
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa'];
 const DEVICES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
+// A picture of a longer page shows its beginning.
+const LONGEST = 2000;
 
 function executable() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
@@ -57,7 +59,9 @@ export async function look(page, name) {
       }
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       if (wide > 0) faults.push(`${view}: ${wide} pixels wider than the screen`);
-      await page.screenshot({ path: join(pictures, `${view}.png`), fullPage: true });
+      const whole = await page.evaluate(() => document.documentElement.scrollHeight);
+      const clip = { x: 0, y: 0, width: size.width, height: Math.min(whole, LONGEST) };
+      await page.screenshot({ path: join(pictures, `${view}.png`), fullPage: true, clip });
     }
   }
   await page.setViewportSize(DEVICES.desktop);
