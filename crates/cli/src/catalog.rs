@@ -14,7 +14,9 @@ use crate::serve::{database_url, public_url, stripe_client};
 
 /// See `specie catalog --help`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  specie catalog check\n  specie catalog plan\n  specie catalog apply --secret-file webhook.secret")]
+#[command(
+    after_help = "Examples:\n  specie catalog check\n  specie catalog plan\n  specie catalog apply --secret-file webhook.secret"
+)]
 pub struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -112,7 +114,10 @@ async fn apply(file: &Path, secret_file: Option<&Path>) -> Result<(), Fail> {
         match secret_file {
             Some(path) => {
                 files::secret_file(path, secret.expose())?;
-                println!("the webhook secret is in `{}`: set STRIPE_WEBHOOK_SECRET to it", path.display());
+                println!(
+                    "the webhook secret is in `{}`: set STRIPE_WEBHOOK_SECRET to it",
+                    path.display()
+                );
             }
             None => println!("STRIPE_WEBHOOK_SECRET={}   (shown this once)", secret.expose()),
         }

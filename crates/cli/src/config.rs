@@ -53,7 +53,9 @@ impl Environment {
     /// A setting that must be there, or a sentence that says where it comes from.
     pub fn needed(&self, name: &str, whence: &str) -> Result<String, Fail> {
         self.get(name)?.ok_or_else(|| {
-            Fail::Input(format!("`{name}` is not set: {whence}\n\nhint: put it into the environment or into `.env`"))
+            Fail::Input(format!(
+                "`{name}` is not set: {whence}\n\nhint: put it into the environment or into `.env`"
+            ))
         })
     }
 }

@@ -12,7 +12,9 @@ use crate::logs;
 
 /// See `specie demo --help`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  specie demo\n  specie demo --json | jq .total\n\nExit code 3 if the service and Stripe do not agree.")]
+#[command(
+    after_help = "Examples:\n  specie demo\n  specie demo --json | jq .total\n\nExit code 3 if the service and Stripe do not agree."
+)]
 pub struct Arguments {
     /// One JSON document on stdout, in place of the timeline.
     #[arg(long)]
@@ -24,8 +26,13 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     logs::quiet();
     let began = SystemClock.now();
     if !arguments.json {
-        println!("A year of three customers on the SaaSKit catalog, on a real service and an offline Stripe.\n");
-        println!("{:<16} {:<6} {:<46} {:>8}  the customer sees", "date", "who", "what happens", "money");
+        println!(
+            "A year of three customers on the SaaSKit catalog, on a real service and an offline Stripe.\n"
+        );
+        println!(
+            "{:<16} {:<6} {:<46} {:>8}  the customer sees",
+            "date", "who", "what happens", "money"
+        );
     }
     let catalog = catalog::parse(SAASKIT, "SaaSKit")
         .map_err(|_| Fail::Failed("the shipped catalog has faults".into()))?;

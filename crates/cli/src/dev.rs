@@ -30,7 +30,9 @@ use machine::Machine;
 
 /// See `specie dev --help`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  specie dev\n  specie dev --port 9000 --open\n  specie dev --fresh")]
+#[command(
+    after_help = "Examples:\n  specie dev\n  specie dev --port 9000 --open\n  specie dev --fresh"
+)]
 pub struct Arguments {
     /// The service's port on 127.0.0.1.
     #[arg(long, default_value_t = 8080)]
@@ -168,8 +170,7 @@ async fn set_up(
             .await
             .map_err(|error| Fail::Failed(error.to_string()))?;
     }
-    let conductor =
-        Conductor::new(vec![app.clone()], sandbox.clone(), https_transport(), wall);
+    let conductor = Conductor::new(vec![app.clone()], sandbox.clone(), https_transport(), wall);
     machine.set(conductor.clone(), sandbox.clone(), app.clone());
     Ok(Stage { app, sandbox, conductor, keys, service_url, stripe_url })
 }
@@ -260,12 +261,7 @@ fn open_browser(url: &str) {
     let programs = ["xdg-open", "open"];
     let opened = programs.iter().any(|program| {
         let quiet = std::process::Stdio::null;
-        std::process::Command::new(program)
-            .arg(url)
-            .stdout(quiet())
-            .stderr(quiet())
-            .spawn()
-            .is_ok()
+        std::process::Command::new(program).arg(url).stdout(quiet()).stderr(quiet()).spawn().is_ok()
     });
     if !opened {
         println!("  no browser was found: open {url} yourself");

@@ -23,19 +23,13 @@ pub fn folder(path: &Path) -> Result<(), Fail> {
 pub fn secret_file(path: &Path, text: &str) -> Result<(), Fail> {
     let beside = path.with_extension("new");
     let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&beside)?;
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&beside, path)
     };
-    write().map_err(|error| {
-        Fail::Input(format!("`{}` cannot be written: {error}", path.display()))
-    })
+    write().map_err(|error| Fail::Input(format!("`{}` cannot be written: {error}", path.display())))
 }
 
 /// Takes the folder for this process; the lock dies with it.
@@ -86,7 +80,10 @@ pub fn move_aside(path: &Path, now: Timestamp) -> Result<Option<PathBuf>, Fail> 
 /// Whether a file can be made at `path`; one that is there is not touched.
 pub fn writable(path: &Path) -> Result<(), Fail> {
     if path.exists() {
-        return Err(Fail::Input(format!("`{}` is there already and is not overwritten", path.display())));
+        return Err(Fail::Input(format!(
+            "`{}` is there already and is not overwritten",
+            path.display()
+        )));
     }
     secret_file(path, "")
 }

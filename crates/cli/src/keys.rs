@@ -12,7 +12,9 @@ use crate::serve::database_url;
 
 /// See `specie keys --help`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  specie keys create --name backend\n  specie keys list\n  specie keys revoke 01941f29-7c00-7000-8000-000000000000")]
+#[command(
+    after_help = "Examples:\n  specie keys create --name backend\n  specie keys list\n  specie keys revoke 01941f29-7c00-7000-8000-000000000000"
+)]
 pub struct Arguments {
     #[command(subcommand)]
     what: What,

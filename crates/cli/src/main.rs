@@ -19,7 +19,9 @@ use clap::{Parser, Subcommand};
 /// Subscription billing on Stripe, with an offline Stripe to try it on.
 #[derive(Parser)]
 #[command(name = "specie", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Examples:\n  specie dev            the service and an offline Stripe, on this machine\n  specie demo           a year of three customers in a few seconds\n  specie init           begin a project: specie.toml and .env.example\n\nExit codes: 0 done, 1 failed, 2 wrong input, 3 it ran and found what it looks for.")]
+#[command(
+    after_help = "Examples:\n  specie dev            the service and an offline Stripe, on this machine\n  specie demo           a year of three customers in a few seconds\n  specie init           begin a project: specie.toml and .env.example\n\nExit codes: 0 done, 1 failed, 2 wrong input, 3 it ran and found what it looks for."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -9,7 +9,9 @@ use crate::serve::database_url;
 
 /// See `specie migrate --help`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  specie migrate status\n  DATABASE_URL=postgres://… specie migrate up\n  specie migrate down --to 0")]
+#[command(
+    after_help = "Examples:\n  specie migrate status\n  DATABASE_URL=postgres://… specie migrate up\n  specie migrate down --to 0"
+)]
 pub struct Arguments {
     #[command(subcommand)]
     what: What,

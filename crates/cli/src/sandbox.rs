@@ -14,7 +14,9 @@ use crate::{files, logs, ports};
 
 /// See `specie sandbox --help`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  specie sandbox\n  specie sandbox --port 12111 --data-dir ./stripe --seed 7\n\nPoint any Stripe library at http://127.0.0.1:12111 with any key that begins with `sk_test_`.")]
+#[command(
+    after_help = "Examples:\n  specie sandbox\n  specie sandbox --port 12111 --data-dir ./stripe --seed 7\n\nPoint any Stripe library at http://127.0.0.1:12111 with any key that begins with `sk_test_`."
+)]
 pub struct Arguments {
     /// The port on 127.0.0.1.
     #[arg(long, default_value_t = 12111)]

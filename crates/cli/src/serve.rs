@@ -20,7 +20,9 @@ use crate::{logs, ports};
 
 /// See `specie serve --help`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  specie migrate up && specie serve\n  DATABASE_URL=postgres://… specie serve --port 8080 --private-port 8081\n\nSettings come from the environment or `.env`: see `.env.example`.")]
+#[command(
+    after_help = "Examples:\n  specie migrate up && specie serve\n  DATABASE_URL=postgres://… specie serve --port 8080 --private-port 8081\n\nSettings come from the environment or `.env`: see `.env.example`."
+)]
 pub struct Arguments {
     /// The public port on 127.0.0.1; put a proxy with TLS before it.
     #[arg(long, env = "PORT", default_value_t = 8080)]
@@ -170,7 +172,8 @@ async fn serve(
     };
     let public_router = routes::router(app.clone());
     let private_router = routes::private_router(app.clone());
-    let public = axum::serve(listener, public_router).with_graceful_shutdown(until(stopped.clone()));
+    let public =
+        axum::serve(listener, public_router).with_graceful_shutdown(until(stopped.clone()));
     let private = axum::serve(private, private_router).with_graceful_shutdown(until(stopped));
     let public = tokio::spawn(public.into_future());
     let private = tokio::spawn(private.into_future());

@@ -292,7 +292,10 @@ fn row_against(
             found.equal += 1;
         } else {
             let id = row.get("id").cloned().unwrap_or_default();
-            found.differing.push(format!("{}.{column} of {id}: {ours} here, {expected} at Stripe", mirror.table));
+            found.differing.push(format!(
+                "{}.{column} of {id}: {ours} here, {expected} at Stripe",
+                mirror.table
+            ));
         }
     }
     Ok(())

@@ -63,12 +63,7 @@ const ROUNDS: usize = 100_000;
 impl Conductor {
     /// Conducts `sandbox` and the replicas of the service in `apps`, whose webhooks travel by
     /// `deliver`.
-    pub fn new(
-        apps: Vec<App>,
-        sandbox: Sandbox,
-        deliver: Transport,
-        wall: Arc<dyn Skip>,
-    ) -> Self {
+    pub fn new(apps: Vec<App>, sandbox: Sandbox, deliver: Transport, wall: Arc<dyn Skip>) -> Self {
         Self { apps, sandbox, deliver, wall, turn: Arc::default() }
     }
 
@@ -89,32 +84,26 @@ impl Conductor {
     /// An earlier moment only comes to rest.
     pub async fn advance_to(&self, to: i64) -> Result<(), Stuck> {
         let _turn = self.turn.lock().await;
-        let mut waiting = self.rest().await?;
-        loop {
-            let wakes = waiting.business.map(|at| at.as_second());
-            let next = [self.sandbox.next_due(), wakes].into_iter().flatten().min();
-            let next = next.unwrap_or(to).clamp(self.sandbox.now(), to.max(self.sandbox.now()));
-            let moved = next > self.sandbox.now();
-            self.sandbox.advance(next)?;
-            waiting = self.rest().await?;
-            if next >= to || !moved && next >= to {
-                break;
+        for _ in 0..ROUNDS {
+            if !self.step_on(to).await? {
+                return self.catch_up().await;
             }
         }
-        self.catch_up().await
+        Err(Stuck::Restless)
     }
 
     /// One step: to the next moment at which anything is due, but not past `to`. Answers whether
     /// there was one.
     pub async fn step(&self, to: i64) -> Result<bool, Stuck> {
         let _turn = self.turn.lock().await;
+        self.step_on(to).await
+    }
+
+    async fn step_on(&self, to: i64) -> Result<bool, Stuck> {
         let waiting = self.rest().await?;
         let wakes = waiting.business.map(|at| at.as_second());
         let next = [self.sandbox.next_due(), wakes].into_iter().flatten().min();
         let next = next.unwrap_or(to).min(to).max(self.sandbox.now());
-        if next <= self.sandbox.now() && next >= to {
-            return Ok(false);
-        }
         self.sandbox.advance(next)?;
         self.rest().await?;
         Ok(next < to)

@@ -216,8 +216,13 @@ impl<'a> Telling<'a> {
             };
             let at = self.now();
             let money = row["text"].as_str().map(String::from);
-            let line =
-                Line { at, customer: person.id.clone(), what: what.into(), money, sees: sees.clone() };
+            let line = Line {
+                at,
+                customer: person.id.clone(),
+                what: what.into(),
+                money,
+                sees: sees.clone(),
+            };
             self.say(line);
         }
         Ok(())
@@ -248,7 +253,11 @@ impl<'a> Telling<'a> {
         let mut mails: Vec<_> = mails::list(&mut tx, 1000)
             .await?
             .into_iter()
-            .map(|mail| Mail { at: mail.created_at.timestamp(), to: mail.recipient, kind: mail.kind })
+            .map(|mail| Mail {
+                at: mail.created_at.timestamp(),
+                to: mail.recipient,
+                kind: mail.kind,
+            })
             .collect();
         mails.sort_by_key(|mail| mail.at);
         let events = inbox::count(&mut tx).await?;
@@ -267,7 +276,8 @@ impl<'a> Telling<'a> {
 /// What the customer sees, in a few words.
 fn seen(view: &Value) -> String {
     let status = view["status"].as_str().unwrap_or("none");
-    let day = |field: &str| view[field].as_str().map(|text| text.chars().take(10).collect::<String>());
+    let day =
+        |field: &str| view[field].as_str().map(|text| text.chars().take(10).collect::<String>());
     let access = if view["access"] == true { "access" } else { "no access" };
     match status {
         "none" => "no subscription".into(),
@@ -306,7 +316,8 @@ async fn charges(stage: &Stage) -> Result<Vec<Charge>, Refusal> {
     let by_id = |all: &[Value], id: &Value| {
         all.iter().find(|it| it["id"] == *id).cloned().unwrap_or_default()
     };
-    let time = |value: &Value| Timestamp::from_second(value.as_i64().unwrap_or(0)).unwrap_or_default();
+    let time =
+        |value: &Value| Timestamp::from_second(value.as_i64().unwrap_or(0)).unwrap_or_default();
     let mut charges = Vec::new();
     for charge in all_of(stage, "/v1/charges").await? {
         let intent = by_id(&intents, &charge["payment_intent"]);
@@ -335,7 +346,8 @@ async fn people(stage: &Stage) -> Result<BTreeMap<String, String>, Refusal> {
         Err(error) => return Err(Refusal::Door(crate::door::DoorError(error.to_string()))),
     };
     let payers = specie_store::customers::list(&mut tx, 1000).await;
-    let payers = payers.map_err(|error| Refusal::Door(crate::door::DoorError(error.to_string())))?;
+    let payers =
+        payers.map_err(|error| Refusal::Door(crate::door::DoorError(error.to_string())))?;
     Ok(payers.into_iter().filter_map(|it| Some((it.stripe?.to_string(), it.app_id))).collect())
 }
 

@@ -35,9 +35,8 @@ pub struct DoorError(pub String);
 impl Reply {
     /// The body as JSON.
     pub fn json(&self) -> Result<Value, DoorError> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            DoorError(format!("the answer {} is no JSON: {error}", self.status))
-        })
+        serde_json::from_slice(&self.body)
+            .map_err(|error| DoorError(format!("the answer {} is no JSON: {error}", self.status)))
     }
 
     /// The body as text.
@@ -69,8 +68,7 @@ impl Door {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request =
-            request.body(body.into()).map_err(|error| DoorError(error.to_string()))?;
+        let request = request.body(body.into()).map_err(|error| DoorError(error.to_string()))?;
         let answer = self.transport.clone().oneshot(request).await;
         let (head, body) = answer.map_err(|error| DoorError(error.to_string()))?.into_parts();
         Ok(Reply { status: head.status, headers: head.headers, body })

@@ -169,10 +169,8 @@ pub async fn stripe_api(
     form: &str,
 ) -> Result<Value, Refusal> {
     let bearer = format!("Bearer {}", crate::stage::STRIPE_KEY);
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/x-www-form-urlencoded"),
-    ];
+    let headers =
+        [("authorization", bearer.as_str()), ("content-type", "application/x-www-form-urlencoded")];
     let reply = door.send(method, path, &headers, form.to_owned()).await?;
     fine("a call to stripe", reply)?.json().map_err(Refusal::Door)
 }

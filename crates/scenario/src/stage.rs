@@ -148,12 +148,7 @@ impl Stage {
             specie_server::api_keys::create(&app.db, &*app.chance, "app", "stage").await?;
         let skip: Arc<dyn Skip> = wall.clone();
         Ok(Self {
-            conductor: Conductor::new(
-                vec![app.clone()],
-                sandbox.clone(),
-                to_service.clone(),
-                skip,
-            ),
+            conductor: Conductor::new(vec![app.clone()], sandbox.clone(), to_service.clone(), skip),
             service: Door { transport: to_service, base: built.service_url },
             stripe: Door { transport: to_stripe, base: built.stripe_url },
             app,

@@ -153,7 +153,8 @@ pub async fn apply(
 /// The lookup key of a price with these terms: other terms are another price.
 fn lookup_key(group: &PlanGroup, plan: &Plan, price: &Price) -> String {
     let Price { key, amount, interval, .. } = price;
-    let terms = format!("{}{}{}{}", amount.minor, amount.currency, interval.count, interval.unit.as_str());
+    let terms =
+        format!("{}{}{}{}", amount.minor, amount.currency, interval.count, interval.unit.as_str());
     format!("specie.{}.{}.{key}.{terms}", group.key, plan.key)
 }
 
@@ -209,7 +210,10 @@ impl<'a> Run<'a> {
         };
         let id = found.id.clone();
         let description = found.raw["description"].as_str().unwrap_or_default();
-        if found.name.as_deref() != Some(&plan.name) || description != plan.description || !found.active {
+        if found.name.as_deref() != Some(&plan.name)
+            || description != plan.description
+            || !found.active
+        {
             let change = Change::UpdateProduct { plan: plan.key.clone(), name };
             let form = product_form(plan).set("active", "true");
             self.post(change, &format!("/v1/products/{id}"), form).await?;
@@ -296,7 +300,10 @@ impl<'a> Run<'a> {
         }
         // The same change asked for twice within a day is one: the key is made of its content.
         let content = format!("{path}?{}", form.to_body());
-        let key = format!("catalog:{}", specie_vocab::hex(&crate::intents::sha256(content.as_bytes())[..16]));
+        let key = format!(
+            "catalog:{}",
+            specie_vocab::hex(&crate::intents::sha256(content.as_bytes())[..16])
+        );
         let answer = self.stripe.send(&StoredRequest::post(path, &form, key)).await?;
         Ok(Some(answer.body))
     }
@@ -304,7 +311,11 @@ impl<'a> Run<'a> {
 
 fn product_form(plan: &Plan) -> Form {
     let form = Form::new().set("name", plan.name.as_str());
-    if plan.description.is_empty() { form } else { form.set("description", plan.description.as_str()) }
+    if plan.description.is_empty() {
+        form
+    } else {
+        form.set("description", plan.description.as_str())
+    }
 }
 
 fn price_form(price: &Price, product: &str, lookup_key: &str) -> Form {

@@ -175,9 +175,7 @@ async fn step(
     }
     let answer = app.stripe.send(&prepared.request).await;
     match answer {
-        Ok(answer) => {
-            record(app, intent, payer, prepared, name, Recorded::Answer(answer)).await
-        }
+        Ok(answer) => record(app, intent, payer, prepared, name, Recorded::Answer(answer)).await,
         Err(StripeError::Server { replayed: true, .. }) => {
             note(app, &prepared, "replayed").await?;
             Ok(Stepped::Waits(10))
@@ -185,7 +183,9 @@ async fn step(
         Err(error) if error.is_outage() || matches!(error, StripeError::KeyInUse) => {
             Ok(Stepped::Waits(2))
         }
-        Err(StripeError::Refused(fault)) => refused(app, intent, payer, prepared, name, *fault).await,
+        Err(StripeError::Refused(fault)) => {
+            refused(app, intent, payer, prepared, name, *fault).await
+        }
         Err(error) => {
             note(app, &prepared, "stuck").await?;
             tracing::error!(%error, intent = %intent.id, step = name, "stripe cannot be asked");
@@ -222,7 +222,8 @@ async fn prepare(
     customers::lock(&mut tx, payer.id).await?;
     let now = tx.now().await?;
     let tries = stored::tries(&mut tx, intent.id).await?;
-    let last = tries.into_iter().rfind(|it| it.step == n && it.outcome.as_deref() != Some("gave_up"));
+    let last =
+        tries.into_iter().rfind(|it| it.step == n && it.outcome.as_deref() != Some("gave_up"));
     if let Some(row) = last {
         return Ok(Prepared::Send(Box::new(again(row, now))));
     }
@@ -239,7 +240,8 @@ async fn prepare(
         }
     }
     let Some(call) = request::build(app, &mut tx, intent, payer, name, steps).await? else {
-        let step = Step { intent: intent.id, n, name: name.into(), state: StepState::Done, object: None };
+        let step =
+            Step { intent: intent.id, n, name: name.into(), state: StepState::Done, object: None };
         stored::save_step(&mut tx, &step).await?;
         tx.commit().await?;
         return Ok(Prepared::NotNeeded);
@@ -274,7 +276,8 @@ async fn first(
         original_request: None,
         outcome: None,
     };
-    let step = Step { intent: intent.id, n, name: name.into(), state: StepState::Sent, object: None };
+    let step =
+        Step { intent: intent.id, n, name: name.into(), state: StepState::Sent, object: None };
     stored::save_step(tx, &step).await?;
     stored::add_try(tx, &row).await?;
     let request = request_of(&row);
@@ -378,8 +381,13 @@ async fn record(
     if name == "customer" {
         customer = Some(bind(app, &mut tx, payer, object.as_deref()).await?);
     }
-    let kept = if name == "portal" { body.get("url").and_then(Value::as_str).map(String::from) } else { object.clone() };
-    let step = Step { intent: intent.id, n, name: name.into(), state: StepState::Done, object: kept };
+    let kept = if name == "portal" {
+        body.get("url").and_then(Value::as_str).map(String::from)
+    } else {
+        object.clone()
+    };
+    let step =
+        Step { intent: intent.id, n, name: name.into(), state: StepState::Done, object: kept };
     stored::save_step(&mut tx, &step).await?;
     let look = object.filter(|_| name != "portal");
     if let (Some(customer), Some(object)) = (&customer, &look) {
@@ -460,12 +468,7 @@ pub(crate) async fn audit(
     intent: &Intent,
     what: &str,
 ) -> Result<(), StoreError> {
-    let entry = Entry {
-        who: "intent",
-        what,
-        why: &intent.id.to_string(),
-        details: &intent.what,
-    };
+    let entry = Entry { who: "intent", what, why: &intent.id.to_string(), details: &intent.what };
     append(app, tx, intent.payer, entry).await
 }
 

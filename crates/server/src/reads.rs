@@ -152,7 +152,9 @@ pub async fn subscription(
     let confirmed = confirmed_at(app).await?.unwrap_or(kept.read_at).max(kept.read_at);
     view.as_of = confirmed.timestamp();
     view.stale = app.wall.now().seconds_since(confirmed) > FRESH;
-    if view.stale && app.catalog.policies.access_when_stale == specie_billing::catalog::StaleAccess::Deny {
+    if view.stale
+        && app.catalog.policies.access_when_stale == specie_billing::catalog::StaleAccess::Deny
+    {
         view.access = false;
     }
     Ok(view)
@@ -169,7 +171,8 @@ fn at_now(known: Known, now: BusinessTime) -> SubscriptionView {
     let mut view = known.view;
     if let Some(held) = known.held {
         view.access = held.access.is_given(now);
-        view.access_until = held.access.until().filter(|_| view.access).map(BusinessTime::timestamp);
+        view.access_until =
+            held.access.until().filter(|_| view.access).map(BusinessTime::timestamp);
     }
     view
 }
@@ -255,7 +258,8 @@ async fn fill(
     view.canceled_at = time(held.canceled_at);
     view.ends_at = time(held.ended_at.or(held.cancel_at));
     view.grace_until = time(held.grace_until);
-    let plan = app.catalog.groups.iter().flat_map(|group| &group.plans).find(|it| it.key == held.plan);
+    let plan =
+        app.catalog.groups.iter().flat_map(|group| &group.plans).find(|it| it.key == held.plan);
     let price = plan.and_then(|plan| plan.prices.iter().find(|it| it.key == held.price));
     view.amount = price.map(|price| amount(price.amount));
     view.every = price.map(|price| price.interval.to_string());

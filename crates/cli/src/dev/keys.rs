@@ -40,9 +40,7 @@ impl Keys {
                 keys.save(folder)?;
                 Ok(keys)
             }
-            Err(error) => {
-                Err(Fail::Input(format!("`{}` cannot be read: {error}", path.display())))
-            }
+            Err(error) => Err(Fail::Input(format!("`{}` cannot be read: {error}", path.display()))),
         }
     }
 

@@ -63,7 +63,8 @@ impl Parts {
             Jump::Year => now + 365 * DAY,
             Jump::NextRenewal => {
                 let ends = self.sandbox.list("subscription").into_iter().filter_map(|it| {
-                    let runs = !matches!(it["status"].as_str(), Some("canceled" | "incomplete_expired"));
+                    let runs =
+                        !matches!(it["status"].as_str(), Some("canceled" | "incomplete_expired"));
                     it["items"]["data"][0]["current_period_end"].as_i64().filter(|_| runs)
                 });
                 let next = ends.min().ok_or("there is no subscription to renew yet")?;

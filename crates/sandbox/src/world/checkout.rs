@@ -116,7 +116,10 @@ impl World {
         for (n, kind) in kinds.iter().enumerate() {
             // Link is a way to pay by card; the page takes the card itself.
             if !["card", "link"].contains(&kind.as_str()) {
-                return Err(Fault::unsupported("value of", &format!("allowed_payment_method_types[{n}]")));
+                return Err(Fault::unsupported(
+                    "value of",
+                    &format!("allowed_payment_method_types[{n}]"),
+                ));
             }
         }
         let id = format!("cs_test_a1{}", self.noise(56));

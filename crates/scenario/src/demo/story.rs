@@ -16,11 +16,8 @@ enum Deed {
 }
 
 /// The days are counted from the start; renewals come every 30 days.
-const DEEDS: &[(i64, Deed)] = &[
-    (100, Deed::BankBlocksAdasCard),
-    (125, Deed::AdaReplacesHerCard),
-    (220, Deed::AdaCancels),
-];
+const DEEDS: &[(i64, Deed)] =
+    &[(100, Deed::BankBlocksAdasCard), (125, Deed::AdaReplacesHerCard), (220, Deed::AdaCancels)];
 
 /// Plays the story on a stage, and hands each line to `tell` as soon as it is known. `seconds` says
 /// how long it has taken so far.

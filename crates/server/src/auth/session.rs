@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use specie_store::{page_sessions, session_tokens};
-use specie_vocab::PayerId;
+use specie_vocab::{PayerId, Secret};
 
 use super::key::sha256;
 use crate::{ApiError, App, payers};
@@ -25,7 +25,7 @@ const MOST_COOKIES: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Session {
     /// What the cookie holds. Form tokens are made from it.
-    pub secret: String,
+    pub secret: Secret,
     /// Who pays.
     pub payer: PayerId,
 }
@@ -58,7 +58,7 @@ pub async fn open(app: &App, payer: PayerId) -> Result<Session, ApiError> {
     let mut tx = app.db.begin().await?;
     page_sessions::add(&mut tx, &sha256(&secret), payer, expires_at).await?;
     tx.commit().await?;
-    Ok(Session { secret, payer })
+    Ok(Session { secret: Secret::new(secret), payer })
 }
 
 /// The cookie that keeps a session.
@@ -70,7 +70,7 @@ pub fn cookie(app: &App, session: &Session) -> HeaderValue {
     let secure = if url.starts_with("https://") { "; Secure" } else { "" };
     let text = format!(
         "{COOKIE_NAME}={}; Path={path}; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}",
-        session.secret
+        session.secret.expose()
     );
     HeaderValue::from_str(&text).expect("a token and an address are printable")
 }
@@ -108,7 +108,7 @@ async fn find(app: &App, headers: &HeaderMap) -> Result<Option<Session>, ApiErro
     for secret in secrets(headers).into_iter().take(MOST_COOKIES) {
         let mut tx = app.db.read().await?;
         if let Some(payer) = page_sessions::find(&mut tx, &sha256(&secret), app.wall.now()).await? {
-            return Ok(Some(Session { secret, payer }));
+            return Ok(Some(Session { secret: Secret::new(secret), payer }));
         }
     }
     Ok(None)

@@ -60,7 +60,10 @@ pub async fn set(
             },
         }
     }
-    Err(ApiError::conflict("change_in_progress", "another change of this subscription is under way"))
+    Err(ApiError::conflict(
+        "change_in_progress",
+        "another change of this subscription is under way",
+    ))
 }
 
 enum Begun {
@@ -73,20 +76,16 @@ async fn held_in(app: &App, payer: &Payer, group: &str) -> Result<SubscriptionId
     let slot = kept::slots(&mut tx, payer.id).await?.remove(group);
     match slot {
         Some(Slot::Held { subscription } | Slot::Conflict { subscription, .. }) => Ok(subscription),
-        _ => Err(ApiError::conflict("not_subscribed", "this customer has no subscription to change")),
+        _ => {
+            Err(ApiError::conflict("not_subscribed", "this customer has no subscription to change"))
+        }
     }
 }
 
-async fn begin(
-    app: &App,
-    payer: &Payer,
-    group: &str,
-    wanted: Wanted,
-) -> Result<Begun, ApiError> {
+async fn begin(app: &App, payer: &Payer, group: &str, wanted: Wanted) -> Result<Begun, ApiError> {
     let mut tx = app.db.begin().await?;
-    let payer = customers::lock(&mut tx, payer.id)
-        .await?
-        .ok_or_else(|| ApiError::not_found("customer"))?;
+    let payer =
+        customers::lock(&mut tx, payer.id).await?.ok_or_else(|| ApiError::not_found("customer"))?;
     if let Some(open) = stored::open_of(&mut tx, payer.id, group).await? {
         intents::not_stuck(&open)?;
         return Ok(Begun::Intent(open.id));
@@ -125,7 +124,8 @@ async fn begin(
 }
 
 async fn refused(app: &App, payer: &Payer, group: &str) -> ApiError {
-    let error = ApiError::conflict("not_possible", "Stripe does not allow this in the present state");
+    let error =
+        ApiError::conflict("not_possible", "Stripe does not allow this in the present state");
     match reads::subscription(app, payer, group).await {
         Ok(now) => error.with("subscription", json!(now)),
         Err(_) => error,

@@ -68,7 +68,10 @@ pub async fn start(app: &App, payer: &Payer, choice: &Choice) -> Result<Checkout
             },
         }
     }
-    Err(ApiError::conflict("checkout_in_progress", "another checkout of this customer is under way"))
+    Err(ApiError::conflict(
+        "checkout_in_progress",
+        "another checkout of this customer is under way",
+    ))
 }
 
 enum Begun {
@@ -82,9 +85,8 @@ enum Begun {
 async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun, ApiError> {
     let group = &choice.price.group;
     let mut tx = app.db.begin().await?;
-    let payer = customers::lock(&mut tx, payer.id)
-        .await?
-        .ok_or_else(|| ApiError::not_found("customer"))?;
+    let payer =
+        customers::lock(&mut tx, payer.id).await?.ok_or_else(|| ApiError::not_found("customer"))?;
     if let Some(open) = stored::open_of(&mut tx, payer.id, group).await? {
         intents::not_stuck(&open)?;
         return Ok(Begun::Intent(open.id));
@@ -92,7 +94,9 @@ async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun, ApiEr
 
     let slot = kept::slot_of(&mut tx, payer.id, group).await?;
     let expire = match slot {
-        Slot::Held { subscription } => return Err(already(app, &payer, group, subscription.as_str()).await),
+        Slot::Held { subscription } => {
+            return Err(already(app, &payer, group, subscription.as_str()).await);
+        }
         Slot::Conflict { subscription, .. } => {
             return Err(already(app, &payer, group, subscription.as_str()).await);
         }
@@ -171,7 +175,8 @@ async fn already(app: &App, payer: &Payer, group: &str, subscription: &str) -> A
 
 /// The session as the caller sees it.
 fn view_of(row: &SessionRow) -> Result<CheckoutView, ApiError> {
-    let url = row.url.clone().ok_or_else(|| ApiError::internal("an open session has no address"))?;
+    let url =
+        row.url.clone().ok_or_else(|| ApiError::internal("an open session has no address"))?;
     Ok(CheckoutView { id: row.id.to_string(), url, expires_at: row.expires_at.timestamp() })
 }
 

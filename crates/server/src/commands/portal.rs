@@ -39,11 +39,13 @@ pub async fn start(app: &App, payer: &Payer, visit: &Visit) -> Result<PortalView
 
 async fn begin(app: &App, payer: &Payer, visit: &Visit) -> Result<IntentId, ApiError> {
     let mut tx = app.db.begin().await?;
-    let payer = customers::lock(&mut tx, payer.id)
-        .await?
-        .ok_or_else(|| ApiError::not_found("customer"))?;
+    let payer =
+        customers::lock(&mut tx, payer.id).await?.ok_or_else(|| ApiError::not_found("customer"))?;
     if payer.stripe.is_none() {
-        return Err(ApiError::conflict("no_stripe_customer", "this customer never bought anything"));
+        return Err(ApiError::conflict(
+            "no_stripe_customer",
+            "this customer never bought anything",
+        ));
     }
     let intent = Intent {
         id: IntentId(app.id()),

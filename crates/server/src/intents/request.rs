@@ -63,9 +63,8 @@ pub(crate) fn next_step(
         "pay" => intent.what.get("invoice").is_some_and(Value::is_string),
         _ => true,
     };
-    let done = |name: &str| {
-        steps.iter().any(|step| step.name == name && step.state == StepState::Done)
-    };
+    let done =
+        |name: &str| steps.iter().any(|step| step.name == name && step.state == StepState::Done);
     let mut all = (1_i64..).zip(steps_of(&intent.kind).iter().copied());
     all.find(|(_, name)| needed(name) && !done(name))
 }
@@ -113,13 +112,21 @@ pub(crate) async fn build(
         }
         "session" => {
             let plan = plan_of(&intent.what)?;
-            let form = session_form(&plan, customer()?.as_str(), intent.id, &app.catalog.settings.payment_methods);
+            let form = session_form(
+                &plan,
+                customer()?.as_str(),
+                intent.id,
+                &app.catalog.settings.payment_methods,
+            );
             post("/v1/checkout/sessions".into(), form)
         }
         "update" => {
             let ending: Ending = read(intent)?;
             let form = Form::new()
-                .set("cancel_at_period_end", if ending.cancel_at_period_end { "true" } else { "false" })
+                .set(
+                    "cancel_at_period_end",
+                    if ending.cancel_at_period_end { "true" } else { "false" },
+                )
                 .set("metadata[specie_intent]", &mark);
             post(format!("/v1/subscriptions/{}", ending.subscription), form)
         }

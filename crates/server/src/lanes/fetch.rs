@@ -48,7 +48,8 @@ pub(super) async fn all(
     customer: &CustomerId,
     claim: &Claim,
 ) -> Result<Seen, LaneError> {
-    let mut reader = Reader { app, todo: BTreeSet::new(), seen: Seen::default(), did: BTreeSet::new() };
+    let mut reader =
+        Reader { app, todo: BTreeSet::new(), seen: Seen::default(), did: BTreeSet::new() };
     for event in &claim.events {
         reader.todo.extend(named_by(event));
     }
@@ -60,7 +61,10 @@ pub(super) async fn all(
             Ok(WishFor::Everything) => reader.everything(customer).await?,
             Ok(WishFor::Ask { .. }) => {}
             Err(error) => {
-                return Err(LaneError::Unreadable { object: "wish".into(), why: error.to_string() });
+                return Err(LaneError::Unreadable {
+                    object: "wish".into(),
+                    why: error.to_string(),
+                });
             }
         }
     }
@@ -110,9 +114,10 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     async fn get(&mut self, path: &str, expand: &[&str]) -> Result<Option<Value>, StripeError> {
-        let query = expand.iter().enumerate().fold(Form::new(), |form, (n, field)| {
-            form.set(format!("expand[{n}]"), *field)
-        });
+        let query = expand
+            .iter()
+            .enumerate()
+            .fold(Form::new(), |form, (n, field)| form.set(format!("expand[{n}]"), *field));
         match self.app.stripe.get(path, &query, Priority::Background).await {
             Ok(found) => {
                 if let Some(id) = found["id"].as_str() {

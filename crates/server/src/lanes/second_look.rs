@@ -19,15 +19,29 @@ const READ: &[(&str, &[&str])] = &[
     (
         "subscription",
         &[
-            "status", "cancel_at_period_end", "cancel_at", "canceled_at", "ended_at",
-            "latest_invoice", "default_payment_method", "items", "currency",
+            "status",
+            "cancel_at_period_end",
+            "cancel_at",
+            "canceled_at",
+            "ended_at",
+            "latest_invoice",
+            "default_payment_method",
+            "items",
+            "currency",
         ],
     ),
     (
         "invoice",
         &[
-            "status", "amount_due", "amount_paid", "amount_remaining", "attempt_count",
-            "attempted", "next_payment_attempt", "number", "total",
+            "status",
+            "amount_due",
+            "amount_paid",
+            "amount_remaining",
+            "attempt_count",
+            "attempted",
+            "next_payment_attempt",
+            "number",
+            "total",
         ],
     ),
     ("payment_intent", &["status", "amount", "amount_received"]),
@@ -60,7 +74,8 @@ pub(super) fn differing(claim: &Claim, seen: &Seen) -> Vec<String> {
     let told = newest(claim);
     let differs = |id: &String, object: &Value| {
         let Some(fetched) = seen.raw.get(id) else { return false };
-        let fields = READ.iter().find(|(kind, _)| object["object"] == *kind).map_or(&[][..], |it| it.1);
+        let fields =
+            READ.iter().find(|(kind, _)| object["object"] == *kind).map_or(&[][..], |it| it.1);
         fields.iter().any(|field| fetched[field] != object[field])
     };
     told.iter().filter(|(id, (_, object))| differs(id, object)).map(|(id, _)| id.clone()).collect()

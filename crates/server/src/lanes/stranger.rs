@@ -18,7 +18,10 @@ enum Found {
     Product(Product),
     Price(Price),
     /// It belongs to a customer, whose lane is to look at it.
-    Belongs { customer: CustomerId, id: String },
+    Belongs {
+        customer: CustomerId,
+        id: String,
+    },
     /// Nothing that we read.
     Nothing,
 }
@@ -79,7 +82,10 @@ async fn look(app: &App, claim: &Claim) -> Result<Found, LaneError> {
     let customer = found.and_then(|found| customer_of(&found));
     // A detached card names its customer no more; its event does.
     let customer = customer.or_else(|| {
-        claim.events.iter().find_map(|event| CustomerId::try_from(payload_field(event, "customer")?).ok())
+        claim
+            .events
+            .iter()
+            .find_map(|event| CustomerId::try_from(payload_field(event, "customer")?).ok())
     });
     Ok(customer.map_or(Found::Nothing, |customer| Found::Belongs { customer, id }))
 }

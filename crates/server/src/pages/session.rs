@@ -22,12 +22,12 @@ pub(crate) struct Visitor {
 impl Visitor {
     /// A token for the forms of a page.
     pub fn form_token(&self, app: &App) -> String {
-        form::make(&self.session.secret, &*app.chance)
+        form::make(self.session.secret.expose(), &*app.chance)
     }
 
     /// The idempotency key of a form that this visitor was shown.
     pub fn check_form(&self, token: &str) -> Result<String, ApiError> {
-        form::check(&self.session.secret, token).ok_or_else(|| {
+        form::check(self.session.secret.expose(), token).ok_or_else(|| {
             ApiError::new(
                 StatusCode::FORBIDDEN,
                 "form_expired",

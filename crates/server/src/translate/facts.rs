@@ -63,7 +63,9 @@ async fn customer_fact(
     Ok(row.map(|row| CustomerFact {
         id: row.id,
         email_known: row.email.is_some(),
-        default_payment_method: row.default_payment_method.and_then(|id| id.as_str().try_into().ok()),
+        default_payment_method: row
+            .default_payment_method
+            .and_then(|id| id.as_str().try_into().ok()),
         deleted: row.deleted,
         currency: row.currency,
     }))
