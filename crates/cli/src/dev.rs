@@ -156,6 +156,7 @@ async fn set_up(
         chance: Arc::new(SystemChance),
         patience: Patience::Returns,
         cache: Cache::default(),
+        binding: Default::default(),
         moved: Notify::new(),
         work: Notify::new(),
         dev: Some(Dev {

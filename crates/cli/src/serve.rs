@@ -144,6 +144,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
         chance: Arc::new(SystemChance),
         patience: Patience::Sleeps,
         cache: Cache::default(),
+        binding: Default::default(),
         moved: Notify::new(),
         work: Notify::new(),
         dev: None,

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use jiff::Timestamp;
@@ -14,9 +15,10 @@ use specie_server::ingest::Writer;
 use specie_server::reads::Cache;
 use specie_server::{App, Dev, Patience, Settings, routes};
 use specie_store::{Db, StoreError};
-use specie_stripe::{Client, RateBudget, Secrets, https_transport, transport};
+use specie_stripe::{Client, RateBudget, Secrets, Transport, https_transport, transport};
 use specie_vocab::{Chance, ManualClock, Secret, SeededChance};
 use tokio::net::TcpListener;
+use tower::ServiceExt;
 
 use crate::conductor::{Conductor, Skip};
 use crate::door::Door;
@@ -81,6 +83,18 @@ pub struct Stage {
     pub wall: Arc<ManualClock>,
     /// What signs the sandbox's webhooks.
     pub webhook_secret: Secret,
+    /// What further replicas are made from.
+    kit: Kit,
+}
+
+/// How a further replica of the service lives.
+pub struct Backing {
+    /// The stage's database, as this replica reaches it.
+    pub db: Db,
+    /// How this replica reaches the sandbox.
+    pub to_stripe: Transport,
+    /// How it waits.
+    pub patience: Patience,
 }
 
 /// The key that the service uses towards the sandbox.
@@ -119,14 +133,7 @@ impl Stage {
             Over::Sockets => https_transport(),
             Over::Process => transport(sandbox.router()),
         };
-        let stripe = Client::new(
-            to_stripe.clone(),
-            stripe_url.clone(),
-            Secret::new(STRIPE_KEY),
-            RateBudget::unlimited(),
-        )
-        .with_sleep(Arc::new(|_| Box::pin(std::future::ready(()))))
-        .with_timeout(None);
+        let stripe = client(to_stripe.clone(), &stripe_url);
         let db = Db::open(
             &opening.database,
             specie_store::Options { clock: Some(wall.clone()), ..specie_store::Options::default() },
@@ -134,8 +141,16 @@ impl Stage {
         .await?;
         specie_store::migrate_up(&db).await?;
 
-        let built = Built { db, stripe, service_url, stripe_url, catalog: opening.catalog };
-        let (app, webhook_secret) = app(built.clone(), &sandbox, wall.clone(), chance).await?;
+        let webhook_secret = apply(&db, &stripe, &opening.catalog, &service_url).await?;
+        let kit = Kit {
+            jwt_secret: Secret::new(chance.token()),
+            webhook_secret: webhook_secret.clone(),
+            service_url,
+            stripe_url,
+            catalog: opening.catalog,
+            chance,
+        };
+        let app = kit.app(db, stripe, &sandbox, wall.clone(), Patience::Returns);
         let router = routes::router(app.clone());
         let to_service = match opening.over {
             Over::Sockets => https_transport(),
@@ -149,68 +164,115 @@ impl Stage {
         let skip: Arc<dyn Skip> = wall.clone();
         Ok(Self {
             conductor: Conductor::new(vec![app.clone()], sandbox.clone(), to_service.clone(), skip),
-            service: Door { transport: to_service, base: built.service_url },
-            stripe: Door { transport: to_stripe, base: built.stripe_url },
+            service: Door { transport: to_service, base: kit.service_url.clone() },
+            stripe: Door { transport: to_stripe, base: kit.stripe_url.clone() },
             app,
             sandbox,
             server_key,
             wall,
             webhook_secret,
+            kit,
         })
+    }
+
+    /// A further replica of the service on the same database. It serves nobody yet.
+    pub fn replica(&self, backing: Backing) -> App {
+        let stripe = client(backing.to_stripe, &self.kit.stripe_url);
+        self.kit.app(backing.db, stripe, &self.sandbox, self.wall.clone(), backing.patience)
+    }
+
+    /// From now on these replicas are the service, in process: requests and webhooks reach them in
+    /// turn, and the conductor moves them all. Others are left as a crash would leave them.
+    pub fn serve_with(&mut self, replicas: Vec<App>) {
+        let Some(first) = replicas.first() else { return };
+        self.app = first.clone();
+        self.service.transport =
+            in_turn(replicas.iter().map(|app| transport(routes::router(app.clone()))).collect());
+        let (sandbox, to_service) = (self.sandbox.clone(), self.service.transport.clone());
+        self.conductor = Conductor::new(replicas, sandbox, to_service, self.wall.clone());
     }
 }
 
-#[derive(Clone)]
-struct Built {
-    db: Db,
-    stripe: Client,
+/// One request after the other to the next of `ways`.
+fn in_turn(ways: Vec<Transport>) -> Transport {
+    let turn = Arc::new(AtomicUsize::new(0));
+    let ways: Arc<[Transport]> = ways.into();
+    Transport::new(tower::service_fn(move |request| {
+        let n = turn.fetch_add(1, Ordering::Relaxed);
+        ways[n % ways.len()].clone().oneshot(request)
+    }))
+}
+
+fn client(to_stripe: Transport, url: &str) -> Client {
+    Client::new(to_stripe, url.to_owned(), Secret::new(STRIPE_KEY), RateBudget::unlimited())
+        .with_sleep(Arc::new(|_| Box::pin(std::future::ready(()))))
+        .with_timeout(None)
+}
+
+/// Applies the catalog. Answers what signs webhooks from then on.
+async fn apply(
+    db: &Db,
+    stripe: &Client,
+    catalog: &Catalog,
+    service_url: &str,
+) -> Result<Secret, StageError> {
+    let endpoint = Endpoint { url: format!("{service_url}/api/billing/webhook") };
+    let applied = stripe_catalog::apply(db, stripe, catalog, Some(&endpoint))
+        .await
+        .map_err(|error| StageError::Catalog(error.to_string()))?;
+    applied
+        .webhook_secret
+        .ok_or_else(|| StageError::Catalog("the sandbox has an endpoint already".into()))
+}
+
+/// What all replicas have in common.
+struct Kit {
+    jwt_secret: Secret,
+    webhook_secret: Secret,
     service_url: String,
     stripe_url: String,
     catalog: Catalog,
+    chance: Arc<dyn Chance>,
 }
 
-/// The service's parts, after its catalog was applied to the sandbox.
-async fn app(
-    built: Built,
-    sandbox: &Sandbox,
-    wall: Arc<ManualClock>,
-    chance: Arc<dyn Chance>,
-) -> Result<(App, Secret), StageError> {
-    let endpoint = Endpoint { url: format!("{}/api/billing/webhook", built.service_url) };
-    let applied = stripe_catalog::apply(&built.db, &built.stripe, &built.catalog, Some(&endpoint))
-        .await
-        .map_err(|error| StageError::Catalog(error.to_string()))?;
-    let secret = applied
-        .webhook_secret
-        .ok_or_else(|| StageError::Catalog("the sandbox has an endpoint already".into()))?;
-    let settings = Settings {
-        public_url: built.service_url.clone(),
-        jwt: Some(JwtSettings {
-            secret: Secret::new(chance.token()),
-            issuer: "app".into(),
-            audience: "specie".into(),
-        }),
-        form_targets: vec![built.stripe_url],
-        livemode: false,
-        realm: "app".into(),
-    };
-    let app = App::new(AppParts {
-        ingest: Writer::start(built.db.clone()),
-        db: built.db,
-        stripe: built.stripe,
-        catalog: built.catalog,
-        settings,
-        webhook_secrets: Secrets::new([secret.clone()]),
-        business: Arc::new(sandbox.clone()),
-        wall,
-        chance,
-        patience: Patience::Returns,
-        cache: Cache::default(),
-        moved: tokio::sync::Notify::new(),
-        work: tokio::sync::Notify::new(),
-        dev: None::<Dev>,
-    });
-    Ok((app, secret))
+impl Kit {
+    fn app(
+        &self,
+        db: Db,
+        stripe: Client,
+        sandbox: &Sandbox,
+        wall: Arc<ManualClock>,
+        patience: Patience,
+    ) -> App {
+        let settings = Settings {
+            public_url: self.service_url.clone(),
+            jwt: Some(JwtSettings {
+                secret: self.jwt_secret.clone(),
+                issuer: "app".into(),
+                audience: "specie".into(),
+            }),
+            form_targets: vec![self.stripe_url.clone()],
+            livemode: false,
+            realm: "app".into(),
+        };
+        App::new(AppParts {
+            ingest: Writer::start(db.clone()),
+            db,
+            stripe,
+            catalog: self.catalog.clone(),
+            settings,
+            webhook_secrets: Secrets::new([self.webhook_secret.clone()]),
+            business: Arc::new(sandbox.clone()),
+            wall,
+            chance: self.chance.clone(),
+            patience,
+            cache: Cache::default(),
+            binding: Default::default(),
+            moved: tokio::sync::Notify::new(),
+            work: tokio::sync::Notify::new(),
+            dev: None::<Dev>,
+        })
+    }
 }
 
 async fn listener() -> Result<TcpListener, std::io::Error> {

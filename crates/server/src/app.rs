@@ -12,6 +12,7 @@ use specie_vocab::{BusinessClock, BusinessTime, Chance, Secret, WallClock};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::account::Binding;
 use crate::ingest::Writer;
 use crate::reads::Cache;
 
@@ -43,6 +44,8 @@ pub struct AppParts {
     pub ingest: Writer,
     /// Customers' views, in memory.
     pub cache: Cache,
+    /// Whose Stripe account this is.
+    pub binding: Binding,
     /// Told whenever a lane, an intent or an effect was moved on.
     pub moved: Notify,
     /// Told whenever a worker may have something to do.

@@ -20,7 +20,7 @@ use specie_vocab::{CustomerId, IntentId, WallTime};
 
 use crate::app::Patience;
 use crate::lanes::{self, WishFor};
-use crate::{ApiError, App, kept};
+use crate::{ApiError, App, account, kept};
 
 /// What driving an intent came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,7 @@ pub async fn wait_for_others(app: &App) {
 }
 
 async fn walk(app: &App, intent: &Intent) -> Result<Driven, ApiError> {
+    account::ensure(app).await?;
     let mut inline = 0;
     loop {
         let payer = payer_of(app, intent).await?;
@@ -94,6 +95,9 @@ async fn walk(app: &App, intent: &Intent) -> Result<Driven, ApiError> {
         let Some((n, name)) = request::next_step(intent, &payer, &steps) else {
             return end(app, intent, IntentState::Done, request::result(intent, &steps)).await;
         };
+        if steps.is_empty() && request::is_over(app, intent, &payer).await? {
+            return end(app, intent, IntentState::Undone, json!({ "why": "over already" })).await;
+        }
         match step(app, intent, &payer, n, name, &steps).await? {
             Stepped::Done => {}
             Stepped::Ends(state, result) => return end(app, intent, state, result).await,

@@ -4,6 +4,7 @@
 //! Stripe sends; `lanes` find out what is true and let `billing` decide; `intents` carry changes to
 //! Stripe; `outbox` carries what was decided to the outside.
 
+pub mod account;
 pub mod api_keys;
 pub mod app;
 pub mod catalog;

@@ -137,8 +137,8 @@ pub async fn subscription(
     group: &str,
 ) -> Result<SubscriptionView, ApiError> {
     let kept = match app.cache.get(payer.id) {
-        Some(kept) => kept,
-        None => {
+        Some(kept) if is_newest(app, payer.id, kept.version).await? => kept,
+        _ => {
             let kept = read(app, payer.id).await?;
             app.cache.fill(payer.id, kept.clone());
             kept
@@ -158,6 +158,16 @@ pub async fn subscription(
         view.access = false;
     }
     Ok(view)
+}
+
+/// Whether no other replica has decided since: one process alone knows that without asking.
+async fn is_newest(app: &App, payer: PayerId, version: i64) -> Result<bool, ApiError> {
+    if !app.db.is_postgres() {
+        return Ok(true);
+    }
+    let mut tx = app.db.read().await?;
+    let row = customers::get(&mut tx, payer).await?;
+    Ok(row.is_some_and(|row| row.version == version))
 }
 
 /// When the newest complete watermark pass began, which confirms every customer at rest.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use specie_store::{StoreError, idempotency, page_sessions, session_tokens, watermarks};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -16,12 +17,17 @@ const LANES: usize = 16;
 const POLL: Duration = Duration::from_secs(1);
 /// How often Stripe's list of events is read.
 const WATERMARK: Duration = Duration::from_secs(60);
+/// How often what has expired is swept away.
+const SWEEP: Duration = Duration::from_secs(600);
+/// How long answers under an idempotency key, and watermarks, are kept, in seconds.
+const KEPT: i64 = 86_400;
 
 /// Works until `stop` says so, and returns when nothing is half-done.
 pub async fn run(app: App, stop: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
     tasks.spawn(work(app.clone(), stop.clone()));
-    tasks.spawn(passes(app, stop));
+    tasks.spawn(passes(app.clone(), stop.clone()));
+    tasks.spawn(housekeeping(app, stop));
     while tasks.join_next().await.is_some() {}
 }
 
@@ -89,4 +95,27 @@ async fn passes(app: App, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => {}
         }
     }
+}
+
+async fn housekeeping(app: App, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(error) = sweep(&app).await {
+            tracing::warn!(%error, "what has expired could not be swept away");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Forgets sign-in links, sessions and answers whose time is over.
+pub async fn sweep(app: &App) -> Result<(), StoreError> {
+    let mut tx = app.db.begin().await?;
+    let now = tx.now().await?;
+    session_tokens::sweep(&mut tx, now).await?;
+    page_sessions::sweep(&mut tx, now).await?;
+    idempotency::sweep(&mut tx, now.plus_seconds(-KEPT)).await?;
+    watermarks::prune(&mut tx, now.plus_seconds(-KEPT)).await?;
+    tx.commit().await
 }

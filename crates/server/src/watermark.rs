@@ -9,13 +9,14 @@ use specie_store::inbox::{self, NewEvent};
 use specie_store::watermarks::{self, Watermark};
 use specie_stripe::{Form, Priority, routing_of_fetched};
 
-use crate::{ApiError, App, ingest};
+use crate::{ApiError, App, account, ingest};
 
 /// How far passes overlap, in seconds: events may appear in the list a little late.
 const OVERLAP: i64 = 600;
 
 /// Runs one pass. Answers how many events the inbox had lacked.
 pub async fn pass(app: &App) -> Result<u64, ApiError> {
+    account::ensure(app).await?;
     let mut tx = app.db.begin().await?;
     let began_at = tx.now().await?;
     let until = watermarks::latest_before(&mut tx, began_at.plus_seconds(-OVERLAP)).await?;

@@ -6,7 +6,8 @@ use specie_billing::{PriceRef, Slot};
 use specie_store::customers::{self, Payer};
 use specie_store::intents::{self as stored, Intent, IntentState};
 use specie_store::mirrors::checkout_sessions::{self, SessionRow};
-use specie_store::price_versions;
+use specie_store::mirrors::customers as stripe_customers;
+use specie_store::{Tx, price_versions};
 use specie_vocab::{IntentId, SessionId};
 
 use crate::intents::{self, Driven};
@@ -54,6 +55,9 @@ const ROUNDS: usize = 200;
 /// `checkout_in_progress` when another call does not come to an end in time; 503 when Stripe does
 /// not answer (the intent is then finished by itself).
 pub async fn start(app: &App, payer: &Payer, choice: &Choice) -> Result<CheckoutView, ApiError> {
+    if let Some(why) = app.catalog.why_unsellable(&choice.price) {
+        return Err(ApiError::conflict("not_sold_yet", format!("{}: {}", why.what, why.why)));
+    }
     for _ in 0..ROUNDS {
         match begin(app, payer, choice).await? {
             Begun::Open(view) => return Ok(view),
@@ -92,6 +96,7 @@ async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun, ApiEr
         return Ok(Begun::Intent(open.id));
     }
 
+    same_currency(app, &mut tx, &payer).await?;
     let slot = kept::slot_of(&mut tx, payer.id, group).await?;
     let expire = match slot {
         Slot::Held { subscription } => {
@@ -151,12 +156,23 @@ async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun, ApiEr
     Ok(Begun::Intent(intent.id))
 }
 
+/// Stripe binds a customer to the first currency it pays in; another one is refused before Stripe is
+/// asked.
+async fn same_currency(app: &App, tx: &mut Tx, payer: &Payer) -> Result<(), ApiError> {
+    let Some(customer) = &payer.stripe else { return Ok(()) };
+    let row = stripe_customers::get(tx, customer).await?;
+    let ours = app.catalog.currency;
+    match row.and_then(|row| row.currency) {
+        Some(theirs) if theirs != ours => Err(ApiError::conflict(
+            "currency_mismatch",
+            format!("this customer pays in `{theirs}` and the catalog sells in `{ours}`"),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Whether an open session was begun for the same plan and price.
-async fn is_for(
-    tx: &mut specie_store::Tx,
-    intent: IntentId,
-    price: &PriceRef,
-) -> Result<bool, ApiError> {
+async fn is_for(tx: &mut Tx, intent: IntentId, price: &PriceRef) -> Result<bool, ApiError> {
     let Some(intent) = stored::get(tx, intent).await? else { return Ok(false) };
     let plan: Result<CheckoutPlan, _> = serde_json::from_value(intent.what);
     Ok(plan.is_ok_and(|plan| plan.plan == price.plan && plan.price == price.price))

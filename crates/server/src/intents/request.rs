@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use specie_store::Tx;
 use specie_store::customers::Payer;
 use specie_store::intents::{Intent, Step, StepState};
-use specie_store::mirrors::{invoices, payments};
+use specie_store::mirrors::{checkout_sessions, invoices, payments, subscriptions};
 use specie_stripe::{ApiFault, Form};
 use specie_vocab::{InvoiceId, PaymentMethodId, SubscriptionId};
 
 use crate::commands::cancellation::Ending;
 use crate::commands::checkout::{plan_of, session_form};
 use crate::commands::portal::{Task, Visit};
+use crate::lanes::{self, WishFor};
 use crate::{ApiError, App};
 
 /// A second subscription of ours, to be ended and paid back.
@@ -212,6 +213,22 @@ pub(crate) fn target(intent: &Intent, name: &str, _steps: &[Step]) -> Option<Str
     }
 }
 
+/// Whether a second subscription, read freshly, is over before we end it: then somebody else has
+/// taken care of it, and of its payment.
+pub(crate) async fn is_over(app: &App, intent: &Intent, payer: &Payer) -> Result<bool, ApiError> {
+    if intent.kind != "cancel_and_refund" {
+        return Ok(false);
+    }
+    let back: TakeBack = read(intent)?;
+    if let Some(customer) = &payer.stripe {
+        let look = WishFor::Object { id: back.subscription.to_string() };
+        lanes::look_now(app, customer.as_str(), look).await?;
+    }
+    let mut tx = app.db.read().await?;
+    let row = subscriptions::get(&mut tx, &back.subscription).await?;
+    Ok(row.is_some_and(|row| matches!(row.status.as_str(), "canceled" | "incomplete_expired")))
+}
+
 /// Whether a refused step has nevertheless what it aimed at, or does no harm when it is left out.
 pub(crate) async fn may_go_on(
     app: &App,
@@ -219,7 +236,6 @@ pub(crate) async fn may_go_on(
     name: &str,
     fault: &ApiFault,
 ) -> Result<bool, ApiError> {
-    use specie_store::mirrors::{checkout_sessions, subscriptions};
     let Some(target) = target(intent, name, &[]) else { return Ok(false) };
     let mut tx = app.db.read().await?;
     Ok(match name {

@@ -39,7 +39,9 @@ codes! {
     "needs_operator" 409 "An earlier change is stuck, and a person must look at it first.";
     "no_stripe_customer" 409 "The customer never bought anything, so there is nothing to manage.";
     "not_possible" 409 "Stripe does not allow this in the present state; `subscription` says which.";
+    "not_sold_yet" 409 "The catalog allows this, and the service cannot sell it yet.";
     "not_subscribed" 409 "The customer has no subscription to change.";
+    "wrong_account" 409 "The Stripe key is of another account or mode than this installation's.";
     "changed_meanwhile" 412 "The subscription has changed since it was read; `subscription` says how.";
     "too_large" 413 "The body is too large.";
     "unsupported_media_type" 415 "Send the body as `application/json`.";

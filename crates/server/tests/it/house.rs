@@ -140,6 +140,7 @@ impl House {
             chance,
             patience: Patience::Returns,
             cache: Cache::default(),
+            binding: Default::default(),
             moved: Notify::new(),
             work: Notify::new(),
             dev,
