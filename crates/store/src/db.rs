@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::fs::File;
+use std::future::Future;
 use std::path::Path;
+use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,11 +39,20 @@ impl Default for Options {
     }
 }
 
+/// Stands at the end of every transaction that lasts: where a simulation ends a process.
+pub trait Gate: Send + Sync {
+    /// Returns when the commit may go on. Who never returns here is dropped before it.
+    fn before_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Returns when whoever committed may go on. Who never returns here is dropped after it.
+    fn after_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
 /// A database: a Postgres server, or a SQLite file.
 #[derive(Clone)]
 pub struct Db {
     pub(crate) pools: Pools,
     clock: Option<Arc<dyn WallClock>>,
+    gate: Option<Arc<dyn Gate>>,
     /// Held as long as anybody can write.
     _lock: Option<Arc<File>>,
 }
@@ -60,6 +71,7 @@ pub(crate) enum Pools {
 pub struct Tx {
     pub(crate) inner: Inner,
     clock: Option<Arc<dyn WallClock>>,
+    gate: Option<Arc<dyn Gate>>,
 }
 
 pub(crate) enum Inner {
@@ -103,7 +115,7 @@ impl Db {
             let path = path_of(url);
             let lock = lock::take(path)?;
             let pools = file(path).await?;
-            return Ok(Self { pools, clock, _lock: Some(Arc::new(lock)) });
+            return Ok(Self { pools, clock, gate: None, _lock: Some(Arc::new(lock)) });
         }
         let address = PgConnectOptions::from_str(url)
             .map_err(StoreError::Unreachable)?
@@ -112,7 +124,7 @@ impl Db {
         reach(&address).await.map_err(StoreError::Unreachable)?;
         let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
         let pool = pool.connect_lazy_with(address);
-        Ok(Self { pools: Pools::Postgres(pool), clock, _lock: None })
+        Ok(Self { pools: Pools::Postgres(pool), clock, gate: None, _lock: None })
     }
 
     /// Opens a database to read it, beside whoever writes it. A SQLite file must be there.
@@ -125,7 +137,13 @@ impl Db {
         let read = pool.connect_with(connect(path).read_only(true)).await;
         let read = read.map_err(|error| unsound(path, error))?;
         let pools = Pools::Sqlite { write: read.clone(), read };
-        Ok(Self { pools, clock: options.clock, _lock: None })
+        Ok(Self { pools, clock: options.clock, gate: None, _lock: None })
+    }
+
+    /// The same database, for a replica of a simulation: all of its commits pass `gate`.
+    #[must_use]
+    pub fn with_gate(self, gate: Arc<dyn Gate>) -> Self {
+        Self { gate: Some(gate), ..self }
     }
 
     /// Begins a transaction that may write.
@@ -137,7 +155,7 @@ impl Db {
                 Inner::Sqlite(write.begin_with("begin immediate").await?)
             }
         };
-        Ok(Tx { inner, clock: self.clock.clone() })
+        Ok(Tx { inner, clock: self.clock.clone(), gate: self.gate.clone() })
     }
 
     /// Begins a transaction that only reads, and waits for nobody.
@@ -146,7 +164,7 @@ impl Db {
             Pools::Postgres(pool) => Inner::Postgres(pool.begin_with("begin read only").await?),
             Pools::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
         };
-        Ok(Tx { inner, clock: self.clock.clone() })
+        Ok(Tx { inner, clock: self.clock.clone(), gate: self.gate.clone() })
     }
 
     /// Whether this is Postgres.
@@ -234,9 +252,15 @@ fn unsound(path: &Path, error: sqlx::Error) -> StoreError {
 impl Tx {
     /// Makes it all last.
     pub async fn commit(self) -> Result<(), StoreError> {
+        if let Some(gate) = &self.gate {
+            gate.before_commit().await;
+        }
         match self.inner {
             Inner::Postgres(tx) => tx.commit().await?,
             Inner::Sqlite(tx) => tx.commit().await?,
+        }
+        if let Some(gate) = &self.gate {
+            gate.after_commit().await;
         }
         Ok(())
     }

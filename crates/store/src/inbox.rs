@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use specie_vocab::{BusinessTime, WallTime};
+use specie_vocab::{BusinessTime, CustomerId, WallTime};
 
 use crate::column::Column;
 use crate::db::on;
@@ -128,6 +128,7 @@ statements! {
     RECENT: EventHead = "select {columns} from inbox order by received_at desc, id desc limit $1";
     KNOWN = "select id from inbox where id in ({ids})";
     COUNT = "select count(*) from inbox";
+    PARKED = "select count(*) from inbox where customer = $1 and state = 'parked'";
     MARK = "update inbox set state = $1, handled_at = $2 where id in ({ids})";
     FAILED = "update inbox set failures = failures + 1 where id in ({ids})";
     PEND = "update inbox set state = 'pending', lane = coalesce(lane, customer) \
@@ -205,6 +206,11 @@ pub async fn recent(tx: &mut Tx, limit: i64) -> Result<Vec<EventHead>, StoreErro
 /// How many events are stored.
 pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
     Ok(value!(tx, i64, COUNT, []))
+}
+
+/// How many of a customer's events are parked.
+pub async fn parked(tx: &mut Tx, customer: &CustomerId) -> Result<i64, StoreError> {
+    Ok(value!(tx, i64, PARKED, [customer]))
 }
 
 /// Which of these events are stored already.

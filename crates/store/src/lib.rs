@@ -37,7 +37,7 @@ pub mod slots;
 pub mod watermarks;
 pub mod wishes;
 
-pub use db::{Db, Options, Tx};
+pub use db::{Db, Gate, Options, Tx};
 pub use error::StoreError;
 pub use migrations::{Status, migrate_down, migrate_up, migration_status};
 #[doc(hidden)]

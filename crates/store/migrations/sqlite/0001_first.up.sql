@@ -264,6 +264,7 @@ create table inbox (
 ) strict;
 create index inbox_pending on inbox (lane, received_at, id) where state = 'pending';
 create index inbox_unclaimed on inbox (customer) where state = 'unclaimed';
+create index inbox_parked on inbox (customer) where state = 'parked';
 create index inbox_received on inbox (received_at, id);
 
 -- Who works on a customer, behind which fence, and when business time makes it due again.
