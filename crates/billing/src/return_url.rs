@@ -111,7 +111,7 @@ fn read(text: &str) -> Result<Parts<'_>, BadReturnUrl> {
     if !is_host(host) || !good_port {
         return wrong("must have a plain host in lower case and at most a port");
     }
-    if scheme == "http" && !matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
+    if scheme == "http" && !is_this_machine(host) {
         return wrong("must start with `https://`; `http://` is for this machine only");
     }
     let cut = tail.find(['?', '#']).unwrap_or(tail.len());
@@ -136,6 +136,11 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (authority, None),
     }
+}
+
+/// Whatever ends in `.localhost` is this machine too (RFC 6761, 6.3).
+fn is_this_machine(host: &str) -> bool {
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host.ends_with(".localhost")
 }
 
 fn is_host(host: &str) -> bool {
@@ -163,7 +168,11 @@ mod tests {
     use super::*;
 
     fn check(found: &str) -> Result<CheckedReturnUrl, BadReturnUrl> {
-        let allowed = ["https://app.example.com/billing", "http://127.0.0.1:8080/pages/"];
+        let allowed = [
+            "https://app.example.com/billing",
+            "http://127.0.0.1:8080/pages/",
+            "http://app.localhost:3000/",
+        ];
         let allowed = allowed.map(|entry| AllowedReturn::parse(entry).unwrap());
         check_return_url(found, &allowed)
     }
@@ -176,6 +185,7 @@ mod tests {
             "https://app.example.com/billing/done?session={CHECKOUT_SESSION_ID}#top",
             "https://app.example.com/billing?x=1",
             "http://127.0.0.1:8080/pages/account",
+            "http://app.localhost:3000/done",
         ] {
             assert_eq!(check(good).unwrap().as_str(), good);
         }
@@ -191,6 +201,8 @@ mod tests {
             "https://app.example.com:8443/billing",
             "http://app.example.com/billing",
             "http://127.0.0.1/pages/",
+            "http://app.localhost.evil.com:3000/",
+            "http://xlocalhost:3000/",
             "http://127.0.0.1:8080/pages",
             "https://app.example.com@evil.com/billing",
             "https://user:pw@app.example.com/billing",
