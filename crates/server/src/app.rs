@@ -88,6 +88,9 @@ pub enum Patience {
     Sleeps,
     /// It returns at once; whoever moves the clock calls it again.
     Returns,
+    /// The same, and it waits for other tasks by letting them run, not by the machine's clock: what
+    /// happens follows from what was asked alone.
+    Yields,
 }
 
 /// A boxed future, so that callers do not compile what they only await.

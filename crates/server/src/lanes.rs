@@ -19,7 +19,7 @@ use specie_store::lanes::{self as stored, Claim, Counts};
 use specie_store::wishes::{self, Wish};
 use specie_store::{StoreError, Tx};
 use specie_stripe::StripeError;
-use specie_vocab::{CustomerId, WallTime};
+use specie_vocab::{CustomerId, PayerId, WallTime};
 
 use crate::{ApiError, App};
 
@@ -75,7 +75,10 @@ impl LaneError {
     /// Whether this is the fault of what was read, and not of an outage.
     fn counts(&self) -> bool {
         match self {
-            Self::Stripe(error) => !error.is_outage(),
+            // A key that is refused says nothing of the bytes that were to be handled.
+            Self::Stripe(error) => {
+                matches!(error, StripeError::Refused(_) | StripeError::Unreadable(_))
+            }
             Self::Unreadable { .. } => true,
             Self::Store(error) => !error.is_transient(),
             Self::Overslept => false,
@@ -204,16 +207,35 @@ async fn back_off(app: &App, claim: &Claim, error: &LaneError) -> Result<(), Sto
         return Ok(());
     }
     let now = tx.now().await?;
+    let mut changed = None;
     if counts && claim.failures + 1 >= PATIENCE {
         park(&mut tx, claim, now).await?;
+        changed = seen_as_stale(&mut tx, claim).await?;
     }
     let wait = 1_i64 << claim.failures.clamp(0, 8);
     let counted = if counts { Counts::Yes } else { Counts::No };
     stored::back_off(&mut tx, &claim.lane, claim.fence, now.plus_seconds(wait), counted).await?;
-    tx.commit().await
+    tx.commit().await?;
+    if let Some((payer, version)) = changed {
+        app.cache.drop_below(payer, version);
+    }
+    Ok(())
 }
 
+/// The customer's view is read again: it says `stale` as long as an event is parked.
+async fn seen_as_stale(tx: &mut Tx, claim: &Claim) -> Result<Option<(PayerId, i64)>, StoreError> {
+    let Ok(customer) = CustomerId::try_from(claim.lane.as_str()) else { return Ok(None) };
+    let Some(payer) = customers::by_stripe(tx, &customer).await? else { return Ok(None) };
+    Ok(Some((payer.id, customers::bump(tx, payer.id).await?)))
+}
+
+/// Sets the guilty one aside: an event is parked, a wish put off, so that others are not held up.
 async fn park(tx: &mut Tx, claim: &Claim, now: WallTime) -> Result<(), StoreError> {
+    if let Some(wish) = claim.wishes.first() {
+        tracing::error!(lane = %claim.lane, "a wish was put off by an hour");
+        wishes::done(tx, &[wish.id]).await?;
+        return wishes::add(tx, &Wish { due: now.plus_seconds(3600), ..wish.clone() }).await;
+    }
     let Some(event) = claim.events.first() else { return Ok(()) };
     tracing::error!(event = %event.id, lane = %claim.lane, "an event was parked");
     inbox::mark(tx, std::slice::from_ref(&event.id), InboxState::Parked, now).await

@@ -13,7 +13,7 @@ use specie_billing::{Held, Slot};
 use specie_store::customers::{self, Payer};
 use specie_store::mirrors::{checkout_sessions, invoices, payment_methods, payments};
 use specie_store::mirrors::{customers as stripe_customers, payments::PaymentRow};
-use specie_store::{StoreError, Tx, watermarks};
+use specie_store::{StoreError, Tx, inbox, watermarks};
 use specie_vocab::{BusinessTime, Money, PayerId, WallTime};
 
 use crate::views::{
@@ -38,6 +38,8 @@ struct Kept {
     version: i64,
     groups: BTreeMap<String, Known>,
     read_at: WallTime,
+    /// Whether an event of this customer is parked: what it told is not known yet.
+    parked: bool,
 }
 
 /// What is known of one plan group of a customer, whatever the clock says.
@@ -151,7 +153,7 @@ pub async fn subscription(
     };
     let confirmed = confirmed_at(app).await?.unwrap_or(kept.read_at).max(kept.read_at);
     view.as_of = confirmed.timestamp();
-    view.stale = app.wall.now().seconds_since(confirmed) > FRESH;
+    view.stale = kept.parked || app.wall.now().seconds_since(confirmed) > FRESH;
     if view.stale
         && app.catalog.policies.access_when_stale == specie_billing::catalog::StaleAccess::Deny
     {
@@ -246,7 +248,11 @@ async fn read(app: &App, payer: PayerId) -> Result<Kept, ApiError> {
         }
         groups.insert(group.key.clone(), Known { view, held: shown.cloned() });
     }
-    Ok(Kept { version: row.version, groups, read_at })
+    let parked = match &row.stripe {
+        Some(customer) => inbox::parked(&mut tx, customer).await? > 0,
+        None => false,
+    };
+    Ok(Kept { version: row.version, groups, read_at, parked })
 }
 
 async fn fill(

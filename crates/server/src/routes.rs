@@ -65,13 +65,20 @@ pub fn router(app: App) -> Router {
         .fallback(async || ApiError::not_found("address"))
         .method_not_allowed_fallback(limits::wrong_method)
         .layer(middleware::from_fn(metrics::count));
-    let doors = limits::guarded(doors).layer(Extension(app.clone())).with_state(app);
-    match root.as_str() {
+    let doors = limits::guarded(doors).layer(Extension(app.clone())).with_state(app.clone());
+    let doors = match root.as_str() {
         "" => doors,
         path => {
             let seen = middleware::from_fn_with_state(Arc::<str>::from(path), limits::under_prefix);
-            Router::new().nest(path, doors.clone()).merge(doors).layer(seen)
+            // A nested `/` answers to the bare prefix only.
+            let bare = get(to_plans).with_state(app.clone());
+            let nested = Router::new().nest(path, doors.clone());
+            nested.route(&format!("{path}/"), bare).merge(doors).layer(seen)
         }
+    };
+    match app.dev {
+        Some(_) => doors.layer(middleware::from_fn_with_state(app, dev::local::only)),
+        None => doors,
     }
 }
 

@@ -1,31 +1,43 @@
-//! Requests from this machine only: `Host` and `Origin` must be local names, so that no web page
-//! can drive the tools, nor read them by rebinding a name of its own to this machine.
+//! Requests from this machine only: `Host` and `Origin` must be local names, or the public address
+//! behind a proxy. Else a web page could drive development, whose pages sign everybody in, or read
+//! it by rebinding a name of its own to this machine.
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::ApiError;
+use crate::{ApiError, App};
 
 /// Lets local requests through; 403 for all others.
-pub(super) async fn only(request: Request, next: Next) -> Response {
-    if is_local(request.method(), request.headers()) {
+pub(crate) async fn only(State(app): State<App>, request: Request, next: Next) -> Response {
+    let public = authority(&app.settings.public_url);
+    if is_local(request.method(), request.headers(), public) {
         next.run(request).await
     } else {
-        ApiError::forbidden("the development tools answer to this machine only").into_response()
+        ApiError::forbidden(
+            "`specie dev` answers to this machine only; behind a proxy, start it with PUBLIC_URL",
+        )
+        .into_response()
     }
 }
 
-fn is_local(method: &Method, headers: &HeaderMap) -> bool {
+/// Host and port of an address.
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default()
+}
+
+fn is_local(method: &Method, headers: &HeaderMap, public: &str) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
     let reads = matches!(*method, Method::GET | Method::HEAD);
-    let host = text(HOST).is_some_and(is_local_host);
+    let ours = |host: &str| is_local_host(host) || host == public;
+    let host = text(HOST).is_some_and(ours);
     let origin = text(ORIGIN).is_none_or(|origin| {
         let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        host.is_some_and(is_local_host)
+        host.is_some_and(ours)
     });
     // A link from elsewhere may lead to a page; a form from elsewhere may not act.
     host && origin && (reads || site != Some("cross-site"))
@@ -47,7 +59,7 @@ mod tests {
         let headers = headers.iter().map(|(name, value)| {
             (axum::http::HeaderName::from_static(name), value.parse().unwrap())
         });
-        is_local(&method, &headers.collect())
+        is_local(&method, &headers.collect(), "pay.example.com")
     }
 
     #[test]
@@ -57,6 +69,14 @@ mod tests {
         }
         let origin = ("origin", "http://127.0.0.1:8080");
         assert!(check(Method::POST, &[("host", "127.0.0.1:8080"), origin]));
+    }
+
+    #[test]
+    fn a_proxy_may_pass_the_public_name() {
+        assert_eq!(authority("https://pay.example.com/billing"), "pay.example.com");
+        let origin = ("origin", "https://pay.example.com");
+        assert!(check(Method::POST, &[("host", "pay.example.com"), origin]));
+        assert!(!check(Method::GET, &[("host", "pay.example.com.evil.com")]));
     }
 
     #[test]
