@@ -114,6 +114,10 @@ describe('the hosted pages', { timeout: 240_000 }, () => {
     await look(page, 'account');
     const receipt = account.getByRole('link', { name: /^Receipt/ }).first();
     const receiptUrl = await receipt.getAttribute('href');
+    for (const paper of await account.locator('tbody a').all()) {
+      const found = await page.request.get(await paper.getAttribute('href'));
+      assert.equal(found.status(), 200, found.url());
+    }
 
     await link(page, 'Cancel subscription').click();
     assert.equal(new URL(page.url()).pathname, '/billing/cancel');

@@ -12,4 +12,4 @@ pub mod demo;
 pub use conductor::{Conductor, Skip, Stuck};
 pub use door::{Door, DoorError, Reply};
 pub use person::{Card, Person, Refusal};
-pub use stage::{Opening, Over, Stage, StageError};
+pub use stage::{Backing, Opening, Over, Stage, StageError};

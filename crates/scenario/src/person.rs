@@ -40,6 +40,7 @@ pub enum Refusal {
 /// A customer of the app.
 pub struct Person<'a> {
     stage: &'a Stage,
+    service: Door,
     /// The app's own id.
     pub id: String,
     /// The name on the card.
@@ -52,7 +53,13 @@ impl<'a> Person<'a> {
     /// A customer that the service has not met.
     pub fn new(stage: &'a Stage, id: &str, name: &str) -> Self {
         let email = format!("{id}@example.com");
-        Self { stage, id: id.into(), name: name.into(), email }
+        Self { stage, service: stage.service.clone(), id: id.into(), name: name.into(), email }
+    }
+
+    /// The same customer, whose app's server calls another process of the service.
+    #[must_use]
+    pub fn at(self, service: &Door) -> Self {
+        Self { service: service.clone(), ..self }
     }
 
     /// A call of the app's server on behalf of this customer.
@@ -64,7 +71,7 @@ impl<'a> Person<'a> {
             ("content-type", "application/json"),
         ];
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        self.stage.service.send(method, &format!("/api/billing/{path}"), &headers, body).await
+        self.service.send(method, &format!("/api/billing/{path}"), &headers, body).await
     }
 
     /// Begins a checkout.

@@ -2,5 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
 
 mod lifecycle;
+mod losses;
+mod one_subscription;
 mod set;
+mod strangers;
+mod tampering;
+mod webhooks;
 mod year;

@@ -1,9 +1,50 @@
 //! Setting the scene.
 
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
 use jiff::Timestamp;
+use serde_json::Value;
 use specie_billing::{SAASKIT, catalog};
-use specie_scenario::{Opening, Over, Stage};
+use specie_scenario::{Conductor, Door, Opening, Over, Stage};
+use specie_server::app::AppParts;
+use specie_server::ingest::Writer;
+use specie_server::reads::Cache;
+use specie_server::{App, Patience, routes};
+use specie_store::{Db, Options, raw};
+use specie_stripe::{Client, RateBudget, Secrets, Transport, TransportError, transport};
+use specie_vocab::Secret;
 use tempfile::TempDir;
+use tokio::sync::Notify;
+use tower::util::BoxCloneSyncService;
+
+/// Writes each flow twice, `sqlite::name` and `postgres::name`, each with a database of its own.
+macro_rules! both {
+    ($(async fn $test:ident($stage:ident: &Stage) $body:block)*) => {
+        $(async fn $test($stage: &specie_scenario::Stage) $body)*
+
+        mod sqlite {$(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let (stage, _folder) = $crate::set::stage().await;
+                super::$test(&stage).await;
+            }
+        )*}
+
+        mod postgres {$(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let Some(own) = $crate::set::Own::make().await else { return };
+                let stage = $crate::set::stage_on(own.url(), 1).await;
+                super::$test(&stage).await;
+                own.end(stage).await;
+            }
+        )*}
+    };
+}
+pub(crate) use both;
 
 /// A stage with SQLite in a folder of its own, in process.
 pub async fn stage() -> (Stage, TempDir) {
@@ -12,11 +53,17 @@ pub async fn stage() -> (Stage, TempDir) {
 
 /// The same with a seed.
 pub async fn stage_of(seed: u64) -> (Stage, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = stage_on(folder.path().join("specie.db").display().to_string(), seed).await;
+    (stage, folder)
+}
+
+/// The same on a database that is there.
+pub async fn stage_on(database: String, seed: u64) -> Stage {
     // Shown only with a test that fails. A second start is another test's: the first one stands.
     let _ = tracing_subscriber::fmt().with_test_writer().try_init();
-    let folder = tempfile::tempdir().unwrap();
-    let stage = Stage::open(Opening {
-        database: folder.path().join("specie.db").display().to_string(),
+    Stage::open(Opening {
+        database,
         over: Over::Process,
         start: "2026-01-01T09:00:00Z".parse::<Timestamp>().unwrap(),
         seed,
@@ -24,6 +71,119 @@ pub async fn stage_of(seed: u64) -> (Stage, TempDir) {
         sandbox_folder: None,
     })
     .await
-    .unwrap();
-    (stage, folder)
+    .unwrap()
+}
+
+/// A Postgres database of a test's own.
+pub struct Own {
+    server: String,
+    name: String,
+}
+
+impl Own {
+    /// None, if no server is named; a message says so.
+    pub async fn make() -> Option<Self> {
+        let Ok(server) = std::env::var("SPECIE_TEST_POSTGRES") else {
+            eprintln!("skipped: SPECIE_TEST_POSTGRES names no server");
+            return None;
+        };
+        let name = format!("flow_{}", unique());
+        admin(&server, format!("create database {name}")).await;
+        Some(Self { server, name })
+    }
+
+    pub fn url(&self) -> String {
+        let (address, _) = self.server.rsplit_once('/').unwrap();
+        format!("{address}/{}", self.name)
+    }
+
+    pub async fn end(self, stage: Stage) {
+        stage.app.db.close().await;
+        admin(&self.server, format!("drop database {} with (force)", self.name)).await;
+    }
+}
+
+/// Databases are neither made nor dropped within a transaction: the store's is ended first.
+async fn admin(server: &str, sql: String) {
+    let db = Db::open(server, Options::default()).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    raw(&mut tx, "commit").await.unwrap();
+    raw(&mut tx, String::leak(sql)).await.unwrap();
+    drop(tx);
+    db.close().await;
+}
+
+/// A name that no other test has, in this run or a parallel one.
+fn unique() -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().file_name().unwrap().to_string_lossy().to_lowercase();
+    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("{name}_{}", std::process::id())
+}
+
+/// A further process of the service.
+pub struct Process {
+    /// Its door.
+    pub service: Door,
+    /// Works for this process alone.
+    pub conductor: Conductor,
+}
+
+/// A further process of the same service: on the same database, with its own way to Stripe.
+pub fn beside(stage: &Stage, to_stripe: Transport) -> Process {
+    beside_with(stage, to_stripe, [stage.webhook_secret.clone()])
+}
+
+/// The same, believing whoever signs with one of `secrets`.
+pub fn beside_with(
+    stage: &Stage,
+    to_stripe: Transport,
+    secrets: impl IntoIterator<Item = Secret>,
+) -> Process {
+    let key = Secret::new("sk_test_anotherProcess000000");
+    let stripe = Client::new(to_stripe, stage.stripe.base.clone(), key, RateBudget::unlimited())
+        .with_sleep(Arc::new(|_| Box::pin(std::future::ready(()))))
+        .with_timeout(None);
+    let app = App::new(AppParts {
+        db: stage.app.db.clone(),
+        stripe,
+        catalog: stage.app.catalog.clone(),
+        settings: stage.app.settings.clone(),
+        webhook_secrets: Secrets::new(secrets),
+        business: stage.app.business.clone(),
+        wall: stage.app.wall.clone(),
+        chance: stage.app.chance.clone(),
+        patience: Patience::Returns,
+        ingest: Writer::start(stage.app.db.clone()),
+        cache: Cache::default(),
+        binding: Default::default(),
+        moved: Notify::new(),
+        work: Notify::new(),
+        dev: None,
+    });
+    let to_service = transport(routes::router(app.clone()));
+    let (apps, skip) = (vec![app], stage.wall.clone());
+    Process {
+        service: Door { transport: to_service.clone(), base: stage.service.base.clone() },
+        conductor: Conductor::new(apps, stage.sandbox.clone(), to_service, skip),
+    }
+}
+
+/// A way on which `carry` says what becomes of each request.
+pub fn way<F, Carried>(carry: F) -> Transport
+where
+    F: Fn(Request<Bytes>) -> Carried + Clone + Send + Sync + 'static,
+    Carried: Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'static,
+{
+    BoxCloneSyncService::new(tower::service_fn(carry))
+}
+
+/// The objects of a kind whose `status` is this.
+pub fn having(stage: &Stage, kind: &str, status: &str) -> Vec<Value> {
+    stage.sandbox.list(kind).into_iter().filter(|it| it["status"] == status).collect()
+}
+
+/// An id or another text of a document.
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("a text was expected: {value}"))
 }
