@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,6 +46,8 @@ struct Inner {
     rate: RateBudget,
     sleep: Sleep,
     timeout: Option<Duration>,
+    /// Calls in a row to which Stripe had no answer of its own.
+    outages: Arc<AtomicU32>,
 }
 
 /// A request as it was stored before it was first sent: a repeat sends these bytes.
@@ -113,7 +116,8 @@ impl Client {
     pub fn new(transport: Transport, base_url: String, key: Secret, rate: RateBudget) -> Self {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let sleep: Sleep = Arc::new(|time| Box::pin(tokio::time::sleep(time)));
-        Self(Arc::new(Inner { transport, base_url, key, rate, sleep, timeout: Some(TIMEOUT) }))
+        let (timeout, outages) = (Some(TIMEOUT), Arc::default());
+        Self(Arc::new(Inner { transport, base_url, key, rate, sleep, timeout, outages }))
     }
 
     /// Waits by `sleep`: between retries, for the rate budget, and for a timeout.
@@ -127,6 +131,11 @@ impl Client {
     #[must_use]
     pub fn with_timeout(self, timeout: Option<Duration>) -> Self {
         Self(Arc::new(Inner { timeout, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// How many calls in a row, by all clones, have met an outage. Zero as soon as one is answered.
+    pub fn outages(&self) -> u32 {
+        self.0.outages.load(Ordering::Relaxed)
     }
 
     /// Reads `path` (from `/v1/` on). Retried twice on lost connections, 409, 5xx, and where
@@ -152,7 +161,10 @@ impl Client {
                     (self.0.sleep)(asked.clamp(backoff, LONGEST_WAIT)).await;
                     attempt += 1;
                 }
-                _ => return Ok(answer::read(&answer?)?.body),
+                _ => {
+                    let read = answer.and_then(|answer| answer::read(&answer));
+                    return self.counted(read).map(|answer| answer.body);
+                }
             }
         }
     }
@@ -206,8 +218,21 @@ impl Client {
             .map_err(|error| StripeError::Unsendable(error.to_string()))?;
         let key = Some(stored.idempotency_key.as_str());
         let StoredRequest { path, body, version, .. } = stored;
-        let response = self.call(&method, path, body, key, version, Priority::Interactive).await?;
-        answer::read(&response)
+        let response = self.call(&method, path, body, key, version, Priority::Interactive).await;
+        self.counted(response.and_then(|response| answer::read(&response)))
+    }
+
+    /// Notes whether this was an outage: callers wait the longer, the more of them there are.
+    fn counted<T>(&self, answer: Result<T, StripeError>) -> Result<T, StripeError> {
+        match &answer {
+            // Another call of ours is at work: Stripe is well.
+            Err(StripeError::KeyInUse) => {}
+            Err(error) if error.is_outage() => {
+                self.0.outages.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => self.0.outages.store(0, Ordering::Relaxed),
+        }
+        answer
     }
 
     async fn call(

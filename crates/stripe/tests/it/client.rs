@@ -282,3 +282,25 @@ async fn loopback_is_spoken_to_in_plain_http() {
     assert!(heard.starts_with("POST /v1/customers HTTP/1.1\r\n"), "{heard}");
     assert!(heard.to_lowercase().contains("content-length: 45\r\n"), "{heard}");
 }
+
+#[tokio::test]
+async fn outages_are_counted_until_stripe_answers_again() {
+    let away = || reply(503, "");
+    let script = Script::new([
+        away(),
+        away(),
+        away(),
+        reply(500, r#"{"error": {"type": "api_error"}}"#),
+        reply(409, r#"{"error": {"type": "idempotency_error", "code": "idempotency_key_in_use"}}"#),
+        reply(402, r#"{"error": {"type": "card_error", "code": "card_declined"}}"#),
+    ]);
+    get(&script).await.unwrap_err();
+    assert_eq!(script.client.outages(), 1, "a read with its repeats is one");
+    let send = async || script.client.send(&stored()).await.unwrap_err();
+    send().await;
+    assert_eq!(script.client.clone().outages(), 2, "clones share it");
+    send().await;
+    assert_eq!(script.client.outages(), 2);
+    send().await;
+    assert_eq!(script.client.outages(), 0, "a refusal is an answer");
+}
