@@ -162,9 +162,9 @@ pub async fn subscription(
     Ok(view)
 }
 
-/// Whether no other replica has decided since: one process alone knows that without asking.
+/// Whether no other replica has decided since: a process that is alone knows that without asking.
 async fn is_newest(app: &App, payer: PayerId, version: i64) -> Result<bool, ApiError> {
-    if !app.db.is_postgres() {
+    if !app.db.is_shared() {
         return Ok(true);
     }
     let mut tx = app.db.read().await?;

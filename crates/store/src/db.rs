@@ -172,6 +172,12 @@ impl Db {
         matches!(self.pools, Pools::Postgres(_))
     }
 
+    /// Whether other processes may write it too: on Postgres, and between the replicas of a
+    /// simulation.
+    pub fn is_shared(&self) -> bool {
+        self.is_postgres() || self.gate.is_some()
+    }
+
     /// Waits for what runs, and closes all connections.
     pub async fn close(&self) {
         match &self.pools {
