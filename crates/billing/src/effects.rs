@@ -71,7 +71,7 @@ pub enum IntentRequest {
         /// Whose slot another one fills.
         group: String,
     },
-    /// Makes a new card the subscription's own and charges the open invoice to it.
+    /// Makes a new card the subscription's own and charges to it what is open.
     Recover {
         /// Which subscription.
         subscription: SubscriptionId,
@@ -79,8 +79,8 @@ pub enum IntentRequest {
         group: String,
         /// The new card.
         payment_method: PaymentMethodId,
-        /// What it is to pay.
-        invoice: InvoiceId,
+        /// What it is to pay, if anything failed.
+        invoice: Option<InvoiceId>,
     },
 }
 
@@ -91,8 +91,11 @@ impl IntentRequest {
             Self::CancelAndRefund { subscription, .. } => {
                 format!("cancel_and_refund:{subscription}")
             }
-            Self::Recover { invoice, payment_method, .. } => {
+            Self::Recover { invoice: Some(invoice), payment_method, .. } => {
                 format!("recover:{invoice}:{payment_method}")
+            }
+            Self::Recover { subscription, payment_method, .. } => {
+                format!("move_card:{subscription}:{payment_method}")
             }
         }
     }

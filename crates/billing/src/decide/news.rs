@@ -5,8 +5,8 @@ use specie_vocab::{BusinessTime, InvoiceId, Period};
 
 use super::{Ours, View, rows};
 use crate::{
-    Effect, Held, IntentRequest, InvoiceFact, InvoiceStatus, MailFacts, MailKind, PaymentState,
-    Standing, Status,
+    CustomerFact, Effect, Held, IntentRequest, InvoiceFact, InvoiceStatus, MailFacts, MailKind,
+    PaymentState, Standing, Status,
 };
 
 /// What is older is no news: it is remembered as told, and no mail goes out. Stripe's longest plan
@@ -100,28 +100,51 @@ impl Teller<'_, '_> {
         }
     }
 
-    /// A card that was put in place of the one that failed pays at once: once per invoice and card.
+    /// A card that was put in place of another becomes the subscription's own, since Stripe's portal
+    /// changes the customer's only. In place of one that failed, it pays at once: once per invoice
+    /// and card.
     fn new_card(&mut self) {
+        let customer = self.view.facts.customer.as_ref().filter(|customer| !customer.deleted);
+        let Some(customer) = customer else { return };
+        let was_replaced = self.card_changed(customer);
+        let Some(card) = &customer.default_payment_method else { return };
         let behind = matches!(self.row.status, Status::PastDue | Status::Unpaid);
+        let runs = matches!(self.row.status, Status::Active | Status::Trialing);
         let open = self.found.invoices.iter().rev().find(|invoice| {
             invoice.status == InvoiceStatus::Open && invoice.attempted && self.is_own(invoice)
         });
-        let customer = self.view.facts.customer.as_ref().filter(|customer| !customer.deleted);
-        let card = customer.and_then(|customer| customer.default_payment_method.as_ref());
-        let (true, Some(invoice), Some(card)) = (behind, open, card) else { return };
-        let failed = self.row.default_payment_method.as_ref().or(invoice.payment_method.as_ref());
-        if failed.is_none_or(|failed| failed == card) {
+        let own = self.row.default_payment_method.as_ref();
+        let (other, invoice) = match open.filter(|_| behind) {
+            Some(invoice) => (own.or(invoice.payment_method.as_ref()), Some(invoice.id.clone())),
+            None if was_replaced && (runs || behind) => (own, None),
+            None => return,
+        };
+        if other.is_none_or(|other| other == card) {
             return;
         }
         let request = IntentRequest::Recover {
             subscription: self.row.subscription.clone(),
             group: self.row.group.clone(),
             payment_method: card.clone(),
-            invoice: invoice.id.clone(),
+            invoice,
         };
         if self.row.told.insert(request.key()) {
             self.effects.push(Effect::Intent(request));
         }
+    }
+
+    /// Whether the customer's own card is another one than when we last looked. The first look only
+    /// remembers it: what was there before the subscription says nothing about it.
+    fn card_changed(&mut self, customer: &CustomerFact) -> bool {
+        const SEEN: &str = "customer_card:";
+        let card = customer.default_payment_method.as_ref().map_or("none", |card| card.as_str());
+        let now = format!("{SEEN}{card}");
+        let before = self.row.told.iter().find(|key| key.starts_with(SEEN)).cloned();
+        if let Some(before) = before.as_ref().filter(|before| **before != now) {
+            self.row.told.remove(before);
+        }
+        self.row.told.insert(now.clone());
+        before.is_some_and(|before| before != now)
     }
 
     /// Access has ended although Stripe goes on trying.

@@ -481,7 +481,7 @@ fn a_new_card_pays_at_once_once_per_invoice_and_card() {
             subscription: sub_id(1),
             group: "main".into(),
             payment_method: card(2),
-            invoice: InvoiceId::try_from("in_1").unwrap(),
+            invoice: Some(InvoiceId::try_from("in_1").unwrap()),
         })]
     );
     // It was moved and declined as well; then a third one comes.
@@ -493,9 +493,47 @@ fn a_new_card_pays_at_once_once_per_invoice_and_card() {
 }
 
 #[test]
-fn a_new_card_while_all_is_paid_is_left_alone() {
+fn a_new_card_while_all_is_paid_becomes_the_subscriptions_own() {
     let mut life = Life(with_slot(Slot::Held { subscription: sub_id(1) }));
     let mut seen = facts(&[sub(1)], &[invoice(0)]);
+    life.sees(&seen, day(0));
+    let with = |card| Some(CustomerFact { default_payment_method: Some(card), ..customer() });
+    seen.customer = with(card(2));
+    assert_eq!(
+        life.sees(&seen, day(1)).effects,
+        [Effect::Intent(IntentRequest::Recover {
+            subscription: sub_id(1),
+            group: "main".into(),
+            payment_method: card(2),
+            invoice: None,
+        })]
+    );
+    assert_eq!(life.sees(&seen, day(1)).effects, [], "once");
+    seen.subscriptions[0].default_payment_method = Some(card(2));
+    assert_eq!(asked(&life.sees(&seen, day(1))), [] as [String; 0], "it was moved");
+    seen.customer = with(card(3));
+    assert_eq!(asked(&life.sees(&seen, day(2))), ["move_card:sub_1:pm_3"]);
+}
+
+#[test]
+fn a_card_that_the_customer_had_before_the_subscription_is_left_alone() {
+    let mut life = Life(with_slot(Slot::Held { subscription: sub_id(1) }));
+    let mut seen = facts(&[sub(1)], &[invoice(0)]);
+    seen.customer = Some(CustomerFact { default_payment_method: Some(card(9)), ..customer() });
+    assert_eq!(asked(&life.sees(&seen, day(0))), ["receipt:in_0"]);
+    assert_eq!(life.sees(&seen, day(1)).effects, []);
+}
+
+#[test]
+fn a_new_card_is_not_moved_to_what_has_ended() {
+    let mut life = Life(with_slot(Slot::Held { subscription: sub_id(1) }));
+    let over = SubscriptionFact {
+        status: Status::Canceled,
+        ended_at: Some(day(0)),
+        canceled_at: Some(day(0)),
+        ..sub(1)
+    };
+    let mut seen = facts(&[over], &[invoice(0)]);
     life.sees(&seen, day(0));
     seen.customer = Some(CustomerFact { default_payment_method: Some(card(2)), ..customer() });
     assert_eq!(life.sees(&seen, day(1)).effects, []);
