@@ -16,10 +16,12 @@ use sqlx::types::Json;
 use sqlx::{Decode, Encode, Postgres, Sqlite, Type, TypeInfo};
 use uuid::Uuid;
 
+use crate::call::Stored;
+
 /// A type with a form that both databases keep.
 pub(crate) trait Column: Sized {
     /// What is bound and read.
-    type Stored;
+    type Stored: Stored;
 
     fn stored(&self) -> Self::Stored;
 

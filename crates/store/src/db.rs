@@ -14,6 +14,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
+use crate::call::Answer;
 use crate::sql::value;
 use crate::{StoreError, dialect, lock};
 
@@ -148,23 +149,16 @@ impl Db {
 
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        let inner = match &self.pools {
-            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
-            // A deferred transaction would find out at its first write that it came too late.
-            Pools::Sqlite { write, .. } => {
-                Inner::Sqlite(write.begin_with("begin immediate").await?)
-            }
-        };
-        Ok(Tx { inner, clock: self.clock.clone(), gate: self.gate.clone() })
+        Ok(self.with(self.pools.begin().await?))
     }
 
     /// Begins a transaction that only reads, and waits for nobody.
     pub async fn read(&self) -> Result<Tx, StoreError> {
-        let inner = match &self.pools {
-            Pools::Postgres(pool) => Inner::Postgres(pool.begin_with("begin read only").await?),
-            Pools::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
-        };
-        Ok(Tx { inner, clock: self.clock.clone(), gate: self.gate.clone() })
+        Ok(self.with(self.pools.read().await?))
+    }
+
+    fn with(&self, inner: Inner) -> Tx {
+        Tx { inner, clock: self.clock.clone(), gate: self.gate.clone() }
     }
 
     /// Whether this is Postgres.
@@ -255,16 +249,47 @@ fn unsound(path: &Path, error: sqlx::Error) -> StoreError {
     }
 }
 
+impl Pools {
+    fn begin(&self) -> Answer<'_, Inner> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+                // A deferred transaction would find out at its first write that it came too late.
+                Self::Sqlite { write, .. } => {
+                    Inner::Sqlite(write.begin_with("begin immediate").await?)
+                }
+            })
+        })
+    }
+
+    fn read(&self) -> Answer<'_, Inner> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Postgres(pool) => Inner::Postgres(pool.begin_with("begin read only").await?),
+                Self::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
+            })
+        })
+    }
+}
+
+impl Inner {
+    fn commit(self) -> Answer<'static, ()> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Postgres(tx) => tx.commit().await?,
+                Self::Sqlite(tx) => tx.commit().await?,
+            })
+        })
+    }
+}
+
 impl Tx {
     /// Makes it all last.
     pub async fn commit(self) -> Result<(), StoreError> {
         if let Some(gate) = &self.gate {
             gate.before_commit().await;
         }
-        match self.inner {
-            Inner::Postgres(tx) => tx.commit().await?,
-            Inner::Sqlite(tx) => tx.commit().await?,
-        }
+        self.inner.commit().await?;
         if let Some(gate) = &self.gate {
             gate.after_commit().await;
         }

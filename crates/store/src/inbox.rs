@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use specie_vocab::{BusinessTime, CustomerId, WallTime};
 
-use crate::column::Column;
-use crate::db::on;
+use crate::call::Call;
 use crate::sql::{all, one, row, run, statements, value, words};
 use crate::{Db, StoreError, Tx};
 
@@ -155,27 +154,24 @@ pub async fn add_in(tx: &mut Tx, events: &[NewEvent]) -> Result<u64, StoreError>
     let mut added = 0;
     for group in sorted.chunks(GROUP) {
         let text = ADD.rows(tx, group.len());
-        added += on!(tx, db, lasts => {
-            let mut query = sqlx::query(text).persistent(lasts);
-            for event in group {
-                query = query
-                    .bind(event.id.stored())
-                    .bind(event.kind.stored())
-                    .bind(event.created.stored())
-                    .bind(event.api_version.stored())
-                    .bind(event.account.stored())
-                    .bind(event.livemode)
-                    .bind(event.object.stored())
-                    .bind(event.customer.stored())
-                    .bind(event.lane.stored())
-                    .bind(lz4_flex::compress_prepend_size(&event.payload))
-                    .bind(event.received_at.stored())
-                    .bind(event.state.as_str());
-            }
-            query.execute(db).await?.rows_affected()
-        });
+        added += group.iter().fold(Call::new(tx, text), bound).execute(tx).await?;
     }
     Ok(added)
+}
+
+fn bound(call: Call, event: &&NewEvent) -> Call {
+    call.bind(&event.id)
+        .bind(&event.kind)
+        .bind(&event.created)
+        .bind(&event.api_version)
+        .bind(&event.account)
+        .bind(&event.livemode)
+        .bind(&event.object)
+        .bind(&event.customer)
+        .bind(&event.lane)
+        .bind(&lz4_flex::compress_prepend_size(&event.payload))
+        .bind(&event.received_at)
+        .bind(&event.state)
 }
 
 /// An event, if it ever came.
@@ -218,14 +214,10 @@ pub async fn known(tx: &mut Tx, ids: &[String]) -> Result<BTreeSet<String>, Stor
     let mut known = BTreeSet::new();
     for ids in ids.chunks(GROUP) {
         let text = KNOWN.ids(tx, 1, ids.len());
-        let found: Vec<String> = on!(tx, db, lasts => {
-            let mut query = sqlx::query_scalar(text).persistent(lasts);
-            for id in ids {
-                query = query.bind(id);
-            }
-            query.fetch_all(db).await?
-        });
-        known.extend(found);
+        let found = ids.iter().fold(Call::new(tx, text), Call::bind).fetch(tx).await?;
+        for row in found {
+            known.insert(row.only()?);
+        }
     }
     Ok(known)
 }
@@ -240,16 +232,8 @@ pub async fn mark(
     let handled_at = (state == InboxState::Handled).then_some(now);
     for ids in ids.chunks(GROUP) {
         let text = MARK.ids(tx, 3, ids.len());
-        on!(tx, db, lasts => {
-            let mut query = sqlx::query(text)
-                .persistent(lasts)
-                .bind(state.as_str())
-                .bind(handled_at.stored());
-            for id in ids {
-                query = query.bind(id);
-            }
-            query.execute(db).await?.rows_affected()
-        });
+        let call = Call::new(tx, text).bind(&state).bind(&handled_at);
+        ids.iter().fold(call, Call::bind).execute(tx).await?;
     }
     Ok(())
 }
@@ -258,13 +242,7 @@ pub async fn mark(
 pub async fn failed(tx: &mut Tx, ids: &[String]) -> Result<(), StoreError> {
     for ids in ids.chunks(GROUP) {
         let text = FAILED.ids(tx, 1, ids.len());
-        on!(tx, db, lasts => {
-            let mut query = sqlx::query(text).persistent(lasts);
-            for id in ids {
-                query = query.bind(id);
-            }
-            query.execute(db).await?.rows_affected()
-        });
+        ids.iter().fold(Call::new(tx, text), Call::bind).execute(tx).await?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! the SQL that both databases speak; what only one of them can do lies in `dialect` with its
 //! counterpart beside it, and the column types differ only in `migrations/`.
 
+mod call;
 mod column;
 mod db;
 mod dialect;
@@ -39,6 +40,6 @@ pub mod wishes;
 
 pub use db::{Db, Gate, Options, Tx};
 pub use error::StoreError;
-pub use migrations::{Status, migrate_down, migrate_up, migration_status};
+pub use migrations::{NEWEST as NEWEST_SCHEMA, Status, migrate_down, migrate_up, migration_status};
 #[doc(hidden)]
 pub use raw::{raw, raw_texts};

@@ -2,6 +2,7 @@
 
 use sqlx::SqlSafeStr;
 
+use crate::call::{Call, Fetched};
 use crate::db::on;
 use crate::{StoreError, Tx};
 
@@ -13,5 +14,6 @@ pub async fn raw(tx: &mut Tx, sql: &'static str) -> Result<u64, StoreError> {
 
 /// Reads the one column, of text, of such a statement.
 pub async fn raw_texts(tx: &mut Tx, sql: &'static str) -> Result<Vec<String>, StoreError> {
-    Ok(on!(tx, db, lasts => sqlx::query_scalar(sql).persistent(lasts).fetch_all(db).await?))
+    let rows = Call::new(tx, sql.into_sql_str()).fetch(tx).await?;
+    Ok(rows.iter().map(Fetched::only).collect::<Result<_, _>>()?)
 }

@@ -1,9 +1,9 @@
 //! Rows as the database has them, for whoever compares or exports: no types of ours take part.
 
 use serde_json::{Map, Value};
-use sqlx::{AssertSqlSafe, Row, SqlSafeStr};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use crate::db::on;
+use crate::call::{Call, Fetched};
 use crate::{Db, StoreError};
 
 /// All rows of a table, each as a JSON object by column. The name must be one of ours: letters,
@@ -15,11 +15,11 @@ pub async fn of_table(db: &Db, table: &'static str) -> Result<Vec<Map<String, Va
     let cast = if db.is_postgres() { "::text" } else { "" };
     let text = format!("select {make}({}){cast} from {table} order by id", pairs.join(", "));
     let mut tx = db.read().await?;
-    let texts: Vec<String> = on!(tx, db, lasts => {
-        sqlx::query_scalar(AssertSqlSafe(text).into_sql_str()).persistent(lasts).fetch_all(db).await?
-    });
+    let call = Call::new(&tx, AssertSqlSafe(text).into_sql_str());
+    let rows = call.fetch(&mut tx).await?;
     let corrupt = |_| StoreError::Corrupt { table, column: "?", id: "a row".into() };
-    texts.iter().map(|text| serde_json::from_str(text).map_err(corrupt)).collect()
+    let read = |row: &Fetched| serde_json::from_str(&row.only::<String>()?).map_err(corrupt);
+    rows.iter().map(read).collect()
 }
 
 /// A column by its name. Bytes and documents are left out: `raw` is compared by nobody.
@@ -41,9 +41,7 @@ async fn columns(db: &Db, table: &'static str) -> Result<Vec<String>, StoreError
         format!("select name from pragma_table_info('{table}')")
     };
     let mut tx = db.read().await?;
-    Ok(on!(tx, db, lasts => {
-        let query = sqlx::query(AssertSqlSafe(text).into_sql_str()).persistent(lasts);
-        let rows = query.fetch_all(db).await?;
-        rows.iter().map(|row| row.try_get::<String, _>("name")).collect::<Result<Vec<_>, _>>()?
-    }))
+    let call = Call::new(&tx, AssertSqlSafe(text).into_sql_str());
+    let rows = call.fetch(&mut tx).await?;
+    Ok(rows.iter().map(Fetched::only).collect::<Result<_, _>>()?)
 }

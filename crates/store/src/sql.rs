@@ -1,8 +1,7 @@
 //! What a statement and a row need so that both databases understand them.
 
-use sqlx::{AssertSqlSafe, Decode, Row, SqlSafeStr, SqlStr, Type};
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use crate::column::Column;
 use crate::dialect;
 use crate::{StoreError, Tx};
 
@@ -104,19 +103,12 @@ macro_rules! row {
             };
         }
 
-        impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for $row
-        where
-            &'static str: sqlx::ColumnIndex<R>,
-            <$id as $crate::column::Column>::Stored:
-                std::fmt::Debug + sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-            $(<$type as $crate::column::Column>::Stored:
-                sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,)*
-        {
-            fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        impl $crate::call::FromFetched for $row {
+            fn from_fetched(row: &$crate::call::Fetched) -> sqlx::Result<Self> {
                 Ok(Self {
-                    $($field: $crate::sql::read(row, $crate::sql::column!($field $($column)?)).map_err(|_| {
+                    $($field: row.read($crate::sql::column!($field $($column)?)).map_err(|_| {
                         let id = row
-                            .try_get::<<$id as $crate::column::Column>::Stored, _>(stringify!($key));
+                            .stored::<<$id as $crate::column::Column>::Stored>(stringify!($key));
                         $crate::sql::corrupt($table, $crate::sql::column!($field $($column)?), id.ok())
                     })?,)*
                 })
@@ -136,18 +128,6 @@ macro_rules! column {
     };
 }
 pub(crate) use column;
-
-/// Reads one column.
-pub(crate) fn read<'r, T, R>(row: &'r R, column: &'static str) -> sqlx::Result<T>
-where
-    R: Row,
-    T: Column,
-    &'static str: sqlx::ColumnIndex<R>,
-    T::Stored: Decode<'r, R::Database> + Type<R::Database>,
-{
-    let stored = row.try_get::<T::Stored, _>(column)?;
-    T::parse(stored).ok_or_else(|| sqlx::Error::ColumnNotFound(column.into()))
-}
 
 /// The error that travels through the driver as a decoding error and comes out as itself.
 pub(crate) fn corrupt<I: std::fmt::Debug>(
@@ -195,57 +175,48 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-/// Runs a statement, and answers how many rows it changed.
-macro_rules! run {
+/// A statement with its values.
+macro_rules! call {
     ($tx:expr, $statement:expr, [$($arg:expr),* $(,)?]) => {{
         let text = $statement.text($tx);
-        $crate::db::on!($tx, db, lasts => sqlx::query(text)
-            .persistent(lasts)
-            $(.bind($crate::column::Column::stored(&$arg)))*
-            .execute(db)
-            .await?
-            .rows_affected())
+        $crate::call::Call::new($tx, text)$(.bind(&$arg))*
     }};
+}
+pub(crate) use call;
+
+/// Runs a statement, and answers how many rows it changed.
+macro_rules! run {
+    ($tx:expr, $statement:expr, [$($arg:expr),* $(,)?]) => {
+        $crate::sql::call!($tx, $statement, [$($arg),*]).execute($tx).await?
+    };
 }
 pub(crate) use run;
 
 /// Reads at most one row.
 macro_rules! one {
     ($tx:expr, $statement:expr, [$($arg:expr),* $(,)?]) => {{
-        let text = $statement.text($tx);
-        $crate::db::on!($tx, db, lasts => sqlx::query_as(text)
-            .persistent(lasts)
-            $(.bind($crate::column::Column::stored(&$arg)))*
-            .fetch_optional(db)
-            .await?)
+        let rows = $crate::sql::call!($tx, $statement, [$($arg),*]).fetch($tx).await?;
+        rows.first().map($crate::call::FromFetched::from_fetched).transpose()?
     }};
 }
 pub(crate) use one;
 
 /// Reads all rows.
 macro_rules! all {
-    ($tx:expr, $statement:expr, [$($arg:expr),* $(,)?]) => {{
-        let text = $statement.text($tx);
-        $crate::db::on!($tx, db, lasts => sqlx::query_as(text)
-            .persistent(lasts)
-            $(.bind($crate::column::Column::stored(&$arg)))*
-            .fetch_all(db)
-            .await?)
-    }};
+    ($tx:expr, $statement:expr, [$($arg:expr),* $(,)?]) => {
+        $crate::call::read_all(
+            &$crate::sql::call!($tx, $statement, [$($arg),*]).fetch($tx).await?,
+        )?
+    };
 }
 pub(crate) use all;
 
 /// Reads one value of a row that is always there.
 macro_rules! value {
     ($tx:expr, $type:ty, $statement:expr, [$($arg:expr),* $(,)?]) => {{
-        let text = $statement.text($tx);
-        let stored: <$type as $crate::column::Column>::Stored =
-            $crate::db::on!($tx, db, lasts => sqlx::query_scalar(text)
-                .persistent(lasts)
-                $(.bind($crate::column::Column::stored(&$arg)))*
-                .fetch_one(db)
-                .await?);
-        <$type as $crate::column::Column>::parse(stored)
+        let rows = $crate::sql::call!($tx, $statement, [$($arg),*]).fetch($tx).await?;
+        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        <$type as $crate::column::Column>::parse(row.only()?)
             .ok_or($crate::StoreError::Corrupt { table: "?", column: "?", id: "?".into() })?
     }};
 }

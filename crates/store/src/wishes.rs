@@ -4,8 +4,7 @@ use serde_json::Value;
 use specie_vocab::WallTime;
 use uuid::Uuid;
 
-use crate::column::Id;
-use crate::db::on;
+use crate::call::Call;
 use crate::sql::{all, row, run, statements};
 use crate::{StoreError, Tx};
 
@@ -56,13 +55,8 @@ pub(crate) async fn due(
 pub async fn done(tx: &mut Tx, ids: &[Uuid]) -> Result<(), StoreError> {
     for ids in ids.chunks(64) {
         let text = DONE.ids(tx, 1, ids.len());
-        on!(tx, db, lasts => {
-            let mut query = sqlx::query(text).persistent(lasts);
-            for id in ids {
-                query = query.bind(Id(*id));
-            }
-            query.execute(db).await?.rows_affected()
-        });
+        let call = ids.iter().fold(Call::new(tx, text), Call::bind);
+        call.execute(tx).await?;
     }
     Ok(())
 }
