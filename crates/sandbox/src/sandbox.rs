@@ -117,6 +117,11 @@ impl Sandbox {
         &self.0.opened
     }
 
+    /// Where its ids come from: the seed it was begun with.
+    pub fn seed(&self) -> u64 {
+        self.lock().state.world.config().seed
+    }
+
     /// The world's time, in Unix seconds.
     pub fn now(&self) -> i64 {
         let inner = self.lock();
