@@ -3,7 +3,10 @@
 pub(crate) mod checkout;
 pub(crate) mod documents;
 pub(crate) mod objects;
+mod pdf;
 pub(crate) mod portal;
+
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::State;
@@ -19,14 +22,35 @@ use crate::numbers::{BadCard, Typed, has_number, name, test_card};
 use crate::sandbox::{ActionError, Sandbox};
 use crate::skin::header_value;
 
-/// What the pages say about test cards.
-const HINTS: [(&str, &str); 5] = [
-    ("4242 4242 4242 4242", "It pays."),
-    ("4000 0000 0000 0341", "It is saved, but every payment fails: for a declined renewal."),
-    ("4000 0000 0000 0002", "It is declined."),
-    ("4000 0000 0000 9995", "It is declined for insufficient funds."),
-    ("4000 0025 0000 3155", "It wants 3-D Secure, which the sandbox does not support yet."),
+/// A test card, and what it does.
+type Hint = (&'static str, &'static str);
+
+/// What the payment page says about test cards.
+const PAYING: &[Hint] = &[
+    ("4242 4242 4242 4242", "Pays."),
+    ("5555 5555 5555 4444", "Pays too: a Mastercard."),
+    ("4000 0000 0000 0002", "Is declined."),
+    ("4000 0000 0000 9995", "Is declined for insufficient funds."),
+    ("4000 0027 6000 3184", "Wants 3-D Secure, which the sandbox does not support yet."),
+    (
+        "4000 0000 0000 0341",
+        "Is declined here. Pay with another card and save this one afterwards: then the next \
+         renewal fails.",
+    ),
 ];
+
+/// The same where a card is saved.
+const SAVED: &[Hint] = &[
+    ("4242 4242 4242 4242", "Pays."),
+    ("5555 5555 5555 4444", "Pays too: a Mastercard."),
+    ("4000 0000 0000 0341", "Is saved, but every payment fails: for a declined renewal."),
+    ("4000 0000 0000 0002", "Is declined and not saved."),
+    ("4000 0027 6000 3184", "Wants 3-D Secure, which the sandbox does not support yet."),
+];
+
+/// How long a page waits for the webhooks of a payment: an endpoint that does not answer holds
+/// nobody up for longer than Stripe would.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A problem with what was typed, and the field that it is about.
 #[derive(Clone, Debug)]
@@ -138,6 +162,9 @@ fn card_template(
     cvc: &str,
     today: (i16, i8),
 ) -> Result<&'static str, Problem> {
+    if number.trim().is_empty() {
+        return Err(Problem { message: "The card number is missing.".into(), field: "number" });
+    }
     let (month, year) = split_expiry(expiry);
     let typed = Typed { number, month: &month, year: &year, cvc: Some(cvc) };
     let card = test_card(typed, today).map_err(|bad| Problem {
@@ -261,6 +288,18 @@ fn words(word: &str) -> String {
         first.make_ascii_uppercase();
     }
     text
+}
+
+/// A card as a page draws it.
+struct CardFace {
+    /// Some letters of its brand.
+    brand: String,
+    text: String,
+}
+
+fn card_face(method: &Value) -> Option<CardFace> {
+    let brand = method["card"]["brand"].as_str().unwrap_or_default();
+    Some(CardFace { brand: brand.chars().take(4).collect(), text: card_text(method)? })
 }
 
 /// `Visa ending in 4242`.

@@ -1,7 +1,5 @@
 //! The Checkout page: what is bought, a card, and the way back.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -10,8 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    CardForm, HINTS, Problem, card_template, every, leads_to, message, missing, money, page,
-    product_name, refused, see_other, typed_text, web_link,
+    CardForm, Hint, PATIENCE, PAYING, Problem, card_template, every, leads_to, message, missing,
+    money, page, product_name, refused, see_other, typed_text, web_link,
 };
 use crate::sandbox::Sandbox;
 
@@ -28,7 +26,7 @@ struct Checkout {
     holder: String,
     back: Option<String>,
     card: CardForm,
-    hints: [(&'static str, &'static str); 5],
+    hints: &'static [Hint],
 }
 
 struct Line {
@@ -62,7 +60,12 @@ pub(crate) async fn pay(
 ) -> Response {
     let Some(session) = session(&sandbox, &id) else { return missing(NO_SESSION) };
     if session["status"] != "open" {
-        return over(&id, &session);
+        // Whoever pressed twice is led on as well.
+        let paid = session["success_url"].as_str().filter(|_| session["status"] == "complete");
+        return match paid {
+            Some(url) => see_other(&url.replace("{CHECKOUT_SESSION_ID}", &id)),
+            None => over(&id, &session),
+        };
     }
     let checked = check(&typed, known_email(&sandbox, &session), sandbox.month());
     let (email, name, card) = match checked {
@@ -73,7 +76,6 @@ pub(crate) async fn pay(
     };
     match sandbox.pay_checkout(&id, card, email.as_deref(), Some(&name)) {
         Ok(url) => {
-            // An endpoint that does not answer holds nobody up for longer than Stripe would.
             drop(tokio::time::timeout(PATIENCE, sandbox.told()).await);
             see_other(&url.replace("{CHECKOUT_SESSION_ID}", &id))
         }
@@ -84,8 +86,6 @@ pub(crate) async fn pay(
     }
 }
 
-/// How long the page waits for the webhooks of a payment.
-const PATIENCE: Duration = Duration::from_secs(10);
 const NO_SESSION: &str = "There is no such payment page. Its address may be cut short.";
 
 type Checked = (Option<String>, String, &'static str);
@@ -142,7 +142,7 @@ fn shown(
         holder: again(typed.name),
         back: web_link(&session["cancel_url"]),
         card: CardForm { problem },
-        hints: HINTS,
+        hints: PAYING,
     };
     let leads = session["success_url"].as_str().map(leads_to).unwrap_or_default();
     page(status, &template, &leads)

@@ -11,7 +11,7 @@ use crate::sandbox::Sandbox;
 use crate::world::wire::pretty;
 
 /// What can be looked at.
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 14] = [
     "event",
     "customer",
     "subscription",
@@ -26,7 +26,6 @@ const KINDS: [&str; 15] = [
     "product",
     "price",
     "webhook_endpoint",
-    "account",
 ];
 /// So many are listed.
 const MOST: usize = 500;
@@ -44,6 +43,7 @@ struct Kinds {
 #[template(path = "list.html")]
 struct List {
     kind: String,
+    count: String,
     rows: Vec<Row>,
     left_out: usize,
 }
@@ -87,7 +87,11 @@ pub(crate) async fn list(State(sandbox): State<Sandbox>, Path(kind): Path<String
     });
     let rows: Vec<Row> = rows.collect();
     let left_out = all.len() - rows.len();
-    page(StatusCode::OK, &List { kind, rows, left_out }, "")
+    let count = match all.len() {
+        0 => "There is none".into(),
+        count => count.to_string(),
+    };
+    page(StatusCode::OK, &List { kind, count, rows, left_out }, "")
 }
 
 /// One object, as the API prints it.

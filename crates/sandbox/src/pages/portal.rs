@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    CardForm, HINTS, Problem, card_template, card_text, date, every, message, missing, money, page,
-    product_name, refused, see_other, web_link, words,
+    CardFace, CardForm, Hint, Problem, SAVED, card_face, card_template, date, every, message,
+    missing, money, page, product_name, refused, see_other, web_link, words,
 };
 use crate::sandbox::{ActionError, Sandbox};
 
@@ -24,11 +24,11 @@ struct Portal {
     email: String,
     back: Option<String>,
     subscriptions: Vec<Subscription>,
-    saved: Option<String>,
+    saved: Option<CardFace>,
     replacing: bool,
     invoices: Vec<Invoice>,
     card: CardForm,
-    hints: [(&'static str, &'static str); 5],
+    hints: &'static [Hint],
 }
 
 struct Subscription {
@@ -49,6 +49,7 @@ struct Invoice {
     date: String,
     amount: String,
     status: String,
+    status_text: String,
 }
 
 #[derive(Template)]
@@ -141,7 +142,7 @@ fn shown(sandbox: &Sandbox, id: &str, status: StatusCode, problem: Option<Proble
     let default = &customer["invoice_settings"]["default_payment_method"];
     let of_subscription = subscriptions.iter().map(|one| &one["default_payment_method"]);
     let method = std::iter::once(default).chain(of_subscription).find_map(Value::as_str);
-    let saved = method.and_then(|id| sandbox.object(id)).as_ref().and_then(card_text);
+    let saved = method.and_then(|id| sandbox.object(id)).as_ref().and_then(card_face);
 
     let template = Portal {
         session: id.to_owned(),
@@ -152,7 +153,7 @@ fn shown(sandbox: &Sandbox, id: &str, status: StatusCode, problem: Option<Proble
         replacing: session["flow"]["type"] == "payment_method_update",
         invoices: of_customer("invoice").iter().take(INVOICES).map(invoice).collect(),
         card: CardForm { problem },
-        hints: HINTS,
+        hints: SAVED,
     };
     page(status, &template, "")
 }
@@ -193,11 +194,16 @@ fn period_end(subscription: &Value) -> &Value {
 
 fn invoice(found: &Value) -> Invoice {
     let id = found["id"].as_str().unwrap_or_default().to_owned();
+    let status = found["status"].as_str().unwrap_or_default();
     Invoice {
         number: found["number"].as_str().unwrap_or(&id).to_owned(),
         date: date(&found["created"]).unwrap_or_default(),
         amount: money(&found["total"], &found["currency"]),
-        status: words(found["status"].as_str().unwrap_or_default()),
+        status_text: match status {
+            "open" => "To be paid".into(),
+            status => words(status),
+        },
+        status: status.into(),
         id,
     }
 }

@@ -39,8 +39,9 @@ async fn a_person_pays_and_returns() {
     let done = desk.get(&path).await.expect(200);
     assert!(done.body.contains("<h1>All done</h1>"));
     assert!(done.body.contains(&format!("href=\"{there}\"")), "{}", done.body);
-    let twice = desk.form(&path, &typed(CARD)).await.expect(200);
-    assert!(twice.body.contains("<h1>All done</h1>"));
+    let twice = desk.form(&path, &typed(CARD)).await.expect(303);
+    assert_eq!(twice.header("location"), there, "whoever presses twice is led on as well");
+    assert_eq!(desk.sandbox.list("charge").len(), 1);
 }
 
 #[tokio::test]
@@ -55,7 +56,7 @@ async fn a_card_that_does_not_pay_is_explained_and_can_be_tried_again() {
         ("4000 0000 0000 0259", 400, "does not support this test card yet"),
         ("4242 4242 4242 4241", 400, "Your card number is incorrect."),
         ("4532 0151 1283 0366", 400, "used a non test card"),
-        ("", 400, "Your card number is incorrect."),
+        ("", 400, "The card number is missing."),
     ] {
         let page = desk.form(&path, &typed(number)).await.expect(status);
         assert!(page.body.contains(text), "{number}: {}", page.body);
@@ -188,6 +189,52 @@ async fn receipt_and_invoice_name_each_other() {
         assert!(page.body.contains(text), "{text} is not in {}", page.body);
     }
     assert!(page.body.contains(&format!("href=\"/receipts/{}\"", id(&charge))), "{}", page.body);
+}
+
+/// An invoice that a renewal left open.
+async fn open_invoice(desk: &Desk, shop: &shop::Shop) -> String {
+    desk.form(&format!("/c/pay/{}", shop.session), &typed(CARD)).await.expect(303);
+    let subscription = id(&shop::subscription(desk, shop).await);
+    let attach = "/v1/payment_methods/pm_card_chargeCustomerFail/attach";
+    let pairs = [("customer", shop.customer.as_str())];
+    let card = id(&desk.api("POST", attach, &pairs).await.expect(200).json());
+    let pairs = [("default_payment_method", card.as_str())];
+    desk.api("POST", &format!("/v1/subscriptions/{subscription}"), &pairs).await.expect(200);
+    desk.sandbox.advance(START + 31 * 86_400).unwrap();
+    let found = desk.sandbox.list("invoice").into_iter().find(|it| it["status"] == "open");
+    id(&found.unwrap())
+}
+
+#[tokio::test]
+async fn an_open_invoice_can_be_paid_on_its_page() {
+    let desk = Desk::in_memory();
+    let shop = shop::open(&desk).await;
+    let invoice = open_invoice(&desk, &shop).await;
+    let (path, pay) = (format!("/i/{invoice}"), format!("/i/{invoice}/pay"));
+    let page = desk.get(&path).await.expect(200).body;
+    for text in ["To be paid", "Still due", "Next attempt", "<h2 id=\"pay\">Pay $29.00 with a card"]
+    {
+        assert!(page.contains(text), "{text} is not in {page}");
+    }
+    for (number, status, text) in [
+        ("4000 0000 0000 0002", 402, "declined"),
+        ("4000 0000 0000 0341", 402, "declined"),
+        ("4000 0027 6000 3184", 400, "3-D Secure"),
+        ("", 400, "The card number is missing."),
+    ] {
+        let page = desk.form(&pay, &typed(number)[..3]).await.expect(status).body;
+        assert!(page.contains(text) && page.contains("role=\"alert\""), "{number}: {page}");
+        assert_eq!(desk.sandbox.object(&invoice).unwrap()["status"], "open", "{number}");
+    }
+    let paid = desk.form(&pay, &typed(CARD)[..3]).await.expect(303);
+    assert_eq!(paid.header("location"), path);
+    let page = desk.get(&path).await.expect(200).body;
+    assert!(page.contains("status paid") && !page.contains("<form"), "{page}");
+    assert_eq!(shop::subscription(&desk, &shop).await["status"], "active");
+    let charges = desk.sandbox.list("charge").len();
+    desk.form(&pay, &typed(CARD)[..3]).await.expect(303);
+    assert_eq!(desk.sandbox.list("charge").len(), charges, "once");
+    desk.form("/i/in_nothing/pay", &typed(CARD)[..3]).await.expect(404);
 }
 
 #[tokio::test]
