@@ -158,6 +158,16 @@ impl<'a> Person<'a> {
         self.api(Method::POST, &format!("/v1/subscriptions/{id}"), &body).await.map(drop)
     }
 
+    /// Somebody with the dashboard gives this customer another name.
+    pub async fn is_renamed_at_stripe(&self) -> Result<(), Refusal> {
+        let subscription = self.subscription().await?;
+        let id = subscription["subscription"].as_str().unwrap_or_default().to_owned();
+        let found = self.api(Method::GET, &format!("/v1/subscriptions/{id}"), "").await?;
+        let customer = found["customer"].as_str().unwrap_or_default();
+        let path = format!("/v1/customers/{customer}");
+        self.api(Method::POST, &path, "name=Somebody+Else").await.map(drop)
+    }
+
     /// A call to Stripe's API, as somebody with the dashboard may make it.
     pub async fn api(&self, method: Method, path: &str, form: &str) -> Result<Value, Refusal> {
         stripe_api(self.stripe(), method, path, form).await

@@ -1,6 +1,7 @@
 //! The story: who subscribes, whose card is blocked, who leaves.
 
-use crate::demo::{DemoError, Line, START, Telling, Told};
+use crate::demo::telling::Telling;
+use crate::demo::{DemoError, Line, START, Told, summary};
 use crate::person::{Card, Person};
 use crate::stage::Stage;
 
@@ -19,21 +20,27 @@ enum Deed {
 const DEEDS: &[(i64, Deed)] =
     &[(100, Deed::BankBlocksAdasCard), (125, Deed::AdaReplacesHerCard), (220, Deed::AdaCancels)];
 
-/// Plays the story on a stage, and hands each line to `tell` as soon as it is known. `seconds` says
-/// how long it has taken so far.
-pub async fn play(
-    stage: &Stage,
-    tell: &mut (dyn FnMut(&Line) + Send),
-    seconds: impl Fn() -> f64,
-) -> Result<Told, DemoError> {
+/// What is told beside the story, and what is done to it.
+pub struct Telltale<'a> {
+    /// Hears each line as soon as it is known.
+    pub tell: &'a mut (dyn FnMut(&Line) + Send),
+    /// How many seconds it has taken so far.
+    pub seconds: &'a (dyn Fn() -> f64 + Sync),
+    /// At the very end, changes an object at Stripe unseen by the service: the comparison must
+    /// find it.
+    pub tamper: bool,
+}
+
+/// Plays the story on a stage.
+pub async fn play(stage: &Stage, telltale: Telltale<'_>) -> Result<Told, DemoError> {
+    let Telltale { tell, seconds, tamper } = telltale;
     let people = [
-        Person::new(stage, "ada", "Ada Lovelace"),
-        Person::new(stage, "grace", "Grace Hopper"),
-        Person::new(stage, "linus", "Linus Pauling"),
+        &Person::new(stage, "ada", "Ada Lovelace"),
+        &Person::new(stage, "grace", "Grace Hopper"),
+        &Person::new(stage, "linus", "Linus Pauling"),
     ];
-    let [ada, grace, linus] = &people;
-    let mut told = |line: &Line| tell(line);
-    let mut telling = Telling::new(stage, &mut told);
+    let [ada, grace, linus] = people;
+    let mut telling = Telling::new(stage, tell);
 
     for (person, price) in [(ada, "monthly"), (grace, "annual"), (linus, "monthly")] {
         person.subscribe("pro", price, Card::GOOD).await?;
@@ -41,40 +48,44 @@ pub async fn play(
         telling.did(person, &format!("subscribes to Pro, {price}")).await?;
     }
     for (day, deed) in DEEDS {
-        wait(stage, &mut telling, &people, START + day * DAY).await?;
-        match deed {
-            Deed::BankBlocksAdasCard => {
-                ada.bank_blocks_card().await?;
-                stage.conductor.settle().await?;
-                telling.did(ada, "the bank blocks her card").await?;
-            }
-            Deed::AdaReplacesHerCard => {
-                ada.replace_card(Card::OTHER).await?;
-                stage.conductor.settle().await?;
-                telling.did(ada, "replaces her card").await?;
-            }
-            Deed::AdaCancels => {
-                ada.cancel().await?;
-                stage.conductor.settle().await?;
-                telling.did(ada, "cancels").await?;
-            }
-        }
+        wait(&mut telling, &people, START + day * DAY).await?;
+        let what = deed.happens_to(ada).await?;
+        stage.conductor.settle().await?;
+        telling.did(ada, what).await?;
     }
-    wait(stage, &mut telling, &people, START + YEAR - 1).await?;
+    wait(&mut telling, &people, START + YEAR - 1).await?;
     stage.conductor.watermark().await?;
     telling.look(&people).await?;
-    telling.end(seconds()).await
+    if tamper {
+        ada.is_renamed_at_stripe().await?;
+    }
+    summary(stage, telling.timeline, seconds()).await
+}
+
+impl Deed {
+    /// Does it, and answers with what to tell.
+    async fn happens_to(&self, person: &Person<'_>) -> Result<&'static str, DemoError> {
+        Ok(match self {
+            Self::BankBlocksAdasCard => {
+                person.bank_blocks_card().await?;
+                "the bank blocks her card"
+            }
+            Self::AdaReplacesHerCard => {
+                person.replace_card(Card::OTHER).await?;
+                "replaces her card"
+            }
+            Self::AdaCancels => {
+                person.cancel().await?;
+                "cancels"
+            }
+        })
+    }
 }
 
 /// Lets time pass up to `to`, and tells what it brings.
-async fn wait(
-    stage: &Stage,
-    telling: &mut Telling<'_>,
-    people: &[Person<'_>],
-    to: i64,
-) -> Result<(), DemoError> {
+async fn wait(telling: &mut Telling<'_>, people: &[&Person<'_>], to: i64) -> Result<(), DemoError> {
     loop {
-        let more = stage.conductor.step(to).await?;
+        let more = telling.stage.conductor.step(to).await?;
         telling.look(people).await?;
         if !more {
             return Ok(());

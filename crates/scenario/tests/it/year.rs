@@ -1,7 +1,7 @@
 //! The demo's year, as its JSON tells it.
 
 use specie_billing::{SAASKIT, catalog};
-use specie_scenario::demo;
+use specie_scenario::demo::{self, Telltale, Told};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_year_of_three_customers_adds_up() {
@@ -9,7 +9,8 @@ async fn a_year_of_three_customers_adds_up() {
     let database = folder.path().join("specie.db").display().to_string();
     let saaskit = catalog::parse(SAASKIT, "saaskit").unwrap();
     let stage = demo::stage(&database, saaskit, 7).await.unwrap();
-    let told = demo::play(&stage, &mut |_| {}, || 0.0).await.unwrap();
+    let telltale = Telltale { tell: &mut |_| {}, seconds: &|| 0.0, tamper: false };
+    let told = demo::play(&stage, telltale).await.unwrap();
 
     assert_eq!(told.agree.differing, [] as [String; 0]);
     assert!(told.agree.of >= 200, "{}", told.agree.of);
@@ -34,4 +35,32 @@ async fn a_year_of_three_customers_adds_up() {
         assert_eq!(late, if before.is_none() { 0 } else { 3_601 });
         before = Some(end);
     }
+    the_timeline_tells_it_all(&told);
+}
+
+/// Each charge, each decline and each mail has its line, and each line what the customer sees.
+fn the_timeline_tells_it_all(told: &Told) {
+    for line in &told.timeline {
+        assert!(!line.sees.is_empty(), "nothing is seen of {line:?}");
+    }
+    for charge in &told.charges {
+        let money = (charge.status == "succeeded").then(|| demo::dollars(charge.amount));
+        let lines = told.timeline.iter().filter(|line| {
+            let about = if money.is_some() { "pays for" } else { "the card is declined" };
+            line.at == charge.at && line.customer == charge.customer && line.what.starts_with(about)
+        });
+        assert_eq!(lines.map(|line| line.money.clone()).collect::<Vec<_>>(), [money]);
+    }
+    for mail in &told.mails {
+        let lines = told.timeline.iter().filter(|line| {
+            line.at == mail.at && mail.to.starts_with(&line.customer) && line.what.contains("mail")
+        });
+        assert!(lines.count() >= 1, "{mail:?} is not told");
+    }
+    let mails = told.timeline.iter().filter(|line| line.what.starts_with("mail: "));
+    assert_eq!(mails.count(), told.mails.len());
+    let renewals = told.timeline.iter().filter(|line| line.what == "the next 30 days begin");
+    assert_eq!(renewals.count(), 12 + 7, "Linus renews twelve times, Ada seven");
+    assert!(told.timeline.iter().any(|line| line.what == "the subscription ends"));
+    assert!(told.mails.is_sorted_by_key(|mail| mail.at));
 }
