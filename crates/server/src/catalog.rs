@@ -216,7 +216,8 @@ impl<'a> Run<'a> {
         {
             let change = Change::UpdateProduct { plan: plan.key.clone(), name };
             let form = product_form(plan).set("active", "true");
-            self.post(change, &format!("/v1/products/{id}"), form).await?;
+            let before = format!(" {}", found.raw["updated"]);
+            self.call(change, &format!("/v1/products/{id}"), form, &before).await?;
         }
         Ok(Some(id))
     }
@@ -262,14 +263,8 @@ impl<'a> Run<'a> {
             }
         }
         let change = Change::CreateEndpoint { url: endpoint.url.clone() };
-        let mut form = Form::new()
-            .set("url", endpoint.url.as_str())
-            .set("api_version", API_VERSION)
-            .set("metadata[specie]", "true");
-        for (n, kind) in EVENTS.iter().enumerate() {
-            form = form.set(format!("enabled_events[{n}]"), *kind);
-        }
-        let body = self.call(change, "/v1/webhook_endpoints", form).await?;
+        let form = endpoint_form(endpoint);
+        let body = self.call(change, "/v1/webhook_endpoints", form, "").await?;
         if let Some(body) = body {
             let secret = WebhookEndpoint::parse(&body)?.secret;
             self.done.webhook_secret = secret;
@@ -283,7 +278,7 @@ impl<'a> Run<'a> {
         path: &str,
         form: Form,
     ) -> Result<Option<String>, CatalogError> {
-        let body = self.call(change, path, form).await?;
+        let body = self.call(change, path, form, "").await?;
         Ok(body.and_then(|body| body["id"].as_str().map(String::from)))
     }
 
@@ -293,20 +288,75 @@ impl<'a> Run<'a> {
         change: Change,
         path: &str,
         form: Form,
+        before: &str,
     ) -> Result<Option<Value>, CatalogError> {
         self.done.changes.push(change);
         if self.db.is_none() {
             return Ok(None);
         }
-        // The same change asked for twice within a day is one: the key is made of its content.
-        let content = format!("{path}?{}", form.to_body());
-        let key = format!(
-            "catalog:{}",
-            specie_vocab::hex(&crate::intents::sha256(content.as_bytes())[..16])
-        );
-        let answer = self.stripe.send(&StoredRequest::post(path, &form, key)).await?;
-        Ok(Some(answer.body))
+        send(self.stripe, path, &form, before).await.map(Some)
     }
+}
+
+/// The same change asked for twice within a day is one: the key is made of its content, and of how
+/// the object stood `before`, so that a change there and back is two. If what Stripe remembers is
+/// gone by now, it is made anew, under a key that names what is gone.
+async fn send(
+    stripe: &Client,
+    path: &str,
+    form: &Form,
+    before: &str,
+) -> Result<Value, CatalogError> {
+    let mut content = format!("{path}?{}{before}", form.to_body());
+    loop {
+        let hash = specie_vocab::hex(&crate::digest::sha256(content.as_bytes())[..16]);
+        let request = StoredRequest::post(path, form, format!("catalog:{hash}"));
+        let answer = stripe.send(&request).await?;
+        let id = answer.body["id"].as_str().unwrap_or_default().to_owned();
+        let replayed = answer.original_request.is_some_and(|it| Some(it) != answer.request_id);
+        if !replayed || is_there(stripe, path, &id).await? {
+            return Ok(answer.body);
+        }
+        content.push_str(&id);
+    }
+}
+
+async fn is_there(stripe: &Client, path: &str, id: &str) -> Result<bool, CatalogError> {
+    // An update's path names its object already.
+    let path = if path.ends_with(id) { path.to_owned() } else { format!("{path}/{id}") };
+    match stripe.get(&path, &Form::new(), Priority::Interactive).await {
+        Ok(found) => Ok(found["deleted"] != true),
+        Err(StripeError::Refused(fault)) if fault.status == 404 => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn endpoint_form(endpoint: &Endpoint) -> Form {
+    let form = Form::new()
+        .set("url", endpoint.url.as_str())
+        .set("api_version", API_VERSION)
+        .set("metadata[specie]", "true");
+    let numbered = EVENTS.iter().enumerate();
+    numbered.fold(form, |form, (n, kind)| form.set(format!("enabled_events[{n}]"), *kind))
+}
+
+/// The secret of an endpoint that a broken run made and could not keep: within a day Stripe repeats
+/// its answer. None: it no longer does, or somebody else made the endpoint.
+pub async fn told_again(
+    stripe: &Client,
+    endpoint: &Endpoint,
+) -> Result<Option<Secret>, CatalogError> {
+    const PATH: &str = "/v1/webhook_endpoints";
+    let before = stripe.list_all(PATH, &Form::new(), Priority::Interactive).await?;
+    let told = WebhookEndpoint::parse(&send(stripe, PATH, &endpoint_form(endpoint), "").await?)?;
+    if before.iter().any(|it| it["id"] == told.id.as_str()) {
+        return Ok(told.secret);
+    }
+    // Stripe made a second one: this was no repetition.
+    let path = format!("{PATH}/{}", told.id);
+    let gone = StoredRequest::delete(path, &Form::new(), format!("catalog:gone:{}", told.id));
+    stripe.send(&gone).await?;
+    Ok(None)
 }
 
 fn product_form(plan: &Plan) -> Form {
