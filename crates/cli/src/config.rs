@@ -1,12 +1,15 @@
 //! Settings: the environment, else a file named by `NAME_FILE`, else `.env` in this folder.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use specie_billing::{Catalog, SAASKIT, catalog};
+use specie_billing::catalog::{self, Unsellable};
+use specie_billing::{Catalog, SAASKIT};
 use specie_vocab::Secret;
 
 use crate::fail::Fail;
+use crate::out;
 
 /// The catalog's file.
 pub const CATALOG: &str = "specie.toml";
@@ -21,7 +24,7 @@ impl Environment {
     pub fn read() -> Result<Self, Fail> {
         let text = match std::fs::read_to_string(".env") {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
             Err(error) => return Err(Fail::Input(format!("`.env` cannot be read: {error}"))),
         };
         Ok(Self { file: parse(&text)? })
@@ -29,13 +32,11 @@ impl Environment {
 
     /// A setting; empty ones count as absent.
     pub fn get(&self, name: &str) -> Result<Option<String>, Fail> {
-        if let Ok(value) = std::env::var(name)
-            && !value.is_empty()
-        {
+        if let Some(value) = of_process(name) {
             return Ok(Some(value));
         }
         let by_file = format!("{name}_FILE");
-        let path = std::env::var(&by_file).ok().or_else(|| self.file.get(&by_file).cloned());
+        let path = of_process(&by_file).or_else(|| self.file.get(&by_file).cloned());
         if let Some(path) = path.filter(|path| !path.is_empty()) {
             let text = std::fs::read_to_string(&path).map_err(|error| {
                 Fail::Input(format!("`{by_file}` names `{path}`, which cannot be read: {error}"))
@@ -50,14 +51,15 @@ impl Environment {
         Ok(self.get(name)?.map(Secret::new))
     }
 
-    /// A setting that must be there, or a sentence that says where it comes from.
-    pub fn needed(&self, name: &str, whence: &str) -> Result<String, Fail> {
-        self.get(name)?.ok_or_else(|| {
-            Fail::Input(format!(
-                "`{name}` is not set: {whence}\n\nhint: put it into the environment or into `.env`"
-            ))
-        })
+    /// A setting that must be there, or a sentence that says what it is.
+    pub fn needed(&self, name: &str, what: &str) -> Result<String, Fail> {
+        self.get(name)?.ok_or_else(|| Fail::Input(format!("`{name}` is not set: {what}")))
     }
+}
+
+/// A setting of this process alone, whatever `.env` says.
+pub fn of_process(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, String>, Fail> {
@@ -70,38 +72,65 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, Fail> {
         let Some((name, value)) = line.split_once('=') else {
             return Err(Fail::Input(format!("`.env` line {}: expected `NAME=value`", n + 1)));
         };
-        let value = value.trim();
-        let value = value
-            .strip_prefix('"')
-            .and_then(|rest| rest.strip_suffix('"'))
-            .or_else(|| value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')))
-            .unwrap_or(value);
-        settings.insert(name.trim().trim_start_matches("export ").trim().into(), value.into());
+        let name = name.trim().trim_start_matches("export ").trim();
+        settings.insert(name.into(), value_of(value.trim()).into());
     }
     Ok(settings)
+}
+
+/// What stands in quotes, or what stands before a remark.
+fn value_of(text: &str) -> &str {
+    for quote in ['"', '\''] {
+        if let Some((inside, _)) = text.strip_prefix(quote).and_then(|rest| rest.rsplit_once(quote))
+        {
+            return inside;
+        }
+    }
+    if text.starts_with('#') {
+        return "";
+    }
+    text.find(" #").map_or(text, |remark| text[..remark].trim_end())
 }
 
 /// The catalog in `path`; SaaSKit's, if the default file is not there.
 pub fn catalog(path: &Path) -> Result<Catalog, Fail> {
     let (text, name) = match std::fs::read_to_string(path) {
         Ok(text) => (text, path.display().to_string()),
-        Err(error)
-            if error.kind() == std::io::ErrorKind::NotFound && path == Path::new(CATALOG) =>
-        {
+        Err(error) if error.kind() == ErrorKind::NotFound && path == Path::new(CATALOG) => {
             (SAASKIT.to_owned(), "the SaaSKit catalog".into())
         }
-        Err(error) => {
-            return Err(Fail::Input(format!("`{}` cannot be read: {error}", path.display())));
-        }
+        Err(error) => return Err(unreadable(path, &error)),
     };
     catalog::parse(&text, &name).map_err(|faults| {
         for fault in &faults {
-            eprintln!("{}", fault.full(&text));
+            eprintln!("{}\n", fault.full(&text));
         }
-        let count = faults.len();
-        let s = if count == 1 { "" } else { "s" };
-        Fail::Input(format!("`{name}` has {count} fault{s}; nothing was started"))
+        let faults = out::count(faults.len(), "fault");
+        Fail::Input(format!("`{name}` has {faults}; nothing was started"))
     })
+}
+
+/// A catalog's file that cannot be read.
+pub fn unreadable(path: &Path, error: &std::io::Error) -> Fail {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::NotFound => Fail::Input(format!(
+            "there is no `{path}`\n\nhint: `specie init` writes a {CATALOG} to begin with"
+        )),
+        ErrorKind::InvalidData => Fail::Input(format!("`{path}` is no UTF-8 text")),
+        _ => Fail::Input(format!("`{path}` cannot be read: {error}")),
+    }
+}
+
+/// What the catalog holds and nobody can buy yet, a sentence each.
+pub fn not_sold_yet(catalog: &Catalog) -> Vec<String> {
+    let sentence = |it: Unsellable| {
+        format!(
+            "{} is not sold yet: {}; take it out of the catalog, or leave it for a later version",
+            it.what, it.why
+        )
+    };
+    catalog.unsellable().into_iter().map(sentence).collect()
 }
 
 #[cfg(test)]
@@ -110,8 +139,9 @@ mod tests {
 
     #[test]
     fn a_settings_file_is_names_and_values() {
-        let found = parse("# a\nA=1\nexport B = \"two words\"\n\nC='x=y'\n").unwrap();
-        let expected = [("A", "1"), ("B", "two words"), ("C", "x=y")];
+        let text = "# a\nA=1\nexport B = \"two # words\" # b\n\nC='x=y'\nD=e#f # g\nE= # h\n";
+        let found = parse(text).unwrap();
+        let expected = [("A", "1"), ("B", "two # words"), ("C", "x=y"), ("D", "e#f"), ("E", "")];
         assert_eq!(found, expected.map(|(name, value)| (name.into(), value.into())).into());
         assert!(matches!(parse("A"), Err(Fail::Input(_))));
     }

@@ -1,95 +1,127 @@
 //! `specie demo`: a year in a few seconds.
 
-use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use specie_billing::{SAASKIT, catalog};
-use specie_scenario::demo::{self, Line, Told};
+use specie_scenario::demo::{self, Line, Telltale, Told};
 use specie_vocab::{SystemClock, WallClock};
+use tokio::sync::Notify;
 
 use crate::fail::Fail;
-use crate::logs;
+use crate::files::TemporaryFolder;
+use crate::ports::Asked;
+use crate::table::{self, Column, left, right};
+use crate::{logs, out};
 
 /// See `specie demo --help`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  specie demo\n  specie demo --json | jq .total\n\nExit code 3 if the service and Stripe do not agree."
+    after_help = "Examples:\n  specie demo\n  specie demo --json | jq .total\n\nIt needs no settings, reads none, and leaves nothing behind. Exit code 3 if the service and\nStripe do not agree."
 )]
 pub struct Arguments {
     /// One JSON document on stdout, in place of the timeline.
     #[arg(long)]
     json: bool,
+    /// Changes an object at Stripe unseen by the service before the two are compared.
+    #[arg(long, hide = true)]
+    tamper: bool,
 }
+
+/// Date, who, what happens, money, a gap, what the customer sees: a hundred characters.
+const COLUMNS: [Column; 6] = [left(16), left(5), left(33), right(8), left(0), left(33)];
 
 /// Plays the demo in a temporary folder; the environment is ignored.
 pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     logs::quiet();
-    let began = SystemClock.now();
+    let mut asked = Asked::listen()?;
     if !arguments.json {
-        println!(
-            "A year of three customers on the SaaSKit catalog, on a real service and an offline Stripe.\n"
-        );
-        println!(
-            "{:<16} {:<6} {:<46} {:>8}  the customer sees",
-            "date", "who", "what happens", "money"
-        );
+        out::say(
+            "A year of three customers on the SaaSKit catalog: a real service, an offline Stripe.\n",
+        )?;
+        let head = ["date (UTC)", "who", "what happens", "money", "", "what the customer sees"];
+        out::say(table::row(&COLUMNS, &head))?;
     }
-    let catalog = catalog::parse(SAASKIT, "SaaSKit")
-        .map_err(|_| Fail::Failed("the shipped catalog has faults".into()))?;
-    let folder = std::env::temp_dir().join(format!("specie-demo-{}", std::process::id()));
-    crate::files::folder(&folder)?;
-    let result = play(&arguments, &folder, catalog, began).await;
-    let _left_behind = std::fs::remove_dir_all(&folder);
-    let told = result?;
+    let folder = TemporaryFolder::make("specie-demo")?;
+    let teller = Teller { json: arguments.json, failed: Mutex::default(), wake: Notify::new() };
+    let told = tokio::select! {
+        told = play(&teller, &folder, arguments.tamper) => told,
+        fail = teller.stopped() => Err(fail),
+        () = asked.to_stop() => Err(Fail::Failed("stopped before the end".into())),
+    }?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&told).unwrap_or_default());
+        out::json(&told)?;
     } else {
-        summary(&told);
+        out::say(summary(&told))?;
     }
-    if told.agree.equal == told.agree.of { Ok(()) } else { Err(Fail::Found) }
+    verdict(&told)
 }
 
-async fn play(
-    arguments: &Arguments,
-    folder: &std::path::Path,
-    catalog: specie_billing::Catalog,
-    began: specie_vocab::WallTime,
-) -> Result<Told, Fail> {
-    let database = folder.join("specie.db").display().to_string();
+/// Says the lines of the timeline as they come; remembers why one could not be said.
+struct Teller {
+    json: bool,
+    failed: Mutex<Option<Fail>>,
+    wake: Notify,
+}
+
+impl Teller {
+    fn tell(&self, line: &Line) {
+        if self.json {
+            return;
+        }
+        if let Err(fail) = out::say(row(line)) {
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(fail);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Returns when a line could not be said.
+    async fn stopped(&self) -> Fail {
+        self.wake.notified().await;
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.take().unwrap_or(Fail::Unheard)
+    }
+}
+
+async fn play(teller: &Teller, folder: &TemporaryFolder, tamper: bool) -> Result<Told, Fail> {
+    let began = SystemClock.now();
+    let catalog = catalog::parse(SAASKIT, "SaaSKit")
+        .map_err(|_| Fail::Failed("the shipped catalog has faults".into()))?;
+    let database = folder.path().join("specie.db").display().to_string();
     let failed = |error: &dyn std::fmt::Display| Fail::Failed(error.to_string());
     let stage = demo::stage(&database, catalog, 1).await.map_err(|error| failed(&error))?;
-    let json = arguments.json;
-    let mut tell = move |line: &Line| {
-        if !json {
-            show(line);
-        }
-    };
     let seconds = || {
         let now = SystemClock.now().timestamp().as_millisecond();
         (now - began.timestamp().as_millisecond()) as f64 / 1000.0
     };
-    demo::play(&stage, &mut tell, seconds).await.map_err(|error| failed(&error))
+    let mut tell = |line: &Line| teller.tell(line);
+    let telltale = Telltale { tell: &mut tell, seconds: &seconds, tamper };
+    demo::play(&stage, telltale).await.map_err(|error| failed(&error))
 }
 
-fn show(line: &Line) {
-    let date = line.at.strftime("%Y-%m-%d %H:%M");
+fn row(line: &Line) -> String {
+    let date = line.at.strftime("%Y-%m-%d %H:%M").to_string();
     let money = line.money.as_deref().unwrap_or_default();
-    let what: String = line.what.chars().take(60).collect();
-    println!("{date} {:<6} {what:<46} {money:>8}  {}", line.customer, line.sees);
-    let _ = std::io::stdout().flush();
+    table::row(&COLUMNS, &[&date, &line.customer, &line.what, money, "", &line.sees])
 }
 
-fn summary(told: &Told) {
+fn summary(told: &Told) -> String {
     let succeeded = told.charges.iter().filter(|charge| charge.status == "succeeded").count();
     let failed = told.charges.len() - succeeded;
-    println!();
-    println!("charges   {succeeded} paid, {failed} declined");
-    println!("total     {}", demo::dollars(told.total));
-    println!("mails     {}", told.mails.len());
-    println!("events    {} received", told.events);
-    println!("service and Stripe agree: {} of {} fields", told.agree.equal, told.agree.of);
-    for line in &told.agree.differing {
-        println!("  {line}");
-    }
-    println!("\n{:.1} seconds. Try it yourself: `specie dev`", told.seconds);
+    let mut lines = vec![
+        String::new(),
+        format!("charges   {succeeded} paid, {failed} declined"),
+        format!("total     {}", demo::dollars(told.total)),
+        format!("mails     {}", told.mails.len()),
+        format!("events    {} received", told.events),
+        format!("service and Stripe agree: {} of {} fields", told.agree.equal, told.agree.of),
+    ];
+    lines.extend(told.agree.differing.iter().map(|line| format!("  {line}")));
+    lines.push(format!("\n{:.1} seconds. Try it yourself: `specie dev`", told.seconds));
+    lines.join("\n")
+}
+
+/// Whether the two sides agree.
+fn verdict(told: &Told) -> Result<(), Fail> {
+    if told.agree.equal == told.agree.of { Ok(()) } else { Err(Fail::Found) }
 }

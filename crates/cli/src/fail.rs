@@ -13,21 +13,36 @@ pub enum Fail {
     Input(String),
     /// It ran and found what it looks for. Exit code 3; it has been told already.
     Found,
+    /// Whoever read the output has heard enough, as in `specie demo | head`. Exit code 0.
+    Unheard,
 }
 
 impl Fail {
+    /// Its exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Unheard => 0,
+            Self::Failed(_) => 1,
+            Self::Input(_) => 2,
+            Self::Found => 3,
+        }
+    }
+
     /// Tells it on stderr, and answers with its exit code.
     pub fn report(&self) -> ExitCode {
+        if let Self::Failed(what) | Self::Input(what) = self {
+            eprintln!("error: {what}");
+        }
+        ExitCode::from(self.code())
+    }
+
+    /// The same, with a mend that only the caller knows.
+    pub fn with_hint(self, hint: &str) -> Self {
+        let add = |what: String| format!("{what}\n\nhint: {hint}");
         match self {
-            Self::Failed(what) => {
-                eprintln!("error: {what}");
-                ExitCode::from(1)
-            }
-            Self::Input(what) => {
-                eprintln!("error: {what}");
-                ExitCode::from(2)
-            }
-            Self::Found => ExitCode::from(3),
+            Self::Failed(what) => Self::Failed(add(what)),
+            Self::Input(what) => Self::Input(add(what)),
+            other => other,
         }
     }
 }

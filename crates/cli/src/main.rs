@@ -2,6 +2,7 @@
 
 mod catalog;
 mod config;
+mod database;
 mod demo;
 mod dev;
 mod fail;
@@ -10,9 +11,13 @@ mod init;
 mod keys;
 mod logs;
 mod migrate;
+mod operator;
+mod out;
 mod ports;
 mod sandbox;
 mod serve;
+mod settings;
+mod table;
 
 use clap::{Parser, Subcommand};
 

@@ -1,46 +1,96 @@
 //! `specie migrate`: the schema of the database that `DATABASE_URL` names.
 
 use clap::{Args, Subcommand};
-use specie_store::{Db, Options, migrate_down, migrate_up, migration_status};
+use serde_json::json;
+use specie_store::{Status, migrate_down, migrate_up, migration_status};
 
 use crate::config::Environment;
+use crate::database::{self, For};
 use crate::fail::Fail;
-use crate::serve::database_url;
+use crate::{out, settings};
 
 /// See `specie migrate --help`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  specie migrate status\n  DATABASE_URL=postgres://… specie migrate up\n  specie migrate down --to 0"
+    after_help = "Examples:\n  specie migrate status\n  DATABASE_URL=postgres://user@host/billing specie migrate up\n  specie migrate down --to 0\n\nWithout `DATABASE_URL` the database is the SQLite file `specie.db` in this folder."
 )]
 pub struct Arguments {
     #[command(subcommand)]
     what: What,
+    /// One JSON document on stdout: `from`, `schema`, `newest`.
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Subcommand)]
 enum What {
-    /// Brings the schema up to date.
+    /// Makes the tables, or brings them up to date.
+    #[command(after_help = "Examples:\n  specie migrate up")]
     Up,
-    /// Takes the schema back to a version.
+    /// Takes the schema back to an earlier version; what its tables hold is lost.
+    #[command(after_help = "Examples:\n  specie migrate down --to 0")]
     Down {
         /// The version to go back to; 0 is an empty database.
-        #[arg(long)]
+        #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i64).range(0..))]
         to: i64,
     },
     /// Tells which version the database has, and which this program knows.
+    #[command(after_help = "Examples:\n  specie migrate status --json")]
     Status,
 }
 
 /// Opens the database and does it.
 pub async fn run(arguments: Arguments) -> Result<(), Fail> {
-    let url = database_url(&Environment::read()?)?;
-    let db = Db::open(&url, Options::default()).await?;
-    match arguments.what {
-        What::Up => migrate_up(&db).await?,
-        What::Down { to } => migrate_down(&db, to).await?,
-        What::Status => {}
+    let url = settings::database_url(&Environment::read()?)?;
+    let there = database::file_of(&url).is_none_or(|path| path.exists());
+    let (before, after) = match arguments.what {
+        // Whoever only asks makes no file.
+        What::Status | What::Down { .. } if !there => none_yet(&url, &arguments.what)?,
+        What::Status => {
+            let db = database::connect(&url, For::Reading).await?;
+            let status = migration_status(&db).await?;
+            (status, status)
+        }
+        What::Up => {
+            let db = database::connect(&url, For::Writing).await?;
+            let before = migration_status(&db).await?;
+            migrate_up(&db).await?;
+            (before, migration_status(&db).await?)
+        }
+        What::Down { to } => {
+            let db = database::connect(&url, For::Writing).await?;
+            let before = migration_status(&db).await?;
+            if to > before.current {
+                return Err(Fail::Input(format!(
+                    "the database has schema {}: it cannot go down to {to}\n\nhint: `specie migrate up` goes up",
+                    before.current
+                )));
+            }
+            migrate_down(&db, to).await?;
+            (before, migration_status(&db).await?)
+        }
+    };
+    tell(&arguments, before, after)
+}
+
+fn none_yet(url: &str, what: &What) -> Result<(Status, Status), Fail> {
+    if let What::Down { .. } = what {
+        return Err(Fail::Input(format!("there is no database `{url}` to take back")));
     }
-    let status = migration_status(&db).await?;
-    println!("schema {} of {}", status.current, status.newest);
-    Ok(())
+    let empty = Status { current: 0, newest: specie_store::NEWEST_SCHEMA };
+    Ok((empty, empty))
+}
+
+fn tell(arguments: &Arguments, before: Status, after: Status) -> Result<(), Fail> {
+    let Status { current, newest } = after;
+    if arguments.json {
+        return out::json(&json!({ "from": before.current, "schema": current, "newest": newest }));
+    }
+    let more = match arguments.what {
+        What::Status if current < newest => "; `specie migrate up` brings it up to date".into(),
+        What::Status => "; up to date".into(),
+        _ if before.current == current => "; nothing to do".into(),
+        _ => format!(", from {}", before.current),
+    };
+    out::say(format!("schema {current} of {newest}{more}"))
 }

@@ -1,6 +1,9 @@
 //! Opening ports on this machine.
 
+use axum::Router;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::fail::Fail;
 
@@ -12,23 +15,52 @@ pub async fn listen(port: u16, option: &str) -> Result<TcpListener, Fail> {
                 "port {port} is taken by another program\n\nhint: choose another one with `{option} PORT`"
             ));
         }
-        Fail::Failed(format!("port {port} cannot be opened: {error}"))
+        Fail::Failed(format!(
+            "port {port} cannot be opened: {error}\n\nhint: choose another one with `{option} PORT`"
+        ))
     })
 }
 
-/// Returns when the process is asked to end.
-pub async fn asked_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
-    let mut terminate =
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(terminate) => terminate,
-            Err(_) => {
-                let _ = interrupt.await;
-                return;
-            }
+/// Where it listens, as `http://127.0.0.1:8080`.
+pub fn address(listener: &TcpListener) -> Result<String, Fail> {
+    let address = listener.local_addr().map_err(|error| Fail::Failed(error.to_string()))?;
+    Ok(format!("http://{address}"))
+}
+
+/// Serves until `stopped` says so and what is under way has ended.
+pub async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+    let until = async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
+        tracing::error!(%error, "a listener stopped");
+    }
+}
+
+/// What asks the process to end: Ctrl-C, or SIGTERM. From when this is made on, neither ends it by
+/// itself.
+pub struct Asked {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Asked {
+    /// Begins to listen.
+    pub fn listen() -> Result<Self, Fail> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Fail::Failed(format!("no signal can be heard: {error}")))
         };
-    tokio::select! {
-        _ = interrupt => {}
-        _ = terminate.recv() => {}
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    /// Returns when it was asked.
+    pub async fn to_stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

@@ -1,61 +1,130 @@
 //! `specie sandbox`: the offline Stripe alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
-use specie_sandbox::{Options, Sandbox};
-use specie_stripe::https_transport;
+use serde_json::json;
+use specie_sandbox::{Options, Sandbox, webhook_transport};
 use specie_vocab::{Chance, Secret, SystemChance, SystemClock, WallClock};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::fail::Fail;
-use crate::{files, logs, ports};
+use crate::ports::Asked;
+use crate::{files, logs, out, ports};
 
 /// See `specie sandbox --help`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  specie sandbox\n  specie sandbox --port 12111 --data-dir ./stripe --seed 7\n\nPoint any Stripe library at http://127.0.0.1:12111 with any key that begins with `sk_test_`."
+    after_help = "Examples:\n  specie sandbox\n  specie sandbox --port 12111 --data-dir ./stripe --seed 7\n  specie sandbox --fresh\n\nPoint any Stripe library at http://127.0.0.1:12111 with any key that begins with `sk_test_`."
 )]
 pub struct Arguments {
-    /// The port on 127.0.0.1.
+    /// The port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 12111)]
     port: u16,
-    /// Where its state is kept; without one it lives in memory.
-    #[arg(long)]
-    data_dir: Option<PathBuf>,
-    /// Moves the state in the folder aside and begins anew.
+    /// Where its state is kept.
+    #[arg(long, default_value = ".specie/local/stripe")]
+    data_dir: PathBuf,
+    /// Moves the old state aside and begins anew.
     #[arg(long)]
     fresh: bool,
-    /// Where ids come from: the same seed and calls give the same ids.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Where ids come from: the same seed and calls give the same ids. Kept state stays with its
+    /// first seed, which is 1 if nobody says.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Says where it runs as one JSON document: `url`, `objects`, `control_key`, `data_dir`.
+    #[arg(long)]
+    json: bool,
 }
+
+/// The seed of a new sandbox.
+const SEED: u64 = 1;
+/// How long what is under way may take to end.
+const PATIENCE: Duration = Duration::from_millis(700);
 
 /// Runs until it is asked to stop.
 pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     logs::start(LevelFilter::INFO);
+    let asked = Asked::listen()?;
     let listener = ports::listen(arguments.port, "--port").await?;
-    let address = listener.local_addr().map_err(|error| Fail::Failed(error.to_string()))?;
-    if let Some(folder) = &arguments.data_dir {
-        if arguments.fresh {
-            files::move_aside(folder, SystemClock.now().timestamp())?;
-        }
-        files::folder(folder)?;
+    let url = ports::address(&listener)?;
+    let folder = arguments.data_dir.as_path();
+    if arguments.fresh {
+        files::begin_anew(folder)?;
     }
-    let control_key = SystemChance.token();
+    files::state_folder(folder)?;
+    let control_key = Secret::new(SystemChance.token());
+    let sandbox = open(&arguments, folder, &url, control_key.clone())?;
+    greet(&arguments, &url, &control_key)?;
+    serve(listener, sandbox, asked).await
+}
+
+fn open(
+    arguments: &Arguments,
+    folder: &Path,
+    url: &str,
+    control_key: Secret,
+) -> Result<Sandbox, Fail> {
     let sandbox = Sandbox::open(Options {
-        seed: arguments.seed,
-        data_dir: arguments.data_dir,
+        seed: arguments.seed.unwrap_or(SEED),
+        data_dir: Some(folder.to_owned()),
         start: SystemClock.now().timestamp(),
-        base_url: format!("http://{address}"),
-        control_key: Secret::new(control_key.as_str()),
+        base_url: url.to_owned(),
+        control_key,
         wall: Arc::new(SystemClock),
     })?;
-    println!("sandbox   http://{address}  (an offline Stripe; any key that begins with sk_test_)");
-    println!("objects   http://{address}/objects");
-    println!("control   Specie-Sandbox-Key: {control_key}");
-    specie_sandbox::serve(listener, sandbox, https_transport(), ports::asked_to_stop())
-        .await
-        .map_err(|error| Fail::Failed(error.to_string()))
+    let kept = sandbox.seed();
+    if arguments.seed.is_some_and(|seed| seed != kept) {
+        return Err(Fail::Input(format!(
+            "`{}` was begun with seed {kept}, and stays with it\n\nhint: leave `--seed` out, or begin anew with `--fresh`",
+            folder.display()
+        )));
+    }
+    files::report_cut(folder, sandbox.opened().cut);
+    Ok(sandbox)
+}
+
+fn greet(arguments: &Arguments, url: &str, control_key: &Secret) -> Result<(), Fail> {
+    let objects = format!("{url}/objects");
+    let state = arguments.data_dir.display();
+    if arguments.json {
+        return out::json(&json!({
+            "url": url, "objects": objects, "control_key": control_key.expose(),
+            "data_dir": arguments.data_dir,
+        }));
+    }
+    out::say(format!(
+        "sandbox   {url}   an offline Stripe; any key that begins with sk_test_ opens it\n\
+         objects   {objects}\n\
+         control   Specie-Sandbox-Key: {}\n\
+         state     {state}   the next start goes on from here, `--fresh` begins anew",
+        control_key.expose()
+    ))
+}
+
+async fn serve(listener: TcpListener, sandbox: Sandbox, mut asked: Asked) -> Result<(), Fail> {
+    let ends = Arc::new(Notify::new());
+    let stop = {
+        let ends = ends.clone();
+        async move {
+            asked.to_stop().await;
+            ends.notify_one();
+        }
+    };
+    // A browser keeps connections open for a long time; everything is in the journal already.
+    let at_once = async {
+        ends.notified().await;
+        tokio::time::sleep(PATIENCE).await;
+    };
+    tokio::select! {
+        served = specie_sandbox::serve(listener, sandbox.clone(), webhook_transport(), stop) => {
+            served.map_err(|error| Fail::Failed(error.to_string()))
+        }
+        () = at_once => {
+            sandbox.snapshot().map_err(|error| Fail::Failed(error.to_string()))
+        }
+    }
 }

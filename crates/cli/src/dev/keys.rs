@@ -16,8 +16,8 @@ pub struct Keys {
     pub jwt: Secret,
     /// What the sandbox's control API asks for.
     pub control: Secret,
-    /// What the sandbox signs webhooks with.
-    pub webhook: Secret,
+    /// What the sandbox signs webhooks with; none before the endpoint is made.
+    pub webhook: Option<Secret>,
     /// Where the sandbox's ids come from.
     pub seed: u64,
 }
@@ -28,10 +28,11 @@ impl Keys {
     /// The keys that are kept in `folder`, or new ones.
     pub fn read_or_make(folder: &Path) -> Result<Self, Fail> {
         let path = folder.join(FILE);
+        whole(folder)?;
         match std::fs::read_to_string(&path) {
             Ok(text) => Self::parse(&text).ok_or_else(|| {
                 Fail::Input(format!(
-                    "`{}` is damaged\n\nhint: `--fresh` moves the old state aside",
+                    "`{}` is damaged\n\nhint: put back a copy, or begin anew with `--fresh`, which moves the old state aside",
                     path.display()
                 ))
             }),
@@ -51,7 +52,7 @@ impl Keys {
             server: specie_server::auth::key::make(&SystemChance).secret,
             jwt: Secret::new(SystemChance.token()),
             control: Secret::new(SystemChance.token()),
-            webhook: Secret::new(format!("whsec_{}", SystemChance.token())),
+            webhook: None,
             seed: u64::from_le_bytes(seed) >> 12,
         }
     }
@@ -63,7 +64,7 @@ impl Keys {
             server: secret("server_key")?,
             jwt: secret("jwt_secret")?,
             control: secret("sandbox_control_key")?,
-            webhook: secret("webhook_secret")?,
+            webhook: secret("webhook_secret"),
             seed: found["seed"].as_u64()?,
         })
     }
@@ -74,9 +75,26 @@ impl Keys {
             "server_key": self.server.expose(),
             "jwt_secret": self.jwt.expose(),
             "sandbox_control_key": self.control.expose(),
-            "webhook_secret": self.webhook.expose(),
+            "webhook_secret": self.webhook.as_ref().map(Secret::expose),
             "seed": self.seed,
         });
         files::secret_file(&folder.join(FILE), &format!("{text:#}\n"))
+    }
+}
+
+/// A first start makes the keys, then the sandbox, then the database: what is there without what
+/// came before it has lost that.
+fn whole(folder: &Path) -> Result<(), Fail> {
+    let made = [FILE, "sandbox", "specie.db"];
+    let Some(lacks) = made.iter().position(|name| !folder.join(name).exists()) else {
+        return Ok(());
+    };
+    match made[lacks..].iter().find(|name| folder.join(name).exists()) {
+        None => Ok(()),
+        Some(holds) => Err(Fail::Input(format!(
+            "`{0}` holds `{holds}` and lacks `{1}`\n\nhint: put it back, or begin anew with `--fresh`, which moves `{0}` aside",
+            folder.display(),
+            made[lacks]
+        ))),
     }
 }

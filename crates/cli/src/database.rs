@@ -1,0 +1,88 @@
+//! Opening the database that `DATABASE_URL` names, as each command needs it.
+
+use std::path::{Path, PathBuf};
+
+use specie_store::{Db, Options, StoreError, migration_status};
+
+use crate::config::Environment;
+use crate::fail::Fail;
+use crate::settings;
+
+/// What a command does with the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    /// It reads, beside whoever writes.
+    Reading,
+    /// It writes; nobody else may write a SQLite file then.
+    Writing,
+}
+
+/// Opens the database to read it; it must be there and have its tables.
+pub async fn reader(environment: &Environment) -> Result<Db, Fail> {
+    let url = settings::database_url(environment)?;
+    there(&url)?;
+    let db = connect(&url, For::Reading).await?;
+    check_schema(&db).await?;
+    Ok(db)
+}
+
+fn there(url: &str) -> Result<(), Fail> {
+    match file_of(url) {
+        Some(path) if !path.exists() => Err(Fail::Input(format!(
+            "there is no database `{}`\n\nhint: `specie migrate up` makes it, `DATABASE_URL` names another one",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Opens what `url` names.
+pub async fn connect(url: &str, aim: For) -> Result<Db, Fail> {
+    Ok(match aim {
+        For::Reading => Db::open_read_only(url, Options::default()).await?,
+        For::Writing => Db::open(url, Options::default()).await?,
+    })
+}
+
+/// Refuses a database that lacks tables of ours.
+pub async fn check_schema(db: &Db) -> Result<(), Fail> {
+    let status = migration_status(db).await?;
+    if status.current < status.newest {
+        return Err(Fail::Input(format!(
+            "the database has schema {} and this program needs {}\n\nhint: run `specie migrate up`",
+            status.current, status.newest
+        )));
+    }
+    Ok(())
+}
+
+/// The file, if it is one.
+pub fn file_of(url: &str) -> Option<PathBuf> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return None;
+    }
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    Some(Path::new(path.strip_prefix("//").unwrap_or(path)).to_owned())
+}
+
+/// A way to write.
+pub enum Writer {
+    /// The database itself.
+    Direct(Db),
+    /// The running service that holds this file.
+    Through(PathBuf),
+}
+
+/// A way to write the database, which must be there and have its tables.
+pub async fn writer(environment: &Environment) -> Result<Writer, Fail> {
+    let url = settings::database_url(environment)?;
+    there(&url)?;
+    match Db::open(&url, Options::default()).await {
+        Ok(db) => {
+            check_schema(&db).await?;
+            Ok(Writer::Direct(db))
+        }
+        Err(StoreError::Locked { path }) => Ok(Writer::Through(path)),
+        Err(error) => Err(error.into()),
+    }
+}

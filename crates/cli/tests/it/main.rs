@@ -1,0 +1,14 @@
+//! The binary as a stranger meets it: a process in a folder of its own.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
+#![expect(clippy::disallowed_methods, reason = "how long a real process takes is real time")]
+
+mod catalog;
+mod demo;
+mod dev;
+mod help;
+mod keys;
+mod place;
+mod sandbox;
+mod serve;
+mod state;
+mod web;

@@ -1,0 +1,172 @@
+//! `specie serve` from outside: what it refuses, and a whole walk against a sandbox in another
+//! process, as `docs/getting-started.md` and `docs/going-live.md` tell it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::catalog::project;
+use crate::place::{Place, Running};
+use crate::web::{Answer, free_port, get, linger, send};
+
+const GOOD: [(&str, &str); 3] = [
+    ("STRIPE_SECRET_KEY", "sk_test_stranger"),
+    ("STRIPE_WEBHOOK_SECRET", "whsec_stranger"),
+    ("PUBLIC_URL", "http://127.0.0.1:9"),
+];
+
+#[test]
+fn all_that_is_missing_is_told_at_once() {
+    let ended = Place::new().run(&["serve"]);
+    ended.refused(
+        2,
+        &[
+            "3 settings are missing or wrong",
+            "`PUBLIC_URL` is not set: the address",
+            "`STRIPE_SECRET_KEY` is not set: Stripe's secret key",
+            "`STRIPE_WEBHOOK_SECRET` is not set",
+            "`specie catalog apply --secret-file FILE`",
+            "hint: settings come from the environment",
+        ],
+    );
+}
+
+#[test]
+fn each_wrong_setting_has_its_sentence_and_no_secret_is_told() {
+    let cases = [
+        ("STRIPE_SECRET_KEY", "pk_test_hidden", "is a publishable key"),
+        ("STRIPE_SECRET_KEY", "sk_test_", "is no secret key"),
+        ("STRIPE_SECRET_KEY", "hidden", "is no secret key"),
+        ("STRIPE_SECRET_KEY", "sk_live_hidden", "is a live key and `PUBLIC_URL` is `http://"),
+        ("STRIPE_WEBHOOK_SECRET", "hidden", "is no webhook secret"),
+        ("STRIPE_WEBHOOK_SECRET", ",", "is no webhook secret"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_a,hidden", "is no webhook secret"),
+        ("PUBLIC_URL", "ftp://example.com", "expected an address such as"),
+        ("PUBLIC_URL", "http://", "expected an address such as"),
+        ("PUBLIC_URL", "https://me:hidden@example.com", "names a user"),
+        ("PUBLIC_URL", "https://example.com/?a=1", "expected an address such as"),
+        ("JWT_SECRET", "hidden", "`JWT_SECRET` has 6 bytes, expected at least 32"),
+        ("STRIPE_API_BASE", "rubbish", "expected an https:// address"),
+        ("STRIPE_API_BASE", "http://example.com", "expected an https:// address"),
+        ("DATABASE_URL", "mysql://me:hidden@host/db", "begins with `mysql://`"),
+        ("STRIPE_SECRET_KEY_FILE", "/no/such/file", "which cannot be read"),
+    ];
+    for (name, value, said) in cases {
+        let mut place = Place::new();
+        for (name, value) in GOOD.iter().filter(|(it, _)| !name.starts_with(it) || *it == name) {
+            place = place.with(name, value);
+        }
+        let ended = place.with(name, value).run(&["serve", "--port", "0", "--private-port", "0"]);
+        ended.refused(2, &[said]);
+        assert!(!ended.err.contains("hidden"), "{}", ended.err);
+        assert!(!ended.err.contains("settings are missing"), "one fault alone: {}", ended.err);
+    }
+}
+
+#[test]
+fn a_database_without_its_tables_is_refused() {
+    let mut place = Place::new();
+    for (name, value) in GOOD {
+        place = place.with(name, value);
+    }
+    place.run(&["init"]).fine();
+    let ended = place.run(&["serve", "--port", "0", "--private-port", "0"]);
+    ended.refused(2, &["schema 0", "hint: run `specie migrate up`"]);
+}
+
+fn start(place: &Place, port: u16) -> (Running, String, Vec<String>) {
+    let port = port.to_string();
+    let running = place.start(&["serve", "--port", &port, "--private-port", "0"]);
+    let logs = running.until("\"serving\"");
+    let line: Value = serde_json::from_str(logs.last().unwrap()).unwrap();
+    let private = line["fields"]["private"].as_str().unwrap().to_owned();
+    (running, private, logs)
+}
+
+fn call(url: &str, key: &str, method: &str, path: &str, body: &str) -> Answer {
+    let bearer = format!("Bearer {key}");
+    let headers = [
+        ("Authorization", bearer.as_str()),
+        ("Specie-Customer", "ada"),
+        ("Content-Type", "application/json"),
+    ];
+    send(method, &format!("{url}/api/billing/{path}"), &headers, body)
+}
+
+/// Types a card on the sandbox's payment page.
+fn pay(page: &str) {
+    let origin = page.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+    let headers = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Origin", origin.as_str()),
+        ("Sec-Fetch-Site", "same-origin"),
+    ];
+    let form = "email=ada%40example.com&number=4242424242424242&expiry=12+%2F+34&cvc=123&name=Ada";
+    let paid = send("POST", page, &headers, form);
+    assert!([200, 302, 303].contains(&paid.status), "{paid:?}");
+}
+
+#[test]
+fn a_whole_walk_from_an_empty_folder_to_a_paid_subscription() {
+    let (place, sandbox, _) = project();
+    let port = free_port();
+    let url = format!("http://127.0.0.1:{port}");
+    let place = place.with("PUBLIC_URL", &url);
+    place.write(".env", "STRIPE_WEBHOOK_SECRET_FILE=webhook.secret # written by apply\n");
+    place.run(&["catalog", "apply", "--secret-file", "webhook.secret"]).fine();
+    place.run(&["migrate", "up"]).fine();
+    let (serve, private, logs) = start(&place, port);
+    assert!(logs.iter().any(|line| line.contains("mails stay in the mailbox")), "{logs:?}");
+    assert_eq!(get(&format!("{private}/readyz")).status, 200);
+
+    // Keys are made while the service runs, through its operator's door.
+    let key = place.run(&["keys", "create", "--name", "backend"]).fine().out.trim().to_owned();
+    let checkout = call(&url, &key, "POST", "checkout", r#"{"plan": "pro", "price": "monthly"}"#);
+    assert_eq!(checkout.status, 201, "{checkout:?}");
+    let checkout = checkout.json();
+    pay(checkout["url"].as_str().unwrap());
+    let sync = format!("checkout/{}/sync", checkout["id"].as_str().unwrap());
+    assert_eq!(call(&url, &key, "POST", &sync, "").status, 200);
+    let view = call(&url, &key, "GET", "subscription", "").json();
+    assert_eq!((&view["status"], &view["access"]), (&"active".into(), &true.into()));
+
+    let again = place.run(&["catalog", "apply"]).fine();
+    assert!(again.out.starts_with("nothing to do"), "{again:?}");
+    assert!(place.run(&["migrate", "status"]).fine().out.contains("up to date"));
+    let told = place.run(&["keys", "list", "--json"]).fine().json();
+    place.run(&["keys", "revoke", told["keys"][0]["id"].as_str().unwrap()]).fine();
+    assert_eq!(call(&url, &key, "GET", "subscription", "").status, 401, "revoked at once");
+    let door: Value = serde_json::from_str(&place.read("specie.db.door")).unwrap();
+    let token = door["token"].as_str().unwrap().to_owned();
+    assert_eq!(send("POST", &format!("{private}/operator/keys"), &[], "{}").status, 401);
+
+    let kept = linger(&url);
+    let ended = serve.stops_by("TERM", Duration::from_secs(10));
+    drop(kept);
+    let said = format!("{logs:?}{}{}", ended.out, ended.err);
+    for secret in [&key, &token, place.read("webhook.secret").trim(), "sk_test_stranger"] {
+        assert!(!said.contains(secret), "a secret is in the logs");
+    }
+    assert!(!place.names().contains(&"specie.db.door".into()), "{:?}", place.names());
+    sandbox.stops_by("INT", Duration::from_secs(10));
+}
+
+#[test]
+fn what_is_not_as_somebody_may_think_is_said_at_the_start() {
+    let mut place = Place::new().with("SMTP_URL", "smtp://localhost");
+    for (name, value) in GOOD {
+        place = place.with(name, value);
+    }
+    let place = place.with("STRIPE_API_BASE", "http://127.0.0.1:1");
+    place.write("specie.toml", include_str!("../../../../examples/tiers/specie.toml"));
+    place.run(&["migrate", "up"]).fine();
+    let (serve, _, logs) = start(&place, 0);
+    for said in [
+        "SMTP_URL is not used",
+        "pass `season` is not sold yet",
+        "price `basic/monthly` is not in Stripe yet: run `specie catalog apply`",
+    ] {
+        assert!(logs.iter().any(|line| line.contains(said)), "`{said}` is not in {logs:?}");
+    }
+    serve.stops_by("INT", Duration::from_secs(10));
+}

@@ -1,0 +1,68 @@
+//! HTTP by hand, on a connection of its own for each request.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use serde_json::Value;
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// Sends a request to an address such as `http://127.0.0.1:8080/healthz`.
+pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let mut head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text).unwrap();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|it| it.parse().ok());
+    Answer { status: status.unwrap_or_else(|| panic!("no answer: {head}")), body: body.into() }
+}
+
+pub fn get(url: &str) -> Answer {
+    send("GET", url, &[], "")
+}
+
+/// A call of Stripe's API.
+pub fn stripe(method: &str, sandbox: &str, path: &str, form: &str) -> Value {
+    let headers = [
+        ("Authorization", "Bearer sk_test_stranger"),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+    ];
+    let answer = send(method, &format!("{sandbox}{path}"), &headers, form);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}
+
+/// A connection that is open and says nothing, as browsers keep them, and one that broke off in
+/// the middle of a request.
+pub fn linger(url: &str) -> [TcpStream; 2] {
+    let host = url.strip_prefix("http://").unwrap();
+    let silent = TcpStream::connect(host).unwrap();
+    let mut half = TcpStream::connect(host).unwrap();
+    half.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n").unwrap();
+    [silent, half]
+}
+
+/// A port that nobody has at this moment.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
