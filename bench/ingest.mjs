@@ -3,9 +3,10 @@
 //   node bench/ingest.mjs --url http://127.0.0.1:8080/api/billing/webhook --secret whsec_… \
 //        --events 20000 --at-once 16 [--processes 123,456]
 //
-// Sends signed events of customers that the service does not know, each once, over `--at-once`
-// connections that stay open. Prints events a second, the latencies, and the CPU seconds that the
-// processes and their children (the service, the database) used for a thousand events.
+// Sends signed events, each once, over `--at-once` connections that stay open: of customers whom the
+// service does not know, or of `--customers cus_…,cus_…`. Prints events a second, the latencies, and
+// the CPU seconds that the processes and their children (the service, the database) used for a
+// thousand events.
 import { createHmac } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
