@@ -27,14 +27,14 @@ fn is_suffix(text: &str) -> bool {
 }
 
 macro_rules! stripe_ids {
-    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal $(or $other:literal)?;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Box<str>);
 
         impl $name {
-            /// What every id of this kind starts with.
+            /// What ids of this kind start with.
             pub const PREFIX: &'static str = $prefix;
 
             /// The id as Stripe writes it.
@@ -55,7 +55,9 @@ macro_rules! stripe_ids {
             type Error = InvalidId;
 
             fn try_from(found: &str) -> Result<Self, InvalidId> {
-                match found.strip_prefix($prefix) {
+                let rest = found.strip_prefix($prefix);
+                $(let rest = rest.or_else(|| found.strip_prefix($other));)?
+                match rest {
                     Some(rest) if is_suffix(rest) && found.len() <= LONGEST => Ok(Self(found.into())),
                     _ => Err(InvalidId {
                         kind: stringify!($name),
@@ -91,8 +93,8 @@ macro_rules! stripe_ids {
 stripe_ids! {
     /// A Stripe account.
     AccountId = "acct_";
-    /// A charge: one attempt to take money.
-    ChargeId = "ch_";
+    /// A charge: one attempt to take money; `py_` where it was not from a card.
+    ChargeId = "ch_" or "py_";
     /// A customer, as Stripe names one.
     CustomerId = "cus_";
     /// An event.
@@ -107,8 +109,8 @@ stripe_ids! {
     PriceId = "price_";
     /// A product.
     ProductId = "prod_";
-    /// A refund.
-    RefundId = "re_";
+    /// A refund; `pyr_` where the payment was not from a card.
+    RefundId = "re_" or "pyr_";
     /// A Checkout Session.
     SessionId = "cs_";
     /// A subscription.
@@ -160,5 +162,14 @@ mod tests {
             assert!(CustomerId::try_from(wrong).is_err(), "{wrong:?}");
         }
         assert!(CustomerId::try_from(format!("cus_{}", "a".repeat(252))).is_err());
+    }
+
+    #[test]
+    fn payments_that_are_not_by_card_have_prefixes_of_their_own() {
+        assert_eq!(ChargeId::try_from("py_3A").unwrap().as_str(), "py_3A");
+        assert_eq!(RefundId::try_from("pyr_1A").unwrap().as_str(), "pyr_1A");
+        assert!(ChargeId::try_from("pyr_1A").is_err());
+        assert!(RefundId::try_from("py_3A").is_err());
+        assert_eq!(RefundId::try_from("x").unwrap_err().prefix, "re_");
     }
 }
