@@ -316,6 +316,23 @@ pub const CARDS: &[TestCard] = &[
     ),
 ];
 
+/// Stripe's test cards whose behaviour the sandbox does not have: disputes, refunds that fail,
+/// and checks. By template and by token.
+const UNSUPPORTED: &str = "pm_card_avsFail pm_card_avsLine1Fail pm_card_avsZipFail \
+    pm_card_createDispute pm_card_createDisputeInquiry pm_card_createDisputeProductNotReceived \
+    pm_card_createIssuerFraudRecord pm_card_createMultipleDisputes pm_card_cvcCheckFail \
+    pm_card_pendingRefund pm_card_refundFail pm_card_riskLevelElevated pm_card_riskLevelHighest \
+    pm_usBankAccount_success tok_avsFail tok_avsLine1Fail tok_avsZipFail tok_createDispute \
+    tok_createDisputeInquiry tok_cvcCheckFail tok_pendingRefund tok_refundFail \
+    tok_riskLevelElevated tok_riskLevelHighest tok_visa_createDispute \
+    tok_visa_createDisputeInquiry tok_visa_createDisputeProductNotReceived";
+
+/// Whether Stripe has a test card or account of this name, and the sandbox does not.
+pub fn is_unsupported(name: &str) -> bool {
+    UNSUPPORTED.split_whitespace().any(|known| known == name)
+        || name.starts_with("pm_usBankAccount_")
+}
+
 /// The card that is typed as `number` (digits only).
 pub fn by_number(number: &str) -> Option<&'static TestCard> {
     CARDS.iter().find(|card| !number.is_empty() && card.number == number)
@@ -372,7 +389,7 @@ impl Decline {
 
     /// Whether trying the same card again is pointless.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::LostCard | Self::StolenCard | Self::IncorrectNumber)
+        matches!(self, Self::LostCard | Self::StolenCard | Self::IncorrectNumber | Self::Fraudulent)
     }
 
     /// What Stripe advises.

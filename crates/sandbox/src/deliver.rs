@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{Method, Request, Response};
 use specie_stripe::sign;
-use specie_vocab::Secret;
+use specie_vocab::{Secret, WallTime};
 use tower::{Service, ServiceExt};
 
 use crate::deliveries::{Outcome, Waiting};
@@ -96,8 +96,9 @@ impl Sandbox {
         S::Error: Display,
     {
         let pending = &waiting.pending;
-        let secret = Secret::new(pending.secret.as_str());
-        let signature = sign(&secret, pending.body.as_bytes(), self.shared().wall.now());
+        let wall = self.wall();
+        let secrets = self.read(|state| state.world.signing_secrets(&pending.endpoint, wall));
+        let signature = signature(&secrets, pending.body.as_bytes(), self.shared().wall.now());
         let request = Request::builder()
             .method(Method::POST)
             .uri(url)
@@ -122,4 +123,18 @@ impl Sandbox {
             Err(error) => Outcome::Failed(error.to_string()),
         }
     }
+}
+
+/// `t=…,v1=…,v0=…` as Stripe's test mode writes it: a `v1` for each secret that signs, and a
+/// scheme that nobody may believe.
+fn signature(secrets: &[String], body: &[u8], at: WallTime) -> String {
+    let tag = |secret: &str| {
+        let signed = sign(&Secret::new(secret), body, at);
+        signed.rsplit('=').next().unwrap_or_default().to_owned()
+    };
+    let mut header = format!("t={}", at.as_second());
+    for secret in secrets {
+        header += &format!(",v1={}", tag(secret));
+    }
+    header + &format!(",v0={}", tag("whsec_nobodyBelievesThis"))
 }

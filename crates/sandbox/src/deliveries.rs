@@ -1,6 +1,6 @@
 //! The webhooks that wait to be sent, and the log of those that were.
 //!
-//! Three attempts: at once, five minutes later, an hour after that, in wall time.
+//! Three attempts, or many for three days, as the world's switch says; in wall time.
 
 use std::collections::VecDeque;
 
@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::world::{Pending, World};
 
-/// The pauses before the second and the third attempt, in seconds of wall time.
-const RETRIES: [i64; 2] = [300, 3_600];
 /// So many attempts are remembered for each endpoint.
 const LOG_LENGTH: usize = 500;
 
@@ -123,7 +121,8 @@ impl Deliveries {
         }
 
         waiting.attempts += 1;
-        let retry = RETRIES.get(waiting.attempts - 1).map(|pause| at + pause);
+        let plan = world.config().switches.webhook_retries;
+        let retry = plan.pause_after(waiting.attempts).map(|pause| at + pause);
         let next = match outcome {
             Outcome::Answered(200..=299) | Outcome::Lost | Outcome::Dropped => None,
             _ => retry,

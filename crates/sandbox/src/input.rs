@@ -1,10 +1,11 @@
 //! All that can happen to a sandbox, as data: what the journal keeps and replays.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::deliveries::{Deliveries, Outcome};
 use crate::journal::checksum;
-use crate::world::{Call, PageError, Reply, World};
+use crate::world::{Call, PageError, Refusal, Reply, World};
 
 /// The sandbox's whole memory: the world and what waits to be delivered.
 #[derive(Clone, Serialize, Deserialize)]
@@ -56,6 +57,24 @@ pub(crate) enum What {
         millis: i64,
     },
     Flush,
+    /// A call that is refused before the world looks into it.
+    Refuse {
+        call: Call,
+        refusal: Refusal,
+    },
+    /// An endpoint's secret is replaced.
+    Roll {
+        endpoint: String,
+        expire_in: i64,
+    },
+    /// An idempotency key is in use, or no more.
+    Hold {
+        key: String,
+        held: bool,
+    },
+    Switch {
+        wanted: Value,
+    },
     /// The pages stand elsewhere from now on.
     Move {
         base_url: String,
@@ -86,6 +105,8 @@ pub(crate) enum Answer {
     /// A page's action: where it leads, if it leads anywhere.
     Page(Result<Option<String>, PageError>),
     Count(usize),
+    Rolled(Option<String>),
+    Switched(Result<(), String>),
     Done,
 }
 
@@ -112,6 +133,14 @@ impl State {
         let world = &mut self.world;
         match &input.what {
             What::Call(call) => return Answer::Reply(world.call(call, input.wall)),
+            What::Refuse { call, refusal } => {
+                return Answer::Reply(world.refuse(call, refusal, input.wall));
+            }
+            What::Roll { endpoint, expire_in } => {
+                return Answer::Rolled(world.roll_secret(endpoint, *expire_in, input.wall));
+            }
+            What::Switch { wanted } => return Answer::Switched(world.switch(wanted)),
+            What::Hold { key, held } => world.hold_key(key, *held),
             What::Pay { session, card, email, name } => {
                 let paid = world.pay_checkout(session, card, email.as_deref(), name.as_deref());
                 return Answer::Page(paid.map(Some));

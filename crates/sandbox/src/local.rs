@@ -38,9 +38,15 @@ pub(crate) fn check_own_page(headers: &HeaderMap, uri: &Uri) -> Result<(), Forei
     }
 }
 
-/// Whether the request names this machine itself as its host.
+/// Whether the request names this machine itself as its host, and as where its page comes from if
+/// a page sends it.
 pub(crate) fn is_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
-    host(headers, uri).is_some_and(|host| is_local(bare(&host), ""))
+    let here = |authority: &str| is_local(bare(authority), "");
+    let from = match origin(headers) {
+        None => true,
+        Some(authority) => authority.is_some_and(|authority| here(&authority)),
+    };
+    from && host(headers, uri).is_some_and(|host| here(&host))
 }
 
 fn host(headers: &HeaderMap, uri: &Uri) -> Option<String> {

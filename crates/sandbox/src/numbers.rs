@@ -2,11 +2,10 @@
 //! anything else that reads like a card number is refused before the world or the journal sees it.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::cards::{self, Behaviour, Decline, TestCard};
-use crate::world::wire::pretty;
-use crate::world::{Call, Reply};
+use crate::world::{Call, Refusal};
 
 /// All but what forms leave as it is.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -124,7 +123,7 @@ pub(crate) fn name(card: &TestCard) -> &'static str {
 }
 
 /// The call without card numbers: `…[number]` of a test card becomes `…[token]`.
-pub(crate) fn without_numbers(mut call: Call, today: (i16, i8)) -> Result<Call, Box<Reply>> {
+pub(crate) fn without_numbers(mut call: Call, today: (i16, i8)) -> Result<Call, Box<Refusal>> {
     let mut pairs: Vec<(String, String)> =
         call.body.split('&').filter(|pair| !pair.is_empty()).map(decoded).collect();
     let mut changed = false;
@@ -163,6 +162,7 @@ pub(crate) fn without_numbers(mut call: Call, today: (i16, i8)) -> Result<Call, 
         ("the header `Idempotency-Key`", call.idempotency_key.as_ref()),
         ("the header `Authorization`", call.authorization.as_ref()),
         ("the header `Stripe-Version`", call.version.as_ref()),
+        ("the header `Stripe-Account`", call.account.as_ref()),
     ];
     for (place, text) in texts {
         if text.is_some_and(|text| has_number(&decode(text))) {
@@ -257,7 +257,7 @@ fn decode(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
-fn card_error(bad: BadCard, prefix: &str) -> Reply {
+fn card_error(bad: BadCard, prefix: &str) -> Refusal {
     let code = bad.code();
     let doc = format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-"));
     let mut error = json!({
@@ -270,26 +270,37 @@ fn card_error(bad: BadCard, prefix: &str) -> Reply {
     if bad == BadCard::NotATest {
         error["decline_code"] = "test_mode_live_card".into();
     }
-    reply(402, &json!({ "error": error }))
+    Refusal { status: 402, error: map(error) }
 }
 
-fn refused(place: &str) -> Reply {
+fn refused(place: &str) -> Refusal {
     let message = format!(
         "there is what reads like a card number in {place}: the sandbox takes test numbers in a \
          card's `number` alone, and keeps none"
     );
     let code = "specie_sandbox_card_number";
-    reply(
-        400,
-        &json!({"error": {
-            "code": code, "message": message, "type": "invalid_request_error",
-        }}),
-    )
+    let error = json!({ "code": code, "message": message, "type": "invalid_request_error" });
+    Refusal { status: 400, error: map(error) }
 }
 
-pub(crate) fn reply(status: u16, body: &serde_json::Value) -> Reply {
-    let body = pretty(body);
-    Reply { status, headers: Vec::new(), body }
+fn map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// What may be kept of a call that is refused: who asked, without body, path and query.
+pub(crate) fn head(call: &Call) -> Call {
+    let clean = |text: &Option<String>| text.clone().filter(|text| !has_number(&decode(text)));
+    Call {
+        method: call.method.clone(),
+        authorization: clean(&call.authorization),
+        idempotency_key: clean(&call.idempotency_key),
+        version: clean(&call.version),
+        account: clean(&call.account),
+        ..Call::default()
+    }
 }
 
 #[cfg(test)]
@@ -331,8 +342,8 @@ mod tests {
         ] {
             let refused = without_numbers(call(body), TODAY).unwrap_err();
             assert_eq!(refused.status, 400, "{body}");
-            assert!(refused.body.contains("specie_sandbox_card_number"), "{body}");
-            assert!(!has_number(&refused.body), "{body}");
+            assert!(refused.error["code"] == "specie_sandbox_card_number", "{body}");
+            assert!(!has_number(&Value::Object(refused.error.clone()).to_string()), "{body}");
         }
         let mut other = call("");
         other.idempotency_key = Some("4242424242424242".into());

@@ -14,8 +14,8 @@ use crate::deliveries::{Attempt, Waiting};
 use crate::faults::{Fault, Faults, Odds};
 use crate::input::{Answer, Input, State, What};
 use crate::journal::{Journal, OpenError, Opened};
-use crate::numbers::{has_number, without_numbers};
-use crate::world::{Call, Config, PageError, Reply, World};
+use crate::numbers::{has_number, head, without_numbers};
+use crate::world::{Call, Config, PageError, Refusal, Reply, World};
 
 /// Under which the hosted pages ask the API. Any key that looks like one opens the sandbox.
 const PAGES_KEY: &str = "sk_test_hostedPagesOfTheSandbox";
@@ -166,11 +166,20 @@ impl Sandbox {
     /// Answers a call to the API. A test card's number is turned into its token first; another
     /// number is refused, so that none is ever kept.
     pub fn call(&self, call: Call) -> Result<Reply, Unwritable> {
-        let call = match without_numbers(call, self.month()) {
-            Ok(call) => call,
-            Err(refused) => return Ok(*refused),
-        };
-        match self.put(What::Call(call))? {
+        let head = head(&call);
+        match without_numbers(call, self.month()) {
+            Ok(call) => self.reply_to(What::Call(call)),
+            Err(refusal) => self.refuse(head, *refusal),
+        }
+    }
+
+    /// Refuses a call that the world need not look into, in the world's own words.
+    pub(crate) fn refuse(&self, call: Call, refusal: Refusal) -> Result<Reply, Unwritable> {
+        self.reply_to(What::Refuse { call: head(&call), refusal })
+    }
+
+    fn reply_to(&self, what: What) -> Result<Reply, Unwritable> {
+        match self.put(what)? {
             Answer::Reply(reply) => Ok(reply),
             _ => unreachable!("a call is answered with a reply"),
         }
@@ -264,6 +273,38 @@ impl Sandbox {
         }
     }
 
+    /// Replaces the signing secret of a webhook endpoint, as a person does on Stripe's dashboard.
+    /// The old one signs beside the new one for `expire_in` seconds of wall time. Answers the new
+    /// secret; none if there is no such endpoint.
+    pub fn roll_secret(
+        &self,
+        endpoint: &str,
+        expire_in: i64,
+    ) -> Result<Option<Secret>, Unwritable> {
+        match self.put(What::Roll { endpoint: endpoint.into(), expire_in })? {
+            Answer::Rolled(secret) => Ok(secret.map(Secret::new)),
+            _ => unreachable!("rolling a secret is answered with one"),
+        }
+    }
+
+    /// Holds an idempotency key, as a request that is still being answered does, or lets go of it.
+    pub fn hold_key(&self, key: &str, held: bool) -> Result<(), Unwritable> {
+        self.put(What::Hold { key: key.into(), held }).map(|_| ())
+    }
+
+    /// The named switches and how they stand.
+    pub fn switches(&self) -> Value {
+        self.read(|state| state.world.switches())
+    }
+
+    /// Sets the switches that are named in `wanted`. All of them, or none and why not.
+    pub fn switch(&self, wanted: &Value) -> Result<Result<(), String>, Unwritable> {
+        match self.put(What::Switch { wanted: wanted.clone() })? {
+            Answer::Switched(done) => Ok(done),
+            _ => unreachable!("switches answer whether they were set"),
+        }
+    }
+
     /// Writes a snapshot, so that the next start need not replay the journal.
     pub fn snapshot(&self) -> io::Result<()> {
         let inner = &mut *self.lock();
@@ -312,7 +353,7 @@ impl Sandbox {
         let mut inner = self.lock();
         let flowed = inner.flowed_to(wall).filter(|to| *to > inner.state.world.now());
         if let Some(to) = flowed
-            && !matches!(what, What::Attempt { .. } | What::Flush)
+            && !matches!(what, What::Attempt { .. } | What::Flush | What::Hold { .. })
         {
             inner.put(&Input { wall, what: What::Advance { to } })?;
         }

@@ -18,8 +18,6 @@ use tower::{Service, ServiceExt, service_fn};
 
 use crate::sandbox::Sandbox;
 
-/// How long an endpoint may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the clocks are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -75,7 +73,9 @@ where
         if sandbox.catch_up().is_err() {
             tracing::error!("the clock cannot be moved");
         }
-        sandbox.deliver_within(transport, Some(PATIENCE)).await;
+        let seconds = sandbox.read(|state| state.world.config().switches.webhook_timeout);
+        let patience = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+        sandbox.deliver_within(transport, Some(patience)).await;
     }
 }
 

@@ -48,6 +48,12 @@ impl Sandbox {
             .route("/_sandbox/clock/advance", post(control::advance))
             .route("/_sandbox/deliveries", get(control::deliveries))
             .route("/_sandbox/deliveries/flush", post(control::flush))
+            .route("/_sandbox/webhook_endpoints/{id}/roll", post(control::roll))
+            .route(
+                "/_sandbox/idempotency_keys/{key}",
+                post(control::hold_key).delete(control::release_key),
+            )
+            .route("/_sandbox/switches", get(control::switches).post(control::switch))
             .layer(middleware::from_fn_with_state(self.clone(), control::authorised));
         Router::new()
             .route("/v1/{*path}", any(api::call))

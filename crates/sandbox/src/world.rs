@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+mod balance;
 mod beginning;
 mod catalog;
 mod checkout;
@@ -31,13 +32,17 @@ mod routes;
 mod serve;
 mod state;
 mod subscriptions;
+mod switches;
 mod tokens;
+mod upcoming;
 pub(crate) mod wire;
 
 /// The version of the API that is spoken.
 pub const VERSION: &str = "2026-10-28.endive";
 
-/// How a world is set up. Never changes afterwards.
+pub use switches::{AfterDunning, Dunning, EventTimes, Retries, Switches};
+
+/// How a world is set up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// Where ids, secrets and prefixes come from.
@@ -52,37 +57,6 @@ pub struct Config {
     pub switches: Switches,
 }
 
-/// What happens after a payment of a renewal failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dunning {
-    /// The pauses between attempts, in seconds: from the first to the second, and so on.
-    pub retries: Vec<i64>,
-    /// What becomes of the subscription when the last attempt failed.
-    pub then: AfterDunning,
-}
-
-/// What becomes of a subscription when the last attempt failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AfterDunning {
-    /// It is canceled.
-    Cancel,
-    /// It becomes `unpaid`.
-    Unpaid,
-    /// It stays `past_due`.
-    PastDue,
-}
-
-/// Choices where Stripe's behaviour is not known for certain, or is a choice of the sandbox.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Switches {
-    /// The pause between a draft invoice of a renewal and its finalising, in seconds.
-    pub draft_seconds: i64,
-    /// How long events can be read through the API, in seconds of wall time.
-    pub event_retention: i64,
-    /// How long an idempotency key is kept, in seconds of wall time.
-    pub idempotency_retention: i64,
-}
-
 impl Config {
     /// The usual world from `seed`, with its clock at `start` (Unix seconds) and its pages at
     /// `base_url`.
@@ -94,19 +68,6 @@ impl Config {
             dunning: Dunning::default(),
             switches: Switches::default(),
         }
-    }
-}
-
-impl Default for Dunning {
-    fn default() -> Self {
-        const DAY: i64 = 86_400;
-        Self { retries: vec![3 * DAY, 5 * DAY, 7 * DAY], then: AfterDunning::Cancel }
-    }
-}
-
-impl Default for Switches {
-    fn default() -> Self {
-        Self { draft_seconds: 3_601, event_retention: 30 * 86_400, idempotency_retention: 86_400 }
     }
 }
 
@@ -127,6 +88,18 @@ pub struct Call {
     pub idempotency_key: Option<String>,
     /// The `Stripe-Version` header.
     pub version: Option<String>,
+    /// The `Stripe-Account` header, or `Stripe-Context`.
+    pub account: Option<String>,
+}
+
+/// Why a call is refused before the world looks into it: it holds what must not be kept, or is no
+/// form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// Stripe's `error` object, but for the address of the log.
+    pub error: Map<String, Value>,
 }
 
 /// The answer to a [`Call`].
@@ -220,6 +193,10 @@ pub struct World {
     waiting: Vec<events::Waiting>,
     /// The signing secrets of endpoints.
     secrets: BTreeMap<String, String>,
+    /// Secrets that were replaced and still sign, and until when (wall time).
+    retiring: BTreeMap<String, Vec<(String, i64)>>,
+    /// Idempotency keys of requests that are still being answered.
+    held: BTreeSet<String>,
 }
 
 impl World {
@@ -247,6 +224,8 @@ impl World {
             event_walls: BTreeMap::new(),
             waiting: Vec::new(),
             secrets: BTreeMap::new(),
+            retiring: BTreeMap::new(),
+            held: BTreeSet::new(),
         };
         world.account = format!("acct_1{}", world.noise(15));
         world.keep_configuration();
@@ -266,7 +245,12 @@ impl World {
     /// Answers a request. `wall` is the wall time in Unix seconds: events and idempotency keys are
     /// kept by it.
     pub fn call(&mut self, call: &Call, wall: i64) -> Reply {
-        self.answer(call, wall)
+        self.answer(call, None, wall)
+    }
+
+    /// Refuses a request that it need not look into, in the form of all its answers.
+    pub fn refuse(&mut self, call: &Call, refusal: &Refusal, wall: i64) -> Reply {
+        self.answer(call, Some(refusal), wall)
     }
 
     /// Moves the clock to `to`, doing all that falls due on the way, in order. Never goes back.

@@ -46,6 +46,8 @@ pub struct Opening {
     pub catalog: Catalog,
     /// Where the sandbox is kept; in memory if there is no folder.
     pub sandbox_folder: Option<PathBuf>,
+    /// What stands on the way to the sandbox, for whoever asks it: a test looks at every answer.
+    pub watch: Option<fn(Transport) -> Transport>,
 }
 
 /// Why a stage cannot be set up.
@@ -133,6 +135,7 @@ impl Stage {
             Over::Sockets => https_transport(),
             Over::Process => transport(sandbox.router()),
         };
+        let to_stripe = opening.watch.map_or(to_stripe.clone(), |watch| watch(to_stripe));
         let stripe = client(to_stripe.clone(), &stripe_url);
         let db = Db::open(
             &opening.database,

@@ -2,15 +2,15 @@
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
 use jiff::tz::TimeZone;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::{LARGEST_BODY, header_value};
-use crate::numbers::reply;
-use crate::sandbox::Sandbox;
-use crate::world::{Call, Reply};
+use crate::sandbox::{Sandbox, Unwritable};
+use crate::world::{Call, Refusal, Reply};
 
 /// What Stripe sends with every reply of the API.
 const ALWAYS: [(&str, &str); 12] = [
@@ -39,49 +39,53 @@ const ALWAYS: [(&str, &str); 12] = [
 pub(super) async fn call(State(sandbox): State<Sandbox>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let reply = match to_bytes(body, LARGEST_BODY).await {
-        Err(_) => problem(413, "the body is larger than 1 MiB"),
-        Ok(body) => {
-            let path = head.uri.path().to_owned();
-            let query = head.uri.query().unwrap_or_default().to_owned();
-            answer(&sandbox, head.method.as_str(), path, query, &head.headers, body)
+        Err(_) => {
+            let call = call_of(&head, String::new());
+            refuse(&sandbox, call, 413, "the body is larger than 1 MiB")
         }
+        Ok(body) => answer(&sandbox, &head, body),
     };
     respond(&sandbox, reply)
 }
 
-fn answer(
-    sandbox: &Sandbox,
-    method: &str,
-    path: String,
-    query: String,
-    headers: &HeaderMap,
-    body: Bytes,
-) -> Reply {
+fn answer(sandbox: &Sandbox, head: &Parts, body: Bytes) -> Reply {
     let Ok(body) = String::from_utf8(body.into()) else {
-        return problem(400, "Invalid request: the body is not UTF-8");
+        let call = call_of(head, String::new());
+        return refuse(sandbox, call, 400, "Invalid request: the body is not UTF-8");
     };
     let is_form = |kind: &str| kind.trim_start().starts_with("application/x-www-form-urlencoded");
-    let kind = text(headers, header::CONTENT_TYPE);
+    let kind = text(&head.headers, header::CONTENT_TYPE);
     if let Some(kind) = kind.filter(|kind| !body.is_empty() && !is_form(kind)) {
-        return problem(
-            400,
-            &format!(
-                "Invalid request (check that your POST content type is \
-                 application/x-www-form-urlencoded): it is {}",
-                kind.chars().take(80).collect::<String>()
-            ),
+        let message = format!(
+            "Invalid request (check that your POST content type is \
+             application/x-www-form-urlencoded): it is {}",
+            kind.chars().take(80).collect::<String>()
         );
+        return refuse(sandbox, call_of(head, String::new()), 400, &message);
     }
-    let call = Call {
-        method: method.to_owned(),
-        path,
-        query,
+    sandbox.call(call_of(head, body)).unwrap_or_else(|broken| unwritable(&broken))
+}
+
+fn call_of(head: &Parts, body: String) -> Call {
+    let named = |name: &'static str| text(&head.headers, HeaderName::from_static(name));
+    Call {
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
         body,
-        authorization: text(headers, header::AUTHORIZATION),
-        idempotency_key: text(headers, HeaderName::from_static("idempotency-key")),
-        version: text(headers, HeaderName::from_static("stripe-version")),
-    };
-    sandbox.call(call).unwrap_or_else(|broken| problem(500, &broken.to_string()))
+        authorization: text(&head.headers, header::AUTHORIZATION),
+        idempotency_key: named("idempotency-key"),
+        version: named("stripe-version"),
+        account: named("stripe-account").or(named("stripe-context")),
+    }
+}
+
+/// Refuses what is no call of the API at all.
+fn refuse(sandbox: &Sandbox, call: Call, status: u16, message: &str) -> Reply {
+    let error = [("message", message), ("type", "invalid_request_error")];
+    let error = error.map(|(name, value)| (name.to_owned(), value.into()));
+    let refusal = Refusal { status, error: Map::from_iter(error) };
+    sandbox.refuse(call, refusal).unwrap_or_else(|broken| unwritable(&broken))
 }
 
 fn respond(sandbox: &Sandbox, reply: Reply) -> Response {
@@ -112,7 +116,7 @@ fn header_value_of(text: &str) -> axum::http::HeaderValue {
     axum::http::HeaderValue::from_str(text).unwrap_or_else(|_| header_value(text))
 }
 
-fn problem(status: u16, message: &str) -> Reply {
-    let kind = if status < 500 { "invalid_request_error" } else { "api_error" };
-    reply(status, &json!({"error": {"message": message, "type": kind}}))
+fn unwritable(broken: &Unwritable) -> Reply {
+    let error = json!({ "error": { "message": broken.to_string(), "type": "api_error" } });
+    Reply { status: 500, headers: Vec::new(), body: error.to_string() }
 }

@@ -3,7 +3,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::local;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, Unwritable};
 
 /// The end of the year 9999.
 const LATEST: i64 = 253_402_300_799;
@@ -94,6 +94,73 @@ pub(super) async fn deliveries(State(sandbox): State<Sandbox>) -> Json<Value> {
 pub(super) async fn flush(State(sandbox): State<Sandbox>) -> Response {
     match sandbox.flush() {
         Ok(flushed) => Json(json!({ "flushed": flushed })).into_response(),
+        Err(broken) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &broken.to_string()),
+    }
+}
+
+/// How long a secret that was replaced still signs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rolling {
+    /// Seconds of wall time, a day at most.
+    #[serde(default)]
+    expire_in: i64,
+}
+
+/// Replaces an endpoint's signing secret: on Stripe the dashboard does that, and no call.
+pub(super) async fn roll(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    rolling: Result<Query<Rolling>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let day = 0..=86_400;
+    let Some(expire_in) = rolling.ok().map(|r| r.expire_in).filter(|s| day.contains(s)) else {
+        let message = "`expire_in` is how many seconds the old secret still signs: 0 to 86400";
+        return refuse(StatusCode::BAD_REQUEST, message);
+    };
+    match sandbox.roll_secret(&id, expire_in) {
+        Ok(Some(secret)) => Json(json!({ "id": id, "secret": secret.expose() })).into_response(),
+        Ok(None) => refuse(StatusCode::NOT_FOUND, "there is no such webhook endpoint"),
+        Err(broken) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &broken.to_string()),
+    }
+}
+
+/// From now on a request with this idempotency key is told that another one is under way.
+pub(super) async fn hold_key(State(sandbox): State<Sandbox>, Path(key): Path<String>) -> Response {
+    done(sandbox.hold_key(&key, true), json!({ "key": key, "in_use": true }))
+}
+
+/// The request that held the key is over.
+pub(super) async fn release_key(
+    State(sandbox): State<Sandbox>,
+    Path(key): Path<String>,
+) -> Response {
+    done(sandbox.hold_key(&key, false), json!({ "key": key, "in_use": false }))
+}
+
+/// The named switches and how they stand.
+pub(super) async fn switches(State(sandbox): State<Sandbox>) -> Json<Value> {
+    Json(sandbox.switches())
+}
+
+/// Sets the switches that are named, all or none.
+pub(super) async fn switch(
+    State(sandbox): State<Sandbox>,
+    body: Result<Json<Value>, axum::extract::rejection::JsonRejection>,
+) -> Response {
+    let Ok(Json(wanted)) = body else {
+        return refuse(StatusCode::BAD_REQUEST, "send the switches to set as a JSON object");
+    };
+    match sandbox.switch(&wanted) {
+        Ok(Err(wrong)) => refuse(StatusCode::BAD_REQUEST, &wrong),
+        Ok(Ok(())) => Json(sandbox.switches()).into_response(),
+        Err(broken) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &broken.to_string()),
+    }
+}
+
+fn done(done: Result<(), Unwritable>, shown: Value) -> Response {
+    match done {
+        Ok(()) => Json(shown).into_response(),
         Err(broken) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &broken.to_string()),
     }
 }

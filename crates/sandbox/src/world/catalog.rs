@@ -157,6 +157,9 @@ impl World {
     /// Which other price holds the lookup key that is wanted, if it may be taken from it.
     fn lookup_key(&self, given: &Given, id: &str) -> Answer<Option<String>> {
         let Some(key) = given.filled("lookup_key") else { return Ok(None) };
+        if key.chars().count() > 200 {
+            return Err(Fault::too_long("lookup_key", 200));
+        }
         let holds = |price: &&Value| text(price, "lookup_key") == key && text(price, "id") != id;
         match self.newest("price").find(holds).and_then(|price| maybe(price, "id")) {
             Some(holder) if given.bool("transfer_lookup_key") != Some(true) => {

@@ -38,6 +38,17 @@ impl World {
         if given.bool("allow_promotion_codes") == Some(true) {
             return Err(Fault::unsupported("value of", "allow_promotion_codes"));
         }
+        for (name, value) in
+            [("billing_address_collection", "required"), ("customer_update.address", "auto")]
+        {
+            if given.filled(name) == Some(value) {
+                let shown = name.replacen('.', "[", 1) + if name.contains('.') { "]" } else { "" };
+                return Err(Fault::unsupported("value of", &shown));
+            }
+        }
+        if given.filled("client_reference_id").is_some_and(|text| text.chars().count() > 200) {
+            return Err(Fault::too_long("client_reference_id", 200));
+        }
         let Some(success) = given.filled("success_url") else {
             let fault = Fault::parameter("Missing required param: success_url.", "success_url");
             return Err(fault.code("parameter_missing"));
@@ -59,6 +70,10 @@ impl World {
         if !customer.is_null() && given.filled("customer_email").is_some() {
             let message = "You may only specify one of these parameters: customer, customer_email.";
             return Err(Fault::parameter(message, "customer").code("parameters_exclusive"));
+        }
+        if customer.is_null() && given.at("customer_update").is_some() {
+            let message = "`customer_update` can only be used with `customer`.";
+            return Err(Fault::invalid(message).param("customer_update"));
         }
         let list = given.list("line_items");
         if list.is_empty() {
@@ -86,6 +101,12 @@ impl World {
         }
         let currency =
             chosen.first().map(|(p, ..)| text(p, "currency").to_owned()).unwrap_or_default();
+        if given.filled("currency").is_some_and(|want| !want.eq_ignore_ascii_case(&currency)) {
+            return Err(Fault::invalid(format!(
+                "The currency does not match that of the selected prices ({currency})."
+            ))
+            .param("currency"));
+        }
         if let Some(held) = maybe(&customer, "currency").filter(|held| *held != currency) {
             return Err(Fault::invalid(format!(
                 "The currency of the selected prices ({currency}) does not match the customer \
@@ -94,10 +115,13 @@ impl World {
         }
         let total: i64 = chosen.iter().map(|(price, n, _)| int(price, "unit_amount") * n).sum();
         if (1..50).contains(&total) {
-            return Err(Fault::invalid(
-                "The Checkout Session's total amount due must add up to at least $0.50 usd",
-            )
-            .code("amount_too_small"));
+            let message = match currency.as_str() {
+                "usd" => {
+                    "The Checkout Session's total amount due must add up to at least $0.50 usd"
+                }
+                _ => "The Checkout Session's total amount must convert to at least 50 cents.",
+            };
+            return Err(Fault::invalid(message).code("amount_too_small"));
         }
         let expires = given.int("expires_at").unwrap_or(self.now + 86_400);
         if expires < self.now + 1_800 {

@@ -37,6 +37,7 @@ impl World {
             rank::FINALIZE => self.finalize_due(id),
             rank::RETRY => self.retry(id),
             rank::INCOMPLETE => self.expire_incomplete(id),
+            rank::UPCOMING => self.tell_upcoming(id),
             rank::CHECKOUT if text(&self.copy(id), "status") == "open" => self.expire(id),
             _ => {}
         }

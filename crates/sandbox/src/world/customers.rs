@@ -55,6 +55,7 @@ impl World {
             "checkout.session" => ("checkout.session", "session"),
             "billing_portal.configuration" => ("configuration", "configuration"),
             "webhook_endpoint" => ("webhook endpoint", "id"),
+            "balance_transaction" => ("balance transaction", "id"),
             kind => (kind, "id"),
         };
         let found = self.find(kind, id).cloned();
@@ -99,11 +100,6 @@ impl World {
             customer["invoice_prefix"] = json!(prefix);
         }
         merge_metadata(customer, given);
-        if let Some(Value::Object(kept)) = customer.get("metadata")
-            && kept.len() > 50
-        {
-            return Err(Fault::parameter("You can have at most 50 metadata keys.", "metadata"));
-        }
         Ok(())
     }
 

@@ -91,6 +91,9 @@ impl World {
                 Err(Fault::card(body))
             }
             Tried::Asks => {
+                if automatic {
+                    self.hard.insert(invoice.to_owned(), method.clone());
+                }
                 if by == (By::Caller { off_session: true }) {
                     return Err(self.refuse_asking(&intent, &method));
                 }
@@ -195,6 +198,27 @@ impl World {
                 let previous = self.set(invoice, [("auto_advance", json!(false))]);
                 self.emit_change("invoice.updated", invoice, previous);
             }
+        }
+        if self.config.dunning.mark_uncollectible {
+            self.mark_uncollectible(invoice);
+        }
+    }
+
+    fn mark_uncollectible(&mut self, invoice: &str) {
+        self.set(
+            invoice,
+            [
+                ("status", json!("uncollectible")),
+                ("auto_advance", json!(false)),
+                ("next_payment_attempt", Value::Null),
+                ("status_transitions.marked_uncollectible_at", json!(self.now)),
+            ],
+        );
+        self.emit("invoice.marked_uncollectible", invoice);
+        let subscription = self.copy(invoice);
+        let subscription = text(&subscription, "parent.subscription_details.subscription");
+        if text(&self.copy(subscription), "status") == "past_due" {
+            self.review_invoice(invoice);
         }
     }
 }

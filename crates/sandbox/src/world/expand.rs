@@ -49,6 +49,7 @@ const REFERENCES: &[(&str, &str)] = &[
     ("payment_intent", "on_behalf_of"),
     ("payment_intent", "payment_method"),
     ("payment_intent", "review"),
+    ("balance_transaction", "source"),
     ("charge", "application"),
     ("charge", "balance_transaction"),
     ("charge", "customer"),
@@ -141,7 +142,7 @@ impl World {
             return if known { Ok(()) } else { Err(Wrong { segment: (*part).to_owned(), first }) };
         };
         if reference && let Some(found) = child.as_str().and_then(|id| self.objects.get(id)) {
-            *child = found.clone();
+            *child = self.shown(found.clone());
         }
         if child.is_null() || child.is_array() {
             let known = reference || leaf || is_branch(kind, &path);
@@ -166,7 +167,7 @@ impl World {
         let id = text(object, "id");
         let list = |data: Vec<Value>, url: String| {
             let (total, shown) = (data.len(), data.into_iter().take(10).collect::<Vec<_>>());
-            json!({ "object": "list", "data": shown, "has_more": total > 10, "total_count": total, "url": url })
+            json!({ "object": "list", "data": shown, "has_more": total > 10, "url": url })
         };
         match (kind, part) {
             ("customer", "subscriptions") => {
@@ -193,12 +194,16 @@ impl World {
             }
             ("charge", "refunds") => {
                 let of = self.newest("refund").filter(|refund| text(refund, "charge") == id);
-                Some(list(of.cloned().collect(), format!("/v1/charges/{id}/refunds")))
+                let refunds: Vec<Value> = of.cloned().collect();
+                let count = refunds.len();
+                let mut all = list(refunds, format!("/v1/charges/{id}/refunds"));
+                all["total_count"] = json!(count);
+                Some(all)
             }
             ("checkout.session", "line_items") => {
                 let lines = self.baskets.get(id).map(|b| b.lines.clone()).unwrap_or_default();
                 let url = format!("/v1/checkout/sessions/{id}/line_items");
-                Some(json!({ "object": "list", "data": lines, "has_more": false, "url": url }))
+                Some(list(lines, url))
             }
             ("price", "currency_options") => {
                 let currency = text(object, "currency");

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Refusal;
+
 /// A refusal. Boxed where it travels, because it carries whole objects now and then.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
@@ -84,6 +86,36 @@ impl Fault {
         let mut fault = Self::new(400, "idempotency_error", message);
         fault.unbegun = true;
         Box::new(fault)
+    }
+
+    /// A key of a request that is still being answered.
+    pub fn in_use(key: &str) -> Box<Self> {
+        let message = format!(
+            "There is currently another in-progress request using this Idempotent Key (that \
+             probably means you submitted twice, and the other request is still going through): \
+             {key}. Please try again later."
+        );
+        let mut fault = Self::new(409, "invalid_request_error", message);
+        fault.unbegun = true;
+        fault.final_word = false;
+        Box::new(fault).code("idempotency_key_in_use")
+    }
+
+    /// What was decided before the world was asked.
+    pub fn of(refusal: &Refusal) -> Box<Self> {
+        let Refusal { status, error } = refusal.clone();
+        Box::new(Self { status, body: error, unbegun: true, final_word: status == 402 })
+    }
+
+    /// More metadata than an object holds.
+    pub fn too_much_metadata(name: &str) -> Box<Self> {
+        Self::parameter("You can have at most 50 metadata keys.", name)
+    }
+
+    /// A text that is too long.
+    pub fn too_long(name: &str, most: usize) -> Box<Self> {
+        let message = format!("Invalid string: {name} must be at most {most} characters");
+        Self::parameter(message, name)
     }
 
     /// A card that was refused.

@@ -36,12 +36,27 @@ impl World {
         period: (i64, i64),
         window: (i64, i64),
     ) -> String {
+        let id = self.long_id("in_", '1');
+        let (invoice, lines) = self.draft(&id, subscription, reason, period, window);
+        self.keep(invoice);
+        self.lines.insert(id.clone(), lines);
+        id
+    }
+
+    /// A draft and its lines, which nobody keeps yet.
+    pub(super) fn draft(
+        &mut self,
+        id: &str,
+        subscription: &str,
+        reason: &str,
+        period: (i64, i64),
+        window: (i64, i64),
+    ) -> (Value, Vec<Value>) {
         let sub = self.copy(subscription);
         let customer = self.copy(text(&sub, "customer"));
-        let id = self.long_id("in_", '1');
         let mut lines = Vec::new();
         for item in items(&sub, "items.data") {
-            let line = self.make_line(&id, &sub, item, period);
+            let line = self.make_line(id, &sub, item, period);
             lines.push(line);
         }
         let total: i64 = lines.iter().map(|line| int(line, "amount")).sum();
@@ -79,39 +94,42 @@ impl World {
             "default_tax_rates": [], "discounts": [], "issuer": { "type": "self" },
             }),
         );
-        self.keep(with(invoice, json!({"lines": {
-                "object": "list", "data": shown, "has_more": lines.len() > 10,
-                "total_count": lines.len(), "url": format!("/v1/invoices/{id}/lines"),
-            },
-            "livemode": false, "metadata": {},
-            "next_payment_attempt": finalizes.map(|at| at - 1),
-            "parent": {
-                "quote_details": null,
-                "subscription_details": { "metadata": sub["metadata"], "subscription": subscription },
-                "type": "subscription_details",
-            },
-            "payment_settings": {
-                "default_mandate": null, "payment_method_options": null,
-                "payment_method_types": null,
-            },
-            "period_end": window.1, "period_start": window.0,
-            "post_payment_credit_notes_amount": 0, "pre_payment_credit_notes_amount": 0,
-            "starting_balance": starting, "status": "draft",
-            "status_transitions": {
-                "finalized_at": null, "marked_uncollectible_at": null, "paid_at": null,
-                "voided_at": null,
-            },
-            "subtotal": total, "subtotal_excluding_tax": total, "total": total,
-            "total_discount_amounts": [], "total_excluding_tax": total,
-            "total_pretax_credit_amounts": [], "total_taxes": [],
-            "webhooks_delivered_at": self.now,
-        })));
-        self.lines.insert(id.clone(), lines);
-        id
+        let invoice = with(
+            invoice,
+            json!({"lines": {
+                    "object": "list", "data": shown, "has_more": lines.len() > 10,
+                    "total_count": lines.len(), "url": format!("/v1/invoices/{id}/lines"),
+                },
+                "livemode": false, "metadata": {},
+                "next_payment_attempt": finalizes.map(|at| at - 1),
+                "parent": {
+                    "quote_details": null,
+                    "subscription_details": { "metadata": sub["metadata"], "subscription": subscription },
+                    "type": "subscription_details",
+                },
+                "payment_settings": {
+                    "default_mandate": null, "payment_method_options": null,
+                    "payment_method_types": null,
+                },
+                "period_end": window.1, "period_start": window.0,
+                "post_payment_credit_notes_amount": 0, "pre_payment_credit_notes_amount": 0,
+                "starting_balance": starting, "status": "draft",
+                "status_transitions": {
+                    "finalized_at": null, "marked_uncollectible_at": null, "paid_at": null,
+                    "voided_at": null,
+                },
+                "subtotal": total, "subtotal_excluding_tax": total, "total": total,
+                "total_discount_amounts": [], "total_excluding_tax": total,
+                "total_pretax_credit_amounts": [], "total_taxes": [],
+                "webhooks_delivered_at": self.now,
+            }),
+        );
+        (invoice, lines)
     }
 
     fn make_line(&mut self, invoice: &str, sub: &Value, item: &Value, period: (i64, i64)) -> Value {
-        let id = self.long_id("il_", '1');
+        let prefix = if invoice.starts_with("upcoming_") { "il_tmp_" } else { "il_" };
+        let id = self.long_id(prefix, '1');
         let price = &item["price"];
         let quantity = int(item, "quantity");
         let unit = int(price, "unit_amount");
@@ -148,7 +166,7 @@ impl World {
                 "type": "price_details", "unit_amount_decimal": price["unit_amount_decimal"],
             },
             "quantity": quantity, "quantity_decimal": quantity.to_string(),
-            "subscription": sub["id"], "subtotal": unit.saturating_mul(quantity), "taxes": [],
+            "subscription": null, "subtotal": unit.saturating_mul(quantity), "taxes": [],
         })
     }
 
@@ -172,6 +190,12 @@ impl World {
             }
         }
         let page = format!("{}/i/{invoice}", self.config.base_url);
+        // What it says of the customer is frozen now.
+        for field in ["address", "email", "name", "phone", "shipping", "tax_exempt"] {
+            if !self.is_stub(&customer) {
+                self.set(invoice, [(&format!("customer_{field}"), payer[field].clone())]);
+            }
+        }
         self.set(
             invoice,
             [
@@ -337,6 +361,7 @@ impl World {
             "paid" => {
                 return Err(Fault::invalid("Invoices with `paid` payments cannot be voided."));
             }
+            "uncollectible" if self.config.switches.void_uncollectible => {}
             _ => return Err(not_open()),
         }
         self.void(id, "void_invoice");

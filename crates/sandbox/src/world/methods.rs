@@ -35,6 +35,11 @@ impl World {
         cards::by_name(&self.cards.get(method)?.name)
     }
 
+    /// Whether a saved card was made from this template.
+    pub(super) fn is_card(&self, method: &str, template: &str) -> bool {
+        self.cards.get(method).is_some_and(|card| card.name == template)
+    }
+
     /// How a charge of a saved card goes.
     pub(super) fn outcome(&self, method: &str) -> Outcome {
         match self.test_card(method).map(|card| card.behaviour) {
@@ -113,6 +118,7 @@ impl World {
                 Err(Fault::card(decline_body(*decline)).param(""))
             }
             Some(card) => Ok(self.make_method(card, no_billing())),
+            None if cards::is_unsupported(id) => Err(Fault::unsupported("test card", id)),
             None => Err(no_method(id, param, status)),
         }
     }

@@ -112,6 +112,10 @@ impl World {
             return Err(Fault::missing(400, "product", product, "product"));
         }
         let keys = given.texts("lookup_keys");
+        if keys.len() > 10 {
+            let message = "Array lookup_keys exceeded maximum 10 allowed elements.";
+            return Err(Fault::parameter(message, "lookup_keys"));
+        }
         let mut all = self.where_texts(
             "price",
             given,
@@ -148,6 +152,7 @@ fn thing(kind: &str) -> &str {
         "payment_method" => "PaymentMethod",
         "webhook_endpoint" => "webhook endpoint",
         "line_item" => "line item",
+        "balance_transaction" => "balance transaction",
         kind => kind,
     }
 }

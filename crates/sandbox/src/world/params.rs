@@ -109,7 +109,8 @@ pub(crate) fn find(method: &str, path: &str) -> Option<(&'static Endpoint, Vec<S
         |endpoint: &&Endpoint| endpoint.path.iter().filter(|p| p.starts_with('{')).count();
     let found = table().iter().filter(fits).min_by_key(variables)?;
     let ids = found.path.iter().zip(&parts).filter(|(want, _)| want.starts_with('{'));
-    Some((found, ids.map(|(_, have)| (*have).to_owned()).collect()))
+    let plain = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into();
+    Some((found, ids.map(|(_, have)| plain(have)).collect()))
 }
 
 /// Checks what was sent against what `endpoint` takes.
@@ -192,8 +193,10 @@ fn one(
         return if spec.unsettable { Ok(()) } else { Err(empty(name)) };
     }
     let last = name.rsplit('[').next().unwrap_or(name).trim_end_matches(']');
+    let last = if last.bytes().all(|b| b.is_ascii_digit()) { name } else { last };
     let integer = |text: &str| {
-        text.parse::<i64>().map(|_| ()).map_err(|_| {
+        let plain = !text.starts_with('+') && text.parse::<i64>().is_ok();
+        plain.then_some(()).ok_or_else(|| {
             let fault = Fault::parameter(format!("Invalid integer: {text}"), name);
             fault.code("parameter_invalid_integer")
         })
@@ -211,7 +214,11 @@ fn one(
         })
     };
     match &spec.kind {
-        Kind::Text => scalar().map(|_| ()),
+        Kind::Text if scalar()?.trim().is_empty() => {
+            let message = format!("You passed a blank string for '{name}'.");
+            Err(Fault::parameter(message, name).code("parameter_invalid_string_blank"))
+        }
+        Kind::Text => Ok(()),
         Kind::Integer | Kind::Time => integer(scalar()?),
         Kind::Boolean => match scalar()? {
             "true" | "false" => Ok(()),
@@ -257,6 +264,9 @@ pub(crate) fn one_of(words: &[&str]) -> String {
 
 fn metadata(value: &Value, name: &str) -> Answer<()> {
     let Value::Object(map) = value else { return Err(Fault::parameter("Invalid object", name)) };
+    if map.len() > 50 {
+        return Err(Fault::too_much_metadata(name));
+    }
     for (key, value) in map {
         let param = join(name, key);
         let Some(text) = value.as_str() else {

@@ -182,6 +182,9 @@ impl World {
                 "status": if paid { "succeeded" } else { "failed" },
             }),
         ));
+        if paid {
+            self.book_charge(&id);
+        }
         id
     }
 }

@@ -12,18 +12,22 @@ impl World {
     pub(super) fn plan_period(&mut self, id: &str) {
         self.unplan(rank::CANCEL, id);
         self.unplan(rank::ROLLOVER, id);
+        self.unplan(rank::UPCOMING, id);
         let sub = self.copy(id);
         let end = int(&sub, "items.data.0.current_period_end");
         if matches!(text(&sub, "status"), "active" | "past_due" | "unpaid" | "trialing") {
             let rank = if is(&sub, "cancel_at_period_end") { rank::CANCEL } else { rank::ROLLOVER };
             self.plan(rank, id, end);
+            if rank == rank::ROLLOVER && text(&sub, "status") != "unpaid" {
+                self.plan_upcoming(id, end);
+            }
         }
     }
 
     /// Ends a subscription now.
     pub(super) fn end_subscription(&mut self, id: &str, reason: &str) {
         let sub = self.copy(id);
-        for rank in [rank::CANCEL, rank::ROLLOVER, rank::INCOMPLETE] {
+        for rank in [rank::CANCEL, rank::ROLLOVER, rank::UPCOMING, rank::INCOMPLETE] {
             self.unplan(rank, id);
         }
         let first =

@@ -81,6 +81,12 @@ impl World {
             let message = "The statement descriptor must be at most 22 characters.";
             return Err(Fault::parameter(message, "statement_descriptor"));
         }
+        for (field, most) in [("images", 8), ("marketing_features", 15)] {
+            if given.list(field).len() > most {
+                let message = format!("Array {field} exceeded maximum {most} allowed elements.");
+                return Err(Fault::parameter(message, field));
+            }
+        }
         if given.at("images").is_some() {
             product["images"] = json!(given.texts("images"));
         }

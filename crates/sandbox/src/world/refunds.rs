@@ -93,6 +93,7 @@ impl World {
             "metadata": given.metadata("metadata"), "payment_intent": charge["payment_intent"],
             "payment_method": charge["payment_method"], "reason": reason, "status": "succeeded",
         })));
+        self.book_refund(&refund);
         let refunded = int(&charge, "amount_refunded") + amount;
         let previous = self.set(
             &id,

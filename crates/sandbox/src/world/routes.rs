@@ -56,6 +56,13 @@ impl World {
         let customer = ("customer", "customer");
         let (all, kind) = match endpoint.name {
             "GET /v1/account" => return Ok(self.account_object()),
+            "GET /v1/balance" => return Ok(self.balance_object()),
+            "GET /v1/balance_transactions/{id}" => {
+                return self.need("balance_transaction", id).map(|found| self.shown(found));
+            }
+            "GET /v1/balance_transactions" => {
+                (self.list_balance_transactions(given), "balance_transaction")
+            }
             "GET /v1/customers/{id}" => return self.retrieve_customer(id),
             "GET /v1/payment_methods/{id}" => return self.need_method(id),
             "GET /v1/customers/{customerId}/payment_methods/{id}" => {

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::fault::{Answer, Fault};
+use super::given::Given;
 use super::params::{self};
 use super::state::text;
 use super::wire::pretty;
-use super::{Call, Reply, VERSION, World};
+use super::{Call, Refusal, Reply, VERSION, World};
 
 /// Versions that are answered (as the newest), because their objects differ in additions only.
 const VERSIONS: &str = "2025-03-31.basil 2025-04-30.basil 2025-05-28.basil 2025-06-30.basil \
@@ -46,7 +47,7 @@ fn flatten(value: &Value, name: &str, out: &mut Vec<(String, String)>) {
 }
 
 impl World {
-    pub(super) fn answer(&mut self, call: &Call, wall: i64) -> Reply {
+    pub(super) fn answer(&mut self, call: &Call, refusal: Option<&Refusal>, wall: i64) -> Reply {
         self.wall = self.wall.max(wall);
         self.forget_old_events();
         let kept_for = self.config.switches.idempotency_retention;
@@ -83,7 +84,7 @@ impl World {
                 return self.finish(
                     reply,
                     Err(Fault::unsupported("value of", "Stripe-Version")),
-                    None,
+                    Some(&request),
                 );
             }
             let mut fault = Fault::invalid(format!("Invalid Stripe API version: {version}"));
@@ -91,9 +92,22 @@ impl World {
             return self.finish(reply, Err(fault), None);
         }
         header(&mut reply, "Stripe-Version", VERSION);
-        let tree = match decode(call) {
+        if let Some(account) = &call.account {
+            header(&mut reply, "Stripe-Account", account);
+            if *account != self.account {
+                let fault = Fault::unsupported("value of", "Stripe-Account");
+                return self.finish(reply, Err(fault), Some(&request));
+            }
+        }
+        let decoded = refusal.map_or_else(|| decode(call), |refusal| Err(Fault::of(refusal)));
+        let tree = match decoded {
             Ok(tree) => tree,
-            Err(fault) => return self.finish(reply, Err(fault), Some(&request)),
+            Err(fault) => {
+                if post && fault.final_word {
+                    header(&mut reply, "Stripe-Should-Retry", "false");
+                }
+                return self.finish(reply, Err(fault), Some(&request));
+            }
         };
         let mut flat = Vec::new();
         flatten(&tree, "", &mut flat);
@@ -102,6 +116,9 @@ impl World {
             if key.chars().count() > 255 {
                 let fault = Fault::idempotency("Idempotency keys can be at most 255 characters.");
                 return self.finish(reply, Err(fault), Some(&request));
+            }
+            if self.held.contains(key) {
+                return self.finish(reply, Err(Fault::in_use(key)), Some(&request));
             }
             if let Some(kept) = self.kept.get(key).cloned() {
                 return self.replay(reply, call, key, &kept, &flat, &request);
@@ -191,6 +208,25 @@ impl World {
         reply
     }
 
+    /// An object that is updated has room for the metadata that is added.
+    fn check_room(&self, ids: &[String], given: &Given) -> Answer<()> {
+        let held = ids.first().and_then(|id| self.objects.get(id));
+        let Some(mut held) = held.and_then(|held| held["metadata"].as_object().cloned()) else {
+            return Ok(());
+        };
+        given.merge_metadata("metadata", &mut held);
+        if held.len() > 50 { Err(Fault::too_much_metadata("metadata")) } else { Ok(()) }
+    }
+
+    /// Holds an idempotency key, as a request that is still being answered does, or lets go of it.
+    pub fn hold_key(&mut self, key: &str, held: bool) {
+        if held {
+            self.held.insert(key.to_owned());
+        } else {
+            self.held.remove(key);
+        }
+    }
+
     fn dispatch(&mut self, call: &Call, tree: Value) -> Answer {
         let Some((endpoint, ids)) = params::find(&call.method, &call.path) else {
             return Err(Fault::unrecognized(&call.method, &call.path));
@@ -208,6 +244,7 @@ impl World {
                 self.expand(answer, &given.texts("expand"))
             };
         }
+        self.check_room(&ids, &given)?;
         let expand = given.texts("expand");
         let before = (!expand.is_empty()).then(|| self.clone());
         let answer = self.write(endpoint, &ids, &given)?;

@@ -20,6 +20,8 @@ pub(crate) mod rank {
     pub const RETRY: u8 = 7;
     /// A subscription that was never paid ends.
     pub const INCOMPLETE: u8 = 8;
+    /// A renewal is announced.
+    pub const UPCOMING: u8 = 12;
     /// A Checkout Session expires.
     pub const CHECKOUT: u8 = 14;
 }

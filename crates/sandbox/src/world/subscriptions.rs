@@ -75,7 +75,7 @@ impl World {
         }
         let currency =
             chosen.first().map(|(p, ..)| text(p, "currency").to_owned()).unwrap_or_default();
-        if given.filled("currency").is_some_and(|want| want != currency) {
+        if given.filled("currency").is_some_and(|want| !want.eq_ignore_ascii_case(&currency)) {
             return Err(
                 Fault::invalid("The currency does not match that of the prices.").param("currency")
             );

@@ -25,8 +25,11 @@ impl World {
         };
         let card =
             cards::by_name(&name).filter(|card| card.token == name || name.starts_with("pm_"));
-        card.or(cards::by_name(&name).filter(|_| name == "tok_chargeDeclined"))
-            .ok_or_else(|| missing_token(token))
+        let card = card.or(cards::by_name(&name).filter(|_| name == "tok_chargeDeclined"));
+        card.ok_or_else(|| match cards::is_unsupported(token) {
+            true => Fault::unsupported("test card", token),
+            false => missing_token(token),
+        })
     }
 
     pub(super) fn create_token(&mut self, given: &Given) -> Answer {
@@ -35,6 +38,9 @@ impl World {
                 Fault::parameter("Missing required param: card.", "card").code("parameter_missing")
             );
         };
+        if cards::is_unsupported(name) {
+            return Err(Fault::unsupported("test card", name));
+        }
         let card = cards::by_name(name).ok_or_else(|| missing_token(name))?;
         let (id, source) = (self.long_id("tok_", '1'), self.long_id("card_", '1'));
         let (year, month) = self.year_and_month();

@@ -2,8 +2,11 @@
 
 use axum::body::Body;
 use http::Request;
+use http_body_util::BodyExt;
+use tower::ServiceExt;
 
 use crate::desk::{Answer, Desk, HOME, START};
+use crate::shop;
 
 async fn post(desk: &Desk, kind: &str, body: impl Into<Body>) -> Answer {
     let request = Request::post(format!("{HOME}/v1/customers"))
@@ -57,6 +60,50 @@ async fn what_is_no_form_is_refused() {
     }
     let kind = "application/x-www-form-urlencoded; charset=utf-8";
     assert_ne!(post(&desk, kind, "email=a%40b.example").await.status, 400);
+}
+
+#[tokio::test]
+async fn what_is_no_call_is_refused_like_any_other() {
+    let desk = Desk::in_memory();
+    let request = |key: &str| {
+        let json = Request::post(format!("{HOME}/v1/customers"))
+            .header("content-type", "application/json");
+        json.header("authorization", key).body(Body::from("{}")).unwrap()
+    };
+    let refused = desk.send(request("Bearer sk_test_aaaaaaaaaaaaaaaaaaaaaaaa")).await.expect(400);
+    assert!(refused.header("request-id").starts_with("req_"));
+    assert_eq!(refused.header("stripe-version"), "2026-10-28.endive");
+    let log = refused.json()["error"]["request_log_url"].as_str().unwrap().to_owned();
+    assert!(log.ends_with(refused.header("request-id")), "{log}");
+    desk.send(request("Bearer nonsense")).await.expect(401);
+}
+
+#[tokio::test]
+async fn an_invoice_has_a_page_a_receipt_and_a_pdf() {
+    let desk = Desk::in_memory();
+    let shop = shop::open(&desk).await;
+    desk.form(&format!("/c/pay/{}", shop.session), &shop::typed("4242424242424242"))
+        .await
+        .expect(303);
+    let invoice = desk.sandbox.list("invoice").remove(0);
+    let path =
+        |url: &serde_json::Value| url.as_str().unwrap().strip_prefix(HOME).unwrap().to_owned();
+    let page = desk.get(&path(&invoice["hosted_invoice_url"])).await.expect(200);
+    assert!(page.body.contains(invoice["number"].as_str().unwrap()));
+    let charge = desk.sandbox.list("charge").remove(0);
+    assert!(desk.get(&path(&charge["receipt_url"])).await.expect(200).body.contains("$29.00"));
+
+    let request = Request::get(format!("{HOME}{}", path(&invoice["invoice_pdf"])));
+    let response =
+        desk.sandbox.router().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/pdf");
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(bytes.starts_with(b"%PDF-1.4\n") && bytes.ends_with(b"%%EOF\n"));
+    let holds = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
+    assert!(holds(b"($29.00) Tj") && holds(invoice["number"].as_str().unwrap().as_bytes()));
+    let draft = desk.get("/i/in_nothing/pdf").await;
+    assert_eq!(draft.status, 404);
 }
 
 #[tokio::test]

@@ -64,6 +64,67 @@ async fn it_asks_for_the_key_and_for_this_machine() {
 }
 
 #[tokio::test]
+async fn a_page_of_the_sandboxs_own_public_name_may_not_drive_it() {
+    let desk = Desk::in_memory();
+    let wall = desk.wall.clone();
+    let named = specie_sandbox::Sandbox::open(specie_sandbox::Options {
+        seed: 1,
+        data_dir: None,
+        start: jiff::Timestamp::from_second(START).unwrap(),
+        base_url: "http://box.example:12111".into(),
+        control_key: specie_vocab::Secret::new(KEY),
+        wall,
+    });
+    let desk = Desk { sandbox: named.unwrap(), wall: desk.wall };
+    let ask = async |host: &str, origin: &str| {
+        let request = Request::get("/_sandbox/clock").header("host", host).header("origin", origin);
+        let request = request.header("specie-sandbox-key", KEY);
+        desk.send(request.body(Body::empty()).unwrap()).await.status
+    };
+    assert_eq!(ask("127.0.0.1:12111", "http://127.0.0.1:3000").await, 200);
+    assert_eq!(ask("127.0.0.1:12111", "http://box.example:12111").await, 403);
+    assert_eq!(ask("box.example:12111", "http://127.0.0.1:3000").await, 403);
+}
+
+#[tokio::test]
+async fn switches_keys_and_secrets_have_doors_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::kept(folder.path());
+    let all = desk.control("GET", "switches", "").await.expect(200).json();
+    assert_eq!(all["dunning"]["then"], "cancel");
+    let set = desk.control("POST", "switches", r#"{"draft_seconds": 60}"#).await.expect(200).json();
+    assert_eq!(set["draft_seconds"], 60);
+    let refused =
+        desk.control("POST", "switches", r#"{"draft_hours": 1}"#).await.expect(400).json();
+    assert_eq!(refused["error"]["message"], "there is no switch `draft_hours`");
+    desk.control("POST", "switches", "nonsense").await.expect(400);
+
+    desk.control("POST", "idempotency_keys/k", "").await.expect(200);
+    let ask = async |key: &str| {
+        let request = Request::post(format!("{HOME}/v1/customers")).header("idempotency-key", key);
+        let request = request.header("authorization", "Bearer sk_test_aaaaaaaaaaaaaaaaaaaaaaaa");
+        desk.send(request.body(Body::empty()).unwrap()).await.status
+    };
+    assert_eq!(ask("k").await, 409);
+    desk.control("DELETE", "idempotency_keys/k", "").await.expect(200);
+    assert_eq!(ask("k").await, 200);
+
+    let pairs = [("url", "http://127.0.0.1:8080/hook"), ("enabled_events[0]", "*")];
+    let hook = desk.api("POST", "/v1/webhook_endpoints", &pairs).await.expect(200).json();
+    let path = format!("webhook_endpoints/{}/roll", hook["id"].as_str().unwrap());
+    let rolled =
+        desk.control("POST", &format!("{path}?expire_in=3600"), "").await.expect(200).json();
+    assert_ne!(rolled["secret"], hook["secret"]);
+    assert!(rolled["secret"].as_str().unwrap().starts_with("whsec_"));
+    desk.control("POST", &format!("{path}?expire_in=86401"), "").await.expect(400);
+    desk.control("POST", "webhook_endpoints/we_x/roll", "").await.expect(404);
+
+    drop(desk);
+    let again = Desk::kept(folder.path());
+    assert_eq!(again.sandbox.switches()["draft_seconds"], 60, "switches are kept");
+}
+
+#[tokio::test]
 async fn the_deliveries_can_be_seen_and_flushed() {
     let desk = Desk::in_memory();
     let seen = desk.control("GET", "deliveries", "").await.expect(200).json();

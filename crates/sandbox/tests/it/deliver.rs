@@ -79,6 +79,8 @@ async fn events_arrive_signed_in_the_order_in_which_they_happened() {
     for (headers, body) in receiver.got.lock().unwrap().iter() {
         let signature = headers["stripe-signature"].to_str().unwrap();
         let now = desk.wall.now();
+        let parts: Vec<&str> = signature.split(',').map(|p| p.split_once('=').unwrap().0).collect();
+        assert_eq!(parts, ["t", "v1", "v0"], "as in test mode");
         assert!(signature.starts_with(&format!("t={},", START + 7)), "{signature}");
         assert!(secrets.verify(signature, body, now).is_ok());
         assert_eq!(headers["content-type"], "application/json; charset=utf-8");
@@ -125,6 +127,67 @@ async fn a_failed_delivery_is_tried_three_times_by_the_wall_clock() {
         assert_eq!(numbers.iter().filter(|n| **n == 3).count(), events);
         let expected = answer.map_or_else(|e| Outcome::Failed(e.into()), Outcome::Answered);
         assert!(attempts.iter().all(|a| a.outcome == expected));
+    }
+}
+
+#[tokio::test]
+async fn live_retries_go_on_for_three_days_with_growing_pauses() {
+    let desk = Desk::in_memory();
+    desk.control("POST", "switches", r#"{"webhook_retries": "live"}"#).await.expect(200);
+    let (_shop, _) = shop_with_endpoint(&desk).await;
+    let receiver = Receiver::new();
+    receiver.answer(Ok(500));
+    let transport = receiver.transport();
+    let events = desk.sandbox.deliver(&transport).await;
+    let mut tries = 1;
+    while let Some(due) = desk.sandbox.next_delivery() {
+        assert!(due.as_second() <= START + 3 * 86_400);
+        desk.wall.advance_to(due.timestamp());
+        assert_eq!(desk.sandbox.deliver(&transport).await, events);
+        tries += 1;
+    }
+    assert!((16..=20).contains(&tries), "{tries}");
+    let first: Vec<i64> = desk.sandbox.attempts()[..].iter().map(|a| a.at - START).collect();
+    assert!(first.contains(&5) && first.contains(&15) && first.contains(&35), "{first:?}");
+}
+
+#[tokio::test]
+async fn a_disabled_endpoint_gets_its_retries_if_it_is_back_in_time() {
+    for (back, wanted) in [(true, 1), (false, 0)] {
+        let desk = Desk::in_memory();
+        let (_, endpoint) = shop_with_endpoint(&desk).await;
+        let receiver = Receiver::new();
+        receiver.answer(Ok(500));
+        let events = desk.sandbox.deliver(&receiver.transport()).await;
+        let path = format!("/v1/webhook_endpoints/{}", id(&endpoint));
+        let off = desk.api("POST", &path, &[("disabled", "true")]).await.expect(200).json();
+        assert_eq!(off["status"], "disabled");
+        desk.api("POST", "/v1/customers", &[]).await.expect(200);
+        if back {
+            desk.api("POST", &path, &[("disabled", "false")]).await.expect(200);
+        }
+        desk.wait(300);
+        receiver.answer(Ok(200));
+        assert_eq!(desk.sandbox.deliver(&receiver.transport()).await, events * wanted);
+        assert_eq!(desk.sandbox.next_delivery(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_rolled_secret_signs_what_was_waiting() {
+    let desk = Desk::in_memory();
+    let (_, endpoint) = shop_with_endpoint(&desk).await;
+    let new = desk.sandbox.roll_secret(&id(&endpoint), 60).unwrap().unwrap();
+    let receiver = Receiver::new();
+    desk.sandbox.deliver(&receiver.transport()).await;
+    let old = Secret::new(endpoint["secret"].as_str().unwrap());
+    for (headers, body) in receiver.got.lock().unwrap().iter() {
+        let signature = headers["stripe-signature"].to_str().unwrap();
+        assert_eq!(signature.matches("v1=").count(), 2, "{signature}");
+        for secret in [&new, &old] {
+            let secrets = Secrets::new([Secret::new(secret.expose())]);
+            assert!(secrets.verify(signature, body, desk.wall.now()).is_ok());
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use specie_sandbox::{OpenError, Options, Sandbox};
 use specie_vocab::{ManualClock, Secret};
 use tower::ServiceExt;
 
+use crate::shapes;
+
 /// Monday, 5 January 2026, 00:00 UTC.
 pub const START: i64 = 1_767_571_200;
 pub const HOME: &str = "http://127.0.0.1:12111";
@@ -106,7 +108,11 @@ impl Desk {
             .uri(format!("{HOME}{path}"))
             .header("authorization", "Bearer sk_test_aaaaaaaaaaaaaaaaaaaaaaaa")
             .header("content-type", "application/x-www-form-urlencoded");
-        self.send(request.body(encoded(pairs).into()).unwrap()).await
+        let answer = self.send(request.body(encoded(pairs).into()).unwrap()).await;
+        let plain = path.split('?').next().unwrap_or(path);
+        let faults = shapes::answer(method, plain, answer.status, &answer.body);
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+        answer
     }
 
     /// A call to the control API.

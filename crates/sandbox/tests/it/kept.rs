@@ -1,8 +1,9 @@
 //! What is kept over a restart, and what is refused.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use specie_sandbox::OpenError;
 use tempfile::tempdir;
@@ -151,6 +152,47 @@ fn the_journal_of_another_version_is_refused_with_one_sentence() {
     assert!(matches!(error, OpenError::OtherVersion { .. }), "{sentence}");
     assert!(sentence.contains("9.9.9/7") && sentence.contains("--fresh"), "{sentence}");
     assert!(!sentence.contains('\n') && !sentence.contains("  "), "{sentence}");
+}
+
+/// Where the process that is to be killed keeps its sandbox.
+const TO_BE_KILLED: &str = "SPECIE_TEST_TO_BE_KILLED";
+
+/// Not a test of its own: makes customers, and says so, until it is killed.
+#[tokio::test]
+async fn a_process_that_is_killed() {
+    let Ok(folder) = std::env::var(TO_BE_KILLED) else { return };
+    let desk = Desk::kept(Path::new(&folder));
+    for n in 0.. {
+        let name = format!("customer {n}");
+        let made = desk.api("POST", "/v1/customers", &[("name", &name)]).await.expect(200).json();
+        println!("made {}", shop::id(&made));
+        if n % 50 == 49 {
+            desk.sandbox.snapshot().unwrap();
+        }
+    }
+}
+
+#[test]
+fn killing_the_process_loses_nothing_that_was_answered() {
+    let folder = tempdir().unwrap();
+    let mut all: Vec<String> = Vec::new();
+    for wanted in [3, 60, 17] {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["kept::a_process_that_is_killed", "--exact", "--nocapture"])
+            .env(TO_BE_KILLED, folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let made = said.filter_map(|line| Some(line.split_once("made ")?.1.to_owned()));
+        all.extend(made.take(wanted));
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        let desk = Desk::kept(folder.path());
+        let kept: Vec<String> = desk.sandbox.list("customer").iter().map(shop::id).collect();
+        assert!(all.iter().all(|id| kept.contains(id)), "{} of {}", kept.len(), all.len());
+    }
 }
 
 #[test]

@@ -5,12 +5,15 @@ mod api;
 mod control;
 mod deliver;
 mod desk;
+mod every_parameter;
 mod foreign;
 mod kept;
 mod pages;
 mod served;
+#[path = "../shapes/check.rs"]
+mod shapes;
 mod shop;
 mod world;
 mod world_billing;
-mod world_shapes;
+mod world_facts;
 mod world_wire;

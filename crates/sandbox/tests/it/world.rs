@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use specie_sandbox::world::{Call, Config, Reply, World};
 
-use crate::world_shapes;
+use crate::shapes;
 
 pub const START: i64 = 1_767_614_400; // 2026-01-05T12:00:00Z
 pub const DAY: i64 = 86_400;
@@ -62,11 +62,8 @@ impl Lab {
     pub fn raw(&mut self, call: &Call) -> Reply {
         let reply = self.world.call(call, self.wall);
         let body: Value = serde_json::from_str(&reply.body).expect("JSON");
-        if reply.status == 200 {
-            world_shapes::check(&body);
-        } else {
-            assert!(body["error"]["message"].is_string(), "{body}");
-        }
+        let faults = shapes::answer(&call.method, &call.path, reply.status, &reply.body);
+        assert!(faults.is_empty(), "{}\n{body:#}", faults.join("\n"));
         reply
     }
 

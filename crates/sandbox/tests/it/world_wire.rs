@@ -5,25 +5,25 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use specie_sandbox::world::{Config, World};
 
+use crate::shapes;
 use crate::world::{DAY, Lab, START, call, header, id};
-use crate::world_shapes;
 
 #[test]
 fn the_shapes_notice_what_is_missing_or_wrong() {
     let mut lab = Lab::new();
     let good = lab.post("/v1/customers", &[]);
-    assert!(world_shapes::faults(&good).is_empty());
+    assert!(shapes::faults(&good).is_empty());
     for (name, value) in
         [("email", json!(5)), ("livemode", Value::Null), ("tax_exempt", json!("maybe"))]
     {
         let mut bad =
             json!({ "object": "list", "data": [good.clone()], "has_more": false, "url": "/" });
         bad["data"][0][name] = value;
-        assert_eq!(world_shapes::faults(&bad).len(), 1, "{name}");
+        assert_eq!(shapes::faults(&bad).len(), 1, "{name}");
     }
     let mut bad = good;
     bad.as_object_mut().unwrap().remove("invoice_settings");
-    assert_eq!(world_shapes::faults(&bad).len(), 1);
+    assert_eq!(shapes::faults(&bad).len(), 1);
 }
 
 /// Method, path and parameters; then status, code, param, and how the message begins.
@@ -774,7 +774,9 @@ const PAIRS: &[(&str, &str)] = &[
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig {
+        cases: 12, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::default()
+    })]
 
     /// Whatever is asked in whatever order: an answer of the declared shape, no server error, and
     /// the same bytes from the same seed.

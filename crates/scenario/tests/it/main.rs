@@ -5,6 +5,7 @@ mod lifecycle;
 mod losses;
 mod one_subscription;
 mod set;
+mod shapes;
 mod strangers;
 mod tampering;
 mod webhooks;

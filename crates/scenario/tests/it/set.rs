@@ -69,6 +69,7 @@ pub async fn stage_on(database: String, seed: u64) -> Stage {
         seed,
         catalog: catalog::parse(SAASKIT, "saaskit").unwrap(),
         sandbox_folder: None,
+        watch: Some(crate::shapes::watched),
     })
     .await
     .unwrap()
