@@ -96,6 +96,10 @@ async fn walk(app: &App, intent: &Intent) -> Result<Driven, ApiError> {
             stored::steps(&mut tx, intent.id).await?
         };
         let Some((n, name)) = request::next_step(intent, &payer, &steps) else {
+            // Until the lane has seen what was done, the slot does not show it.
+            if let (Some(customer), Some(_)) = (&payer.stripe, &intent.plan_group) {
+                lanes::settle(app, customer.as_str()).await?;
+            }
             return end(app, intent, IntentState::Done, request::result(intent, &steps)).await;
         };
         if steps.is_empty() && request::is_over(app, intent, &payer).await? {
@@ -138,6 +142,10 @@ async fn end(
 ) -> Result<Driven, ApiError> {
     let mut tx = app.db.begin().await?;
     customers::lock(&mut tx, intent.payer).await?;
+    let found = stored::get(&mut tx, intent.id).await?.map(|found| found.state);
+    if let Some(ended) = found.filter(|state| *state != IntentState::Open) {
+        return Ok(Driven::Finished(ended)); // Another has ended it, and told the story.
+    }
     if state != IntentState::Done
         && let Some(group) = &intent.plan_group
     {
@@ -227,6 +235,10 @@ async fn prepare(
 ) -> Result<Prepared, ApiError> {
     let mut tx = app.db.begin().await?;
     customers::lock(&mut tx, payer.id).await?;
+    let found = stored::get(&mut tx, intent.id).await?;
+    if found.is_none_or(|found| found.state != IntentState::Open) {
+        return Ok(Prepared::Ends(IntentState::Undone, json!({ "why": "ended meanwhile" })));
+    }
     let now = tx.now().await?;
     let tries = stored::tries(&mut tx, intent.id).await?;
     let last =

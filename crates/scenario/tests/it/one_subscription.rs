@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use specie_scenario::{Card, Door, Person, Stage, agree};
 use specie_store::{audit, customers};
 use specie_stripe::{Transport, TransportError};
+use specie_vocab::WallClock;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use crate::set::{beside, both, having, text, way};
+use crate::set::{beside, both, having, stage, text, way};
 
 const PRICES: [&str; 2] = ["monthly", "annual"];
 
@@ -321,5 +322,35 @@ both! {
         let view = ada.subscription().await.unwrap();
         assert_eq!(view["subscription"], held["subscription"]);
         assert_eq!(view["conflicts"], json!([]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_no_lane_has_seen_yet_is_expired_before_another_is_made() {
+    let (stage, _folder) = stage().await;
+    let inner = stage.stripe.transport.clone();
+    let blind = beside(
+        &stage,
+        way(move |request: Request<Bytes>| {
+            let inner = inner.clone();
+            async move {
+                let reads = request.method() == Method::GET;
+                if reads && request.uri().path().starts_with("/v1/checkout/sessions/") {
+                    return Err(TransportError::new("nothing came back"));
+                }
+                inner.oneshot(request).await
+            }
+        }),
+    );
+    let first =
+        Person::new(&stage, "ada", "Ada").at(&blind.service).checkout("pro", "monthly").await;
+    assert!(first.is_err(), "it is not known whether it can be paid");
+
+    let ada = Person::new(&stage, "ada", "Ada");
+    for price in ["annual", "monthly"] {
+        // Whoever comes next may take over what was begun; no lane has looked meanwhile.
+        stage.wall.advance_to(stage.wall.now().plus_seconds(5).timestamp());
+        ada.checkout("pro", price).await.unwrap();
+        assert_eq!(having(&stage, "checkout.session", "open").len(), 1);
     }
 }

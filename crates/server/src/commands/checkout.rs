@@ -115,8 +115,9 @@ async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun, ApiEr
                 _ => Some(session),
             }
         }
-        // A claim without an intent that is open was left by nobody: the insert below takes it.
-        Slot::Empty | Slot::Claimed { .. } => None,
+        // The session that a finished intent made, as long as no lane has seen it.
+        Slot::Claimed { intent } => made_by(&mut tx, intent).await?,
+        Slot::Empty => None,
     };
     let version = price_versions::current(&mut tx, group, &choice.price.plan, &choice.price.price)
         .await?
@@ -169,6 +170,13 @@ async fn same_currency(app: &App, tx: &mut Tx, payer: &Payer) -> Result<(), ApiE
         )),
         _ => Ok(()),
     }
+}
+
+/// The session that an intent made, if it did.
+async fn made_by(tx: &mut Tx, intent: IntentId) -> Result<Option<SessionId>, ApiError> {
+    let result = stored::get(tx, intent).await?.and_then(|intent| intent.result);
+    let session = result.as_ref().and_then(|result| result["session"].as_str());
+    Ok(session.and_then(|id| id.try_into().ok()))
 }
 
 /// Whether an open session was begun for the same plan and price.

@@ -35,8 +35,11 @@ pub(crate) async fn facts(
 
     let sessions = sessions(tx, customer, &of_ours, &mark).await?;
     let left: BTreeSet<_> = sessions.iter().filter_map(|session| session.intent).collect();
+    // One that made a session has left it, though its mirror may not show it yet.
     let ended = |it: &&Intent| {
-        it.kind == "checkout" && it.state != IntentState::Open && !left.contains(&it.id)
+        let made = it.result.as_ref().is_some_and(|result| result["session"].is_string());
+        let over = it.kind == "checkout" && it.state != IntentState::Open;
+        over && !made && !left.contains(&it.id)
     };
     Ok(Facts {
         customer: customer_fact(tx, customer).await?,
