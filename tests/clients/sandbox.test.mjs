@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { before, after, describe, it } from 'node:test';
 import Stripe from 'stripe';
-import { sandbox } from './specie.mjs';
+import { misshapen, noting, sandbox } from './specie.mjs';
 
 describe('the stripe library for Node', () => {
   let stripe, host;
   const closers = [];
+  const answers = [];
 
   before(async () => {
     host = await sandbox({ after: (close) => closers.unshift(close) });
@@ -15,10 +16,18 @@ describe('the stripe library for Node', () => {
   });
   after(async () => {
     for (const close of closers) await close();
+    assert.ok(answers.length > 50, `${answers.length}`);
+    assert.equal(misshapen(answers), '', 'every answer has its declared shape');
   });
 
   const client = (key) =>
-    new Stripe(key, { host: '127.0.0.1', port: host.port, protocol: 'http', maxNetworkRetries: 0 });
+    new Stripe(key, {
+      host: '127.0.0.1',
+      port: host.port,
+      protocol: 'http',
+      maxNetworkRetries: 0,
+      httpClient: noting(Stripe.createNodeHttpClient(), answers),
+    });
 
   const monthly = async () => {
     const product = await stripe.products.create({ name: 'Pro' });
@@ -191,6 +200,39 @@ describe('the stripe library for Node', () => {
       assert.equal(error.statusCode, 401);
       return true;
     });
+  });
+
+  it('pays, fails, refunds and reads what came of it', async () => {
+    const customer = await payer();
+    const price = await monthly();
+    const made = await stripe.subscriptions.create({ customer: customer.id, items: [{ price: price.id }] });
+    const [invoice] = (await stripe.invoices.list({ subscription: made.id })).data;
+    const payments = await stripe.invoicePayments.list({ invoice: invoice.id });
+    const intent = await stripe.paymentIntents.retrieve(payments.data[0].payment.payment_intent, {
+      expand: ['latest_charge.balance_transaction'],
+    });
+    assert.equal(intent.latest_charge.balance_transaction.fee, 114);
+    assert.equal((await fetch(invoice.hosted_invoice_url)).status, 200);
+    const pdf = await fetch(invoice.invoice_pdf);
+    assert.equal(pdf.headers.get('content-type'), 'application/pdf');
+    assert.match(await pdf.text(), /^%PDF-/);
+    assert.equal((await fetch(intent.latest_charge.receipt_url)).status, 200);
+
+    await assert.rejects(stripe.invoices.pay(invoice.id), (error) => {
+      assert.ok(error instanceof Stripe.errors.StripeInvalidRequestError);
+      assert.equal(error.message, 'Invoice is already paid');
+      return true;
+    });
+    const refund = await stripe.refunds.create({ payment_intent: intent.id, reason: 'duplicate' });
+    assert.equal(refund.status, 'succeeded');
+    assert.equal(refund.amount, 2900);
+    await assert.rejects(stripe.refunds.create({ payment_intent: intent.id }), (error) => {
+      assert.equal(error.code, 'charge_already_refunded');
+      return true;
+    });
+    const moved = await stripe.balanceTransactions.list({ source: refund.id });
+    assert.equal(moved.data[0].net, -2900);
+    assert.equal((await stripe.balance.retrieve()).object, 'balance');
   });
 
   it('refuses by name what the sandbox does not support', async () => {

@@ -6,19 +6,28 @@ import threading
 import unittest
 
 import stripe
-from specie import Sandbox
+from specie import Sandbox, misshapen, noting
 
 
 class StripePython(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        cls.answers = []
         cls.sandbox = cls.enterClassContext(Sandbox())
         cls.stripe = cls.client("sk_test_specie")
 
     @classmethod
     def client(cls, key):
         addresses = {"api": cls.sandbox.url}
-        return stripe.StripeClient(key, base_addresses=addresses, max_network_retries=0).v1
+        http_client = noting(stripe.new_default_http_client(), cls.answers)
+        return stripe.StripeClient(
+            key, base_addresses=addresses, max_network_retries=0, http_client=http_client
+        ).v1
+
+    def tearDown(self):
+        self.assertTrue(self.answers)
+        self.assertEqual(misshapen(self.answers), "")
+        self.answers.clear()
 
     def monthly(self):
         product = self.stripe.products.create({"name": "Pro"})
@@ -78,6 +87,20 @@ class StripePython(unittest.TestCase):
         self.assertEqual(found.customer.email, "ada@example.com")
         self.assertEqual(found.latest_invoice.amount_paid, 2900)
         self.assertEqual(made.customer, customer.id)
+
+    def test_a_refund_gives_back_what_was_paid(self):
+        customer = self.payer()
+        made = self.stripe.subscriptions.create(
+            {"customer": customer.id, "items": [{"price": self.monthly().id}]}
+        )
+        paid = self.stripe.invoice_payments.list({"invoice": made.latest_invoice}).data[0]
+        refund = self.stripe.refunds.create({"payment_intent": paid.payment.payment_intent})
+        self.assertEqual((refund.status, refund.amount), ("succeeded", 2900))
+        moved = self.stripe.balance_transactions.list({"source": refund.charge}).data[0]
+        self.assertEqual((moved.amount, moved.fee), (2900, 114))
+        with self.assertRaises(stripe.InvalidRequestError) as raised:
+            self.stripe.refunds.create({"charge": refund.charge})
+        self.assertEqual(raised.exception.code, "charge_already_refunded")
 
     def test_lists_go_page_by_page_newest_first(self):
         email = "grace@example.com"

@@ -1,5 +1,5 @@
 // Starts the binary for a test: on free ports, in a folder of its own, and gone afterwards.
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,39 @@ import { promisify } from 'node:util';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 export const binary = process.env.SPECIE_BINARY ?? join(root, 'target/debug/specie');
+
+/** Checks answers against Stripe's declared shapes; `cargo test` builds it. */
+const shapes = process.env.SPECIE_SHAPES ?? join(root, 'target/debug/examples/shapes');
+
+/**
+ * The library's own HTTP client, which notes every answer.
+ * @param {any} client
+ * @param {{method: string, path: string, status: number, body: string}[]} answers
+ */
+export function noting(client, answers) {
+  const ask = client.makeRequest.bind(client);
+  client.makeRequest = async (...request) => {
+    const [, , path, method] = request;
+    const response = await ask(...request);
+    const read = response.toJSON.bind(response);
+    response.toJSON = async () => {
+      const body = await read();
+      const status = response.getStatusCode();
+      answers.push({ method, path: path.split('?')[0], status, body: JSON.stringify(body) });
+      return body;
+    };
+    return response;
+  };
+  return client;
+}
+
+/** What is wrong with the answers; nothing, if all have their declared shapes. */
+export function misshapen(answers) {
+  const input = answers.map((answer) => JSON.stringify(answer)).join('\n');
+  const checked = spawnSync(shapes, { input, encoding: 'utf8' });
+  if (checked.error) throw new Error(`\`${shapes}\` does not start: run \`cargo test --no-run\``);
+  return checked.status === 0 ? '' : checked.stderr || 'the checker failed';
+}
 
 /** A port that nobody listens on right now. */
 export function freePort() {

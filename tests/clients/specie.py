@@ -1,14 +1,42 @@
 """Starts the sandbox for a test: on a free port, in a folder of its own, and gone afterwards."""
 
+import json
 import os
 import pathlib
 import socket
 import subprocess
 import tempfile
 import time
+import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("SPECIE_BINARY", str(ROOT / "target/debug/specie"))
+
+
+# Checks answers against Stripe's declared shapes; `cargo test` builds it.
+SHAPES = os.environ.get("SPECIE_SHAPES", str(ROOT / "target/debug/examples/shapes"))
+
+
+def noting(client, answers):
+    """The library's own HTTP client, which notes every answer."""
+    ask = client.request
+
+    def request(method, url, *rest, **named):
+        body, status, headers = ask(method, url, *rest, **named)
+        text = body.decode() if isinstance(body, bytes) else body
+        path = urllib.parse.urlsplit(url).path
+        answers.append({"method": method, "path": path, "status": status, "body": text})
+        return body, status, headers
+
+    client.request = request
+    return client
+
+
+def misshapen(answers):
+    """What is wrong with the answers; nothing, if all have their declared shapes."""
+    lines = "\n".join(json.dumps(answer) for answer in answers)
+    checked = subprocess.run([SHAPES], input=lines, capture_output=True, text=True, check=False)
+    return (checked.stderr or "the checker failed") if checked.returncode else ""
 
 
 def free_port():

@@ -8,6 +8,7 @@ mod stage;
 
 pub mod agree;
 pub mod demo;
+pub mod simulate;
 
 pub use conductor::{Conductor, Skip, Stuck};
 pub use door::{Door, DoorError, Reply};

@@ -9,6 +9,7 @@ pub mod api_keys;
 pub mod app;
 pub mod catalog;
 pub mod commands;
+pub mod digest;
 pub mod error;
 pub mod ingest;
 pub mod intents;

@@ -6,6 +6,7 @@ mod losses;
 mod one_subscription;
 mod set;
 mod shapes;
+mod simulation;
 mod strangers;
 mod tampering;
 mod webhooks;

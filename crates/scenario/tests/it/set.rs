@@ -100,6 +100,11 @@ impl Own {
 
     pub async fn end(self, stage: Stage) {
         stage.app.db.close().await;
+        self.drop().await;
+    }
+
+    /// The same, where nobody is connected any more.
+    pub async fn drop(self) {
         admin(&self.server, format!("drop database {} with (force)", self.name)).await;
     }
 }

@@ -1,0 +1,336 @@
+//! The simulation: two replicas of the service on one database, the sandbox, customers and somebody
+//! in Stripe's dashboard, in one process, on one thread, from one seed.
+//!
+//! Webhooks get lost, late or doubled; calls to Stripe fail in all the ways in which they can; a
+//! process ends between any two steps, or stands still while the other one works. After each act
+//! all that must always hold is checked, and in the end, in good weather and after one watermark
+//! pass, that what is stored is what Stripe has. The same seed gives the same story.
+
+mod acts;
+mod checks;
+mod dice;
+mod luck;
+mod replicas;
+mod stops;
+mod story;
+mod weather;
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use specie_billing::{SAASKIT, catalog};
+use specie_sandbox::Odds;
+use specie_vocab::{BusinessTime, WallClock};
+
+use acts::{Act, Ask, Begun, Doing, Done, Tools};
+use dice::Dice;
+use replicas::Replicas;
+use stops::{Caught, Stops, Trap};
+use story::Story;
+use weather::Weather;
+
+use crate::stage::{Opening, Over, Stage};
+
+/// What is to be played.
+#[derive(Clone, Debug)]
+pub struct Play {
+    /// From which all chance comes.
+    pub seed: u64,
+    /// An empty database: a SQLite file, or `postgres://`.
+    pub database: String,
+    /// So many acts at least.
+    pub acts: usize,
+    /// So many days of business time at least.
+    pub days: i64,
+}
+
+/// What was played.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Played {
+    /// All that happened.
+    pub story: String,
+    /// How often a process ended.
+    pub ends: u32,
+    /// How often one stood still while the other worked.
+    pub stalls: u32,
+}
+
+/// Something does not hold. Prints as a story to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// With this seed it happens again.
+    pub seed: u64,
+    /// What does not hold.
+    pub what: String,
+    /// What happened before.
+    pub story: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.story)?;
+        write!(f, "seed {}: {}", self.seed, self.what)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Nothing takes so long in this process unless it waits for itself.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// The customers' ids in the app.
+const CUSTOMERS: [&str; 3] = ["ada", "bob", "eve"];
+
+/// Plays a seed to its end. Wants a runtime with one thread: there the order of everything follows
+/// from the seed alone.
+pub async fn play(play: Play) -> Result<Played, Box<Failure>> {
+    let seed = play.seed;
+    let story = Story::default();
+    let played = async {
+        let mut simulation = Simulation::open(&play, story.clone()).await?;
+        simulation.run(&play).await?;
+        let Simulation { ends, stalls, stage, .. } = simulation;
+        stage.app.db.close().await;
+        Ok((ends, stalls))
+    };
+    let ended: Result<_, String> = played.await;
+    let story = story.text();
+    match ended {
+        Ok((ends, stalls)) => Ok(Played { story, ends, stalls }),
+        Err(what) => Err(Box::new(Failure { seed, what, story })),
+    }
+}
+
+struct Simulation {
+    stage: Stage,
+    dice: Dice,
+    weather: Weather,
+    stops: Stops,
+    story: Story,
+    replicas: Replicas,
+    /// The checkouts that each customer has begun.
+    begun: Vec<(&'static str, Begun)>,
+    ends: u32,
+    stalls: u32,
+}
+
+impl Simulation {
+    async fn open(play: &Play, story: Story) -> Result<Self, String> {
+        let stage = Stage::open(Opening {
+            database: play.database.clone(),
+            over: Over::Process,
+            start: Timestamp::from_second(1_767_258_000).map_err(|error| error.to_string())?,
+            seed: play.seed,
+            catalog: catalog::parse(SAASKIT, "saaskit").map_err(|_| "no catalog".to_owned())?,
+            sandbox_folder: None,
+            watch: None,
+        });
+        let stage = stage.await.map_err(|error| error.to_string())?;
+        let weather = Weather::new(play.seed ^ 0x5EA);
+        let (stops, dice) = (Stops::default(), Dice::new(play.seed ^ 0xD00));
+        let replicas = Replicas::start(&stage, weather.clone(), stops.clone(), story.clone(), dice);
+        let dice = Dice::new(play.seed);
+        let begun = Vec::new();
+        Ok(Self { stage, dice, weather, stops, story, replicas, begun, ends: 0, stalls: 0 })
+    }
+
+    async fn run(&mut self, play: &Play) -> Result<(), String> {
+        self.calmly(Act::Pass, 0).await?;
+        let until = self.stage.sandbox.now() + play.days * 86_400;
+        let mut acts = 0;
+        while acts < play.acts || self.stage.sandbox.now() < until {
+            if acts % 10 == 0 {
+                self.turn_weather();
+            }
+            self.drift();
+            let (act, at) = self.next_act();
+            self.badly(act, at).await?;
+            acts += 1;
+        }
+        self.end().await
+    }
+
+    /// Good weather, one watermark pass, and a look at everything.
+    async fn end(&mut self) -> Result<(), String> {
+        self.weather.turn(0);
+        self.stage.sandbox.no_faults();
+        self.stage.wall.advance_to(self.stage.wall.now().plus_seconds(60).timestamp());
+        self.tell("the weather is good again");
+        self.calmly(Act::Settle, 0).await?;
+        self.calmly(Act::Pass, 0).await?;
+        self.calmly(Act::Settle, 0).await?;
+        for customer in CUSTOMERS {
+            for at in 0..replicas::REPLICAS {
+                self.calmly(Act::Ask { customer, what: Ask::Look }, at).await?;
+            }
+        }
+        checks::at_rest(&self.stage).await.map_err(|broken| broken.to_string())
+    }
+
+    fn tell(&self, text: &str) {
+        let now = BusinessTime::from_second(self.stage.sandbox.now());
+        self.story.tell(now, self.stage.wall.now(), text);
+    }
+
+    /// How webhooks and calls fare from now on.
+    fn turn_weather(&mut self) {
+        let calls = self.dice.one_of(&[0, 4, 12, 25]);
+        self.weather.turn(calls);
+        let odds =
+            self.dice.one_of(&[(0, 0, 0, 0), (5, 5, 5, 10), (25, 20, 15, 20), (60, 0, 0, 20)]);
+        let (lose, fail, duplicate, delay) = odds;
+        let odds = Odds { lose, fail, duplicate, delay, longest_delay: 3_000 };
+        self.stage.sandbox.faults_by_chance(u64::from(self.dice.below(u32::MAX)), odds);
+        self.tell(&format!("weather: {calls} % of calls fail, webhooks {odds:?}"));
+    }
+
+    /// A little wall time goes by between two acts.
+    fn drift(&self) {
+        let seconds = i64::from(self.dice.one_of(&[0, 0, 0, 1, 2, 4, 30]));
+        self.stage.wall.advance_to(self.stage.wall.now().plus_seconds(seconds).timestamp());
+    }
+
+    fn begin(&self, act: &Act, at: usize) -> Doing {
+        let all: Vec<_> = (0..replicas::REPLICAS).collect();
+        self.begin_with(act, at, &all)
+    }
+
+    fn begin_with(&self, act: &Act, at: usize, working: &[usize]) -> Doing {
+        let tools = Tools {
+            replica: self.replicas.get(at).clone(),
+            conductor: self.replicas.conductor(&self.stage, working),
+            stripe: self.stage.stripe.clone(),
+            key: self.stage.server_key.clone(),
+            now: self.stage.sandbox.now(),
+        };
+        self.tell(&format!("{act} [{at}]"));
+        tools.begin(act.clone())
+    }
+
+    /// An act in which nobody ends and nobody stands still.
+    async fn calmly(&mut self, act: Act, at: usize) -> Result<(), String> {
+        let doing = self.begin(&act, at);
+        self.to_end(&act, doing).await
+    }
+
+    /// An act on which a process may end or stand still.
+    async fn badly(&mut self, act: Act, at: usize) -> Result<(), String> {
+        match self.dice.below(5) {
+            0 => self.until_an_end(act, at, &[0, 1]).await,
+            1 => self.with_a_stall(act, at).await,
+            _ => self.calmly(act, at).await,
+        }
+    }
+
+    async fn to_end(&mut self, act: &Act, doing: Doing) -> Result<(), String> {
+        let done = tokio::time::timeout(HANGS, doing).await;
+        let done = done.map_err(|_| format!("{act}: it waits for itself"))?;
+        self.learn(act, done).await
+    }
+
+    /// Runs an act up to a trap. Answers who was caught; none, if it ended before.
+    async fn up_to(
+        &mut self,
+        act: &Act,
+        doing: &mut Doing,
+        trap: Trap,
+    ) -> Result<Option<Caught>, String> {
+        self.stops.set(trap);
+        let stops = self.stops.clone();
+        let either = async {
+            tokio::select! {
+                biased;
+                caught = stops.reached() => Err(caught),
+                done = doing.as_mut() => Ok(done),
+            }
+        };
+        let either = tokio::time::timeout(HANGS, either).await;
+        self.stops.clear();
+        match either.map_err(|_| format!("{act}: it waits for itself"))? {
+            Err(caught) => Ok(Some(caught)),
+            Ok(done) => self.learn(act, done).await.map(|()| None),
+        }
+    }
+
+    /// Some points ahead: near ones as often as far ones.
+    fn trap(&self, calls_only: bool) -> Trap {
+        let reach = 1 << (1 + self.dice.below(if calls_only { 4 } else { 6 }));
+        Trap { after: self.dice.below(reach), calls_only }
+    }
+
+    async fn until_an_end(&mut self, act: Act, at: usize, working: &[usize]) -> Result<(), String> {
+        let mut doing = self.begin_with(&act, at, working);
+        let trap = self.trap(false);
+        if let Some(caught) = self.up_to(&act, &mut doing, trap).await? {
+            drop(doing);
+            self.ended(caught);
+        }
+        self.check().await
+    }
+
+    fn ended(&mut self, caught: Caught) {
+        let (n, point) = (caught.replica, caught.point);
+        self.story.note(&format!("replica {n} ended {point}"));
+        drop(caught);
+        self.replicas.replace(&self.stage, n);
+        self.ends += 1;
+    }
+
+    /// A process stands still at a call to Stripe, and the other one goes on working.
+    async fn with_a_stall(&mut self, act: Act, at: usize) -> Result<(), String> {
+        let mut doing = self.begin(&act, at);
+        let trap = self.trap(true);
+        let Some(caught) = self.up_to(&act, &mut doing, trap).await? else { return Ok(()) };
+        let (still, other) = (caught.replica, 1 - caught.replica);
+        self.stalls += 1;
+        self.story.note(&format!("replica {still} stands still {}", caught.point));
+        for _ in 0..=self.dice.below(3) {
+            self.drift();
+            let (act, _) = self.next_act();
+            if self.dice.percent(25) {
+                self.until_an_end(act, other, &[other]).await?;
+            } else {
+                let doing = self.begin_with(&act, other, &[other]);
+                self.to_end(&act, doing).await?;
+            }
+        }
+        if self.dice.percent(20) {
+            drop(doing);
+            self.ended(caught);
+            return self.check().await;
+        }
+        self.tell(&format!("replica {still} goes on"));
+        caught.let_go();
+        self.to_end(&act, doing).await
+    }
+
+    /// Notes what became of an act, and checks what must always hold.
+    async fn learn(&mut self, act: &Act, done: Done) -> Result<(), String> {
+        match (act, done) {
+            (_, Done::Wrong(what)) => return Err(format!("{act}: {what}")),
+            (_, Done::Told(line)) => self.story.note(&line),
+            (Act::Ask { customer, .. }, Done::Began(begun)) => {
+                self.story.note(&begun.session);
+                self.begun.retain(|(_, known)| *known != begun);
+                self.begun.push((customer, begun));
+            }
+            (Act::Ask { customer, .. }, Done::Saw(view)) => {
+                self.story.note(&format!(
+                    "{} {} access {} version {}",
+                    view["subscription"], view["status"], view["access"], view["version"]
+                ));
+                let shown = checks::shown(&self.stage, customer, &view).await;
+                shown.map_err(|broken| broken.to_string())?;
+            }
+            (_, Done::Began(_) | Done::Saw(_)) => {}
+        }
+        self.check().await
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        let heads = checks::always(&self.stage).await.map_err(|broken| broken.to_string())?;
+        self.story.note(&heads);
+        Ok(())
+    }
+}

@@ -1,0 +1,287 @@
+//! What must hold: at every moment, and at rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use specie_billing::{Access, Held, Standing, Status};
+use specie_store::audit::Verdict;
+use specie_store::customers::Payer;
+use specie_store::intents::IntentState;
+use specie_store::slots::{SlotState, StoredSlot};
+use specie_store::{
+    StoreError, Tx, audit, customers, held, intents, lanes, mails, quarantine, rows, slots,
+};
+use specie_vocab::{BusinessTime, hex};
+
+use crate::agree::{self, NotCompared};
+use crate::stage::Stage;
+
+/// What does not hold, in a sentence.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    #[error("{0}")]
+    Said(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    NotCompared(#[from] NotCompared),
+}
+
+type Checked<T = ()> = Result<T, Broken>;
+
+fn must(holds: bool, what: impl FnOnce() -> String) -> Checked {
+    if holds { Ok(()) } else { Err(Broken::Said(what())) }
+}
+
+/// The values that occur more than once.
+fn twice<T: Ord>(all: impl IntoIterator<Item = T>) -> BTreeSet<T> {
+    let (mut seen, mut again) = (BTreeSet::new(), BTreeSet::new());
+    for one in all {
+        if let Some(known) = seen.replace(one) {
+            again.insert(known);
+        }
+    }
+    again
+}
+
+fn none_twice<T: Ord + std::fmt::Debug>(what: &str, all: impl IntoIterator<Item = T>) -> Checked {
+    let again = twice(all);
+    must(again.is_empty(), || format!("{what}: {again:?}"))
+}
+
+fn is(object: &Value, field: &str, value: &str) -> bool {
+    object[field] == value
+}
+
+fn text(object: &Value, field: &str) -> String {
+    object[field].as_str().unwrap_or_default().to_owned()
+}
+
+fn is_live(subscription: &Value) -> bool {
+    !is(subscription, "status", "canceled") && !is(subscription, "status", "incomplete_expired")
+}
+
+/// What holds at every moment. Answers the end of each chain of the audit trail, shortened.
+pub(super) async fn always(stage: &Stage) -> Checked<String> {
+    at_stripe(stage)?;
+    let mut tx = stage.app.db.read().await?;
+    let mails = mails::list(&mut tx, 10_000).await?;
+    none_twice("mails of one key", mails.iter().map(|mail| &mail.key))?;
+    let told = mails.iter().filter(|mail| mail.kind == "receipt" || mail.kind == "canceled");
+    none_twice("the same mail", told.map(|mail| (&mail.recipient, &mail.text)))?;
+    let mut heads = Vec::new();
+    for payer in customers::list(&mut tx, 1000).await? {
+        heads.push(chain(&mut tx, &payer).await?);
+        for (_, row) in held::load(&mut tx, payer.id).await? {
+            coherent(&read(row.more)?)?;
+        }
+        let ours = intents::of_payer(&mut tx, payer.id, 1000).await?;
+        let taken_back = ours.iter().any(|it| it.kind == "cancel_and_refund");
+        must(!taken_back || has_others(stage, &payer), || {
+            format!("the only subscription of {} is taken back", payer.app_id)
+        })?;
+        let stuck = ours.iter().find(|it| it.state == IntentState::Stuck);
+        must(stuck.is_none(), || format!("an intent is stuck: {:?}", stuck.map(|it| &it.result)))?;
+    }
+    must(quarantine::open(&mut tx, 1).await?.is_empty(), || "something is in quarantine".into())?;
+    Ok(heads.join(" "))
+}
+
+fn read(more: Value) -> Checked<Held> {
+    serde_json::from_value(more).map_err(|error| Broken::Said(format!("a held row: {error}")))
+}
+
+async fn chain(tx: &mut Tx, payer: &Payer) -> Checked<String> {
+    let digest = specie_server::digest::sha256;
+    match audit::verify(tx, payer.id, digest).await? {
+        Verdict::Sound { entries: 0 } => Ok("-".into()),
+        Verdict::Sound { entries } => {
+            let all = audit::list(tx, payer.id).await?;
+            let of_intents = all.iter().filter(|entry| entry.who == "intent");
+            none_twice("an entry of the trail", of_intents.map(|entry| (&entry.what, &entry.why)))?;
+            let last = all.last().map(|entry| hex(&entry.hash[..4])).unwrap_or_default();
+            Ok(format!("{entries}:{last}"))
+        }
+        Verdict::Broken { n, why } => {
+            Err(Broken::Said(format!("the chain of {} breaks at {n}: {why}", payer.app_id)))
+        }
+    }
+}
+
+/// Whether somebody else ever made a subscription for a customer.
+fn has_others(stage: &Stage, payer: &Payer) -> bool {
+    let sessions = stage.sandbox.list("checkout.session");
+    let made: BTreeSet<_> = sessions.iter().map(|it| text(it, "subscription")).collect();
+    let all = stage.sandbox.list("subscription");
+    let mut of_them = all.iter().filter(|it| {
+        payer.stripe.as_ref().is_some_and(|customer| is(it, "customer", customer.as_str()))
+    });
+    of_them.any(|it| !made.contains(&text(it, "id")))
+}
+
+/// Nothing was done twice, as far as Stripe can tell.
+fn at_stripe(stage: &Stage) -> Checked {
+    let list = |kind| stage.sandbox.list(kind);
+    let ours = |it: &&Value| it["metadata"]["specie_intent"].is_string();
+    let sessions = list("checkout.session");
+    let open = sessions.iter().filter(ours).filter(|it| is(it, "status", "open"));
+    none_twice("two sessions of a customer can be paid", open.map(|it| text(it, "customer")))?;
+
+    let made: BTreeSet<_> =
+        sessions.iter().filter(ours).map(|it| text(it, "subscription")).collect();
+    let subscriptions = list("subscription");
+    let live = subscriptions.iter().filter(|it| is_live(it) && made.contains(&text(it, "id")));
+    none_twice("two live subscriptions of ours", live.map(|it| text(it, "customer")))?;
+
+    let customers = list("customer");
+    let marked = customers.iter().filter(|it| it["metadata"]["specie_customer"].is_string());
+    let marks = marked.map(|it| text(&it["metadata"], "specie_customer"));
+    none_twice("a customer is at Stripe twice", marks)?;
+
+    charges(stage)
+}
+
+fn charges(stage: &Stage) -> Checked {
+    let intents: BTreeMap<_, _> =
+        stage.sandbox.list("payment_intent").into_iter().map(|it| (text(&it, "id"), it)).collect();
+    let invoices: BTreeMap<_, _> =
+        stage.sandbox.list("invoice").into_iter().map(|it| (text(&it, "id"), it)).collect();
+    let mut paid = Vec::new();
+    for charge in stage.sandbox.list("charge").iter().filter(|it| is(it, "status", "succeeded")) {
+        let intent = &intents[&text(charge, "payment_intent")];
+        let invoice = text(&intent["payment_details"], "order_reference");
+        let found = &invoices[&invoice];
+        let subscription = text(&found["parent"]["subscription_details"], "subscription");
+        let start = found["lines"]["data"][0]["period"]["start"].as_i64();
+        paid.push((subscription, start));
+    }
+    none_twice("a period was charged twice", paid)
+}
+
+/// Access is what the table says for the status of the row.
+fn coherent(row: &Held) -> Checked {
+    let ends = row
+        .cancel_at
+        .or_else(|| row.cancel_at_period_end.then(|| BusinessTime::from_second(row.period.end)));
+    let holds = match (row.status, row.access) {
+        (_, access) if row.standing == Standing::Second => access == Access::None,
+        // While an end is set, or before the first payment has come.
+        (Status::Trialing | Status::Active, Access::Until(end)) => Some(end) == ends,
+        (Status::Trialing | Status::Active, Access::Open) => ends.is_none(),
+        (Status::Active, Access::None) => true,
+        (Status::PastDue, Access::Until(end)) => {
+            row.grace_until.is_some_and(|grace| end == ends.map_or(grace, |ends| ends.min(grace)))
+        }
+        (_, access) => access == Access::None,
+    };
+    must(holds, || format!("{} is {:?} and gives {:?}", row.subscription, row.status, row.access))
+}
+
+/// What a customer was shown is what is stored.
+pub(super) async fn shown(stage: &Stage, customer: &str, view: &Value) -> Checked {
+    let mut tx = stage.app.db.read().await?;
+    let Some(payer) = customers::find(&mut tx, "app", customer).await? else { return Ok(()) };
+    let slot = slots::load(&mut tx, payer.id).await?.into_values().next();
+    let Some(id) = slot.and_then(|slot| slot.subscription) else { return Ok(()) };
+    let Some(row) = held::load(&mut tx, payer.id).await?.remove(&id) else { return Ok(()) };
+    let row = read(row.more)?;
+    let now = BusinessTime::from_second(stage.sandbox.now());
+    let access = row.access.is_given(now);
+    let same = view["status"] == row.status.as_str()
+        && (view["access"] == access || view["stale"] == true)
+        && view["cancel_at_period_end"] == row.cancel_at_period_end
+        && view["subscription"] == id.as_str()
+        && view["version"] == payer.version;
+    must(same, || {
+        format!("{customer} is shown {view}, and stored is version {}, {row:?}", payer.version)
+    })
+}
+
+/// What holds when all is at rest after one watermark pass in good weather.
+pub(super) async fn at_rest(stage: &Stage) -> Checked {
+    let found = agree::compare(&stage.app.db, &stage.stripe).await?;
+    must(found.differing.is_empty(), || format!("they differ: {:#?}", found.differing))?;
+    let mut tx = stage.app.db.read().await?;
+    must(lanes::at_rest(&mut tx).await?, || "something is not at rest".into())?;
+    complete(stage).await?;
+    for payer in customers::list(&mut tx, 1000).await? {
+        slot(stage, &mut tx, &payer).await?;
+        for (_, row) in held::load(&mut tx, payer.id).await? {
+            given(stage, &read(row.more)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Every object at Stripe has its row.
+async fn complete(stage: &Stage) -> Checked {
+    let tables = [
+        ("customer", "stripe_customers"),
+        ("subscription", "stripe_subscriptions"),
+        ("invoice", "stripe_invoices"),
+        ("payment_intent", "stripe_payments"),
+        ("refund", "stripe_refunds"),
+        ("checkout.session", "stripe_checkout_sessions"),
+    ];
+    for (kind, table) in tables {
+        let rows = rows::of_table(&stage.app.db, table).await?;
+        let known: BTreeSet<_> = rows.iter().filter_map(|row| row["id"].as_str()).collect();
+        for object in stage.sandbox.list(kind) {
+            let id = text(&object, "id");
+            must(known.contains(id.as_str()), || format!("{id} has no row in {table}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A slot names what Stripe says.
+async fn slot(stage: &Stage, tx: &mut Tx, payer: &Payer) -> Checked {
+    let Some(customer) = &payer.stripe else { return Ok(()) };
+    let of_it = |kind| {
+        let all = stage.sandbox.list(kind).into_iter();
+        all.filter(|it| is(it, "customer", customer.as_str())).collect::<Vec<_>>()
+    };
+    let subscriptions = of_it("subscription");
+    let live: BTreeSet<_> =
+        subscriptions.iter().filter(|it| is_live(it)).map(|it| text(it, "id")).collect();
+    let open = of_it("checkout.session");
+    let open: Vec<_> = open.iter().filter(|it| is(it, "status", "open")).collect();
+    let slot = slots::load(tx, payer.id).await?.into_values().next();
+    let holds = match (&slot, live.len()) {
+        (None, 0) => open.is_empty(),
+        (Some(StoredSlot { state: SlotState::Empty, .. }), 0) => open.is_empty(),
+        (Some(StoredSlot { state: SlotState::Open, session: Some(session), .. }), 0) => {
+            open.iter().any(|it| is(it, "id", session.as_str()))
+        }
+        (Some(StoredSlot { state: SlotState::Held, subscription: Some(id), .. }), 1) => {
+            live.contains(id.as_str())
+        }
+        (Some(StoredSlot { state: SlotState::Conflict, subscription: Some(id), .. }), 2..) => {
+            live.contains(id.as_str())
+        }
+        _ => false,
+    };
+    let name = &payer.app_id;
+    must(holds, || format!("the slot of {name} is {slot:?}; alive {live:?}, open {open:?}"))
+}
+
+/// A row gives what follows from Stripe's object.
+fn given(stage: &Stage, row: &Held) -> Checked {
+    let Some(object) = stage.sandbox.object(row.subscription.as_str()) else {
+        return Err(Broken::Said(format!("{} is held, and not at Stripe", row.subscription)));
+    };
+    let second = |value: &Value| value.as_i64().map(BusinessTime::from_second);
+    let period_end = second(&object["items"]["data"][0]["current_period_end"]);
+    let ends = second(&object["cancel_at"])
+        .or_else(|| period_end.filter(|_| object["cancel_at_period_end"] == true));
+    let expected = match object["status"].as_str().unwrap_or_default() {
+        _ if row.standing == Standing::Second => Access::None,
+        "active" | "trialing" => ends.map_or(Access::Open, Access::Until),
+        "past_due" => row.grace_until.map_or(Access::None, |grace| {
+            Access::Until(ends.map_or(grace, |ends| ends.min(grace)))
+        }),
+        _ => Access::None,
+    };
+    let same = row.access == expected && object["status"] == row.status.as_str();
+    must(same, || format!("{row:?} is held where Stripe has {object}"))
+}

@@ -1,0 +1,104 @@
+//! The processes of the service: two on one database. One that ends is replaced by a new one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::Request;
+use specie_server::{App, Patience, routes};
+use specie_stripe::{Transport, transport};
+use tower::{ServiceExt, service_fn};
+
+use super::dice::Dice;
+use super::stops::Stops;
+use super::story::Story;
+use super::weather::Weather;
+use crate::conductor::Conductor;
+use crate::door::Door;
+use crate::stage::{Backing, Stage};
+
+/// How many there are.
+pub(super) const REPLICAS: usize = 2;
+
+/// A process of the service.
+#[derive(Clone)]
+pub(super) struct Replica {
+    pub(super) app: App,
+    pub(super) door: Door,
+    /// How many came before it in its place.
+    pub(super) ended: u32,
+}
+
+/// All of them.
+pub(super) struct Replicas {
+    all: Vec<Replica>,
+    weather: Weather,
+    stops: Stops,
+    story: Story,
+    /// Where a webhook may arrive.
+    doors: Arc<Mutex<Vec<Transport>>>,
+    webhooks: Transport,
+}
+
+impl Replicas {
+    pub(super) fn start(
+        stage: &Stage,
+        weather: Weather,
+        stops: Stops,
+        story: Story,
+        dice: Dice,
+    ) -> Self {
+        let doors = Arc::default();
+        let webhooks = to_any(Arc::clone(&doors), Arc::new(dice));
+        let mut made = Self { all: Vec::new(), weather, stops, story, doors, webhooks };
+        made.all = (0..REPLICAS).map(|n| made.make(stage, n, 0)).collect();
+        made.open_doors();
+        made
+    }
+
+    fn make(&self, stage: &Stage, n: usize, ended: u32) -> Replica {
+        let passing = self.stops.of(n);
+        let inner = stage.stripe.transport.clone();
+        let (wall, story) = (stage.wall.clone(), self.story.clone());
+        let app = stage.replica(Backing {
+            db: stage.app.db.clone().with_gate(Arc::new(passing.clone())),
+            to_stripe: self.weather.way(inner, passing, wall, story),
+            patience: Patience::Yields,
+        });
+        let to_service = transport(routes::router(app.clone()));
+        let door = Door { transport: to_service, base: stage.service.base.clone() };
+        Replica { app, door, ended }
+    }
+
+    fn open_doors(&self) {
+        let doors = self.all.iter().map(|replica| replica.door.transport.clone()).collect();
+        *self.doors.lock().unwrap_or_else(PoisonError::into_inner) = doors;
+    }
+
+    /// One process ends, and another begins in its place.
+    pub(super) fn replace(&mut self, stage: &Stage, n: usize) {
+        self.all[n] = self.make(stage, n, self.all[n].ended + 1);
+        self.open_doors();
+    }
+
+    pub(super) fn get(&self, n: usize) -> &Replica {
+        &self.all[n]
+    }
+
+    /// Moves time for those of `which`; webhooks reach any.
+    pub(super) fn conductor(&self, stage: &Stage, which: &[usize]) -> Conductor {
+        let apps = which.iter().map(|n| self.all[*n].app.clone()).collect();
+        Conductor::new(apps, stage.sandbox.clone(), self.webhooks.clone(), stage.wall.clone())
+    }
+}
+
+/// Each request to one of `doors`, by chance.
+fn to_any(doors: Arc<Mutex<Vec<Transport>>>, dice: Arc<Dice>) -> Transport {
+    Transport::new(service_fn(move |request: Request<Bytes>| {
+        let door = {
+            let doors = doors.lock().unwrap_or_else(PoisonError::into_inner);
+            let n = dice.below(u32::try_from(doors.len()).unwrap_or(1));
+            doors[n as usize].clone()
+        };
+        door.oneshot(request)
+    }))
+}

@@ -1,0 +1,145 @@
+//! Points at which a replica can be stopped: before and after each call to Stripe and each commit.
+//!
+//! Who stops there hears nothing until it may go on. If it never may, what it was doing is dropped:
+//! the process has ended at that point.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use specie_store::Gate;
+use tokio::sync::{Notify, oneshot};
+
+/// A point that a replica passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Point {
+    BeforeCall,
+    AfterCall,
+    BeforeCommit,
+    AfterCommit,
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BeforeCall => "before a call",
+            Self::AfterCall => "after a call",
+            Self::BeforeCommit => "before a commit",
+            Self::AfterCommit => "after a commit",
+        })
+    }
+}
+
+/// Which point stops who passes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trap {
+    /// So many points are passed before.
+    pub(super) after: u32,
+    /// Only calls count: there nobody is within a transaction, and others can work meanwhile.
+    pub(super) calls_only: bool,
+}
+
+/// A replica that has stopped. Dropping this ends what it was doing.
+pub(super) struct Caught {
+    pub(super) replica: usize,
+    pub(super) point: Point,
+    go_on: oneshot::Sender<()>,
+}
+
+impl Caught {
+    /// Lets it go on.
+    pub(super) fn let_go(self) {
+        // Nobody hears it if what stopped was dropped meanwhile.
+        let _gone = self.go_on.send(());
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    trap: Mutex<Option<Trap>>,
+    caught: Mutex<Option<Caught>>,
+    reached: Notify,
+}
+
+/// The points of all replicas of a simulation.
+#[derive(Clone, Default)]
+pub(super) struct Stops(Arc<Inner>);
+
+fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Stops {
+    /// The points of one replica.
+    pub(super) fn of(&self, replica: usize) -> Passing {
+        Passing { stops: self.clone(), replica }
+    }
+
+    /// The next that comes to that point stops there.
+    pub(super) fn set(&self, trap: Trap) {
+        *lock(&self.0.trap) = Some(trap);
+    }
+
+    /// Nobody is stopped any more.
+    pub(super) fn clear(&self) {
+        *lock(&self.0.trap) = None;
+    }
+
+    /// Returns when a replica has stopped.
+    pub(super) async fn reached(&self) -> Caught {
+        loop {
+            if let Some(caught) = lock(&self.0.caught).take() {
+                return caught;
+            }
+            self.0.reached.notified().await;
+        }
+    }
+
+    fn springs(&self, point: Point) -> bool {
+        let mut trap = lock(&self.0.trap);
+        let Some(set) = trap.as_mut() else { return false };
+        if set.calls_only && !matches!(point, Point::BeforeCall | Point::AfterCall) {
+            return false;
+        }
+        if set.after > 0 {
+            set.after -= 1;
+            return false;
+        }
+        *trap = None;
+        true
+    }
+}
+
+/// What one replica passes.
+#[derive(Clone)]
+pub(super) struct Passing {
+    stops: Stops,
+    replica: usize,
+}
+
+impl Passing {
+    pub(super) async fn pass(&self, point: Point) {
+        if !self.stops.springs(point) {
+            return;
+        }
+        let (go_on, may_go_on) = oneshot::channel();
+        *lock(&self.stops.0.caught) = Some(Caught { replica: self.replica, point, go_on });
+        self.stops.0.reached.notify_one();
+        if may_go_on.await.is_err() {
+            // The process has ended. A task that nobody can drop ends by itself, quietly.
+            resume_unwind(Box::new("the process has ended"));
+        }
+    }
+}
+
+impl Gate for Passing {
+    fn before_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.pass(Point::BeforeCommit))
+    }
+
+    fn after_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.pass(Point::AfterCommit))
+    }
+}

@@ -1,0 +1,266 @@
+//! The way to Stripe, on bad days: answers get lost after the work was done, 500 comes before or
+//! after it (and stays stored under its key), 429, keys in use, reads that lag.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use serde_json::json;
+use specie_stripe::{Transport, TransportError};
+use specie_vocab::{ManualClock, WallClock, WallTime};
+use tower::{ServiceExt, service_fn};
+
+use super::dice::Dice;
+use super::stops::{Passing, Point};
+use super::story::Story;
+
+/// How far a read may lag behind, in seconds of wall time.
+const LAG: i64 = 5;
+
+/// What goes wrong with a call.
+enum Trouble {
+    /// It fails before anything was done.
+    Before(Failing),
+    /// It is carried out, and fails then.
+    After(Failing),
+    /// 429.
+    Limited,
+    /// 409: another request is at work under this key.
+    KeyInUse,
+    /// A read that shows what was so some seconds ago.
+    Stale(Response<Bytes>),
+}
+
+/// How a call fails.
+#[derive(Clone, Copy)]
+enum Failing {
+    /// Nothing comes back.
+    Lost,
+    /// 500 comes back, and a key that came with it answers so for ever.
+    Server,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Before(Failing::Lost) => "lost on the way",
+            Self::Before(Failing::Server) => "500",
+            Self::After(Failing::Lost) => "carried out, and its answer was lost",
+            Self::After(Failing::Server) => "carried out, and answered with 500",
+            Self::Limited => "429",
+            Self::KeyInUse => "409, the key is in use",
+            Self::Stale(_) => "answered with what was so some seconds ago",
+        })
+    }
+}
+
+/// The weather on the way to Stripe.
+#[derive(Clone)]
+pub(super) struct Weather(Arc<Mutex<State>>);
+
+struct State {
+    dice: Dice,
+    /// In percent of all calls.
+    trouble: u32,
+    /// Answers that are stored under keys that failed.
+    failed: BTreeMap<String, String>,
+    /// The answers to each read that may still come back.
+    read: BTreeMap<String, Vec<(WallTime, Response<Bytes>)>>,
+    requests: u64,
+}
+
+impl Weather {
+    pub(super) fn new(seed: u64) -> Self {
+        let dice = Dice::new(seed);
+        let (failed, read) = (BTreeMap::new(), BTreeMap::new());
+        Self(Arc::new(Mutex::new(State { dice, trouble: 0, failed, read, requests: 0 })))
+    }
+
+    /// From now on so many calls in a hundred go wrong.
+    pub(super) fn turn(&self, trouble: u32) {
+        self.with(|state| state.trouble = trouble);
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The way by which one replica reaches `inner`.
+    pub(super) fn way(
+        &self,
+        inner: Transport,
+        passing: Passing,
+        wall: Arc<ManualClock>,
+        story: Story,
+    ) -> Transport {
+        let weather = self.clone();
+        Transport::new(service_fn(move |request| {
+            let (weather, inner, passing) = (weather.clone(), inner.clone(), passing.clone());
+            let (wall, story) = (wall.clone(), story.clone());
+            async move {
+                passing.pass(Point::BeforeCall).await;
+                let answer = weather.carry(inner, request, wall.now(), &story).await;
+                passing.pass(Point::AfterCall).await;
+                answer
+            }
+        }))
+    }
+
+    async fn carry(
+        &self,
+        inner: Transport,
+        request: Request<Bytes>,
+        now: WallTime,
+        story: &Story,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let call = Call::of(&request);
+        if let Some(stored) = self.with(|state| state.stored(&call)) {
+            story.note(&format!("{call}: 500 again under its key"));
+            return Ok(stored);
+        }
+        let trouble = self.with(|state| state.trouble(&call, now));
+        if let Some(trouble) = &trouble {
+            story.note(&format!("{call}: {trouble}"));
+        }
+        match trouble {
+            None => {}
+            Some(Trouble::Before(how)) => return self.failed(how, &call),
+            Some(Trouble::After(how)) => {
+                inner.oneshot(request).await?;
+                return self.failed(how, &call);
+            }
+            Some(Trouble::Limited) => return Ok(refusal(StatusCode::TOO_MANY_REQUESTS)),
+            Some(Trouble::KeyInUse) => return Ok(refusal(StatusCode::CONFLICT)),
+            Some(Trouble::Stale(old)) => return Ok(old),
+        }
+        let answer = inner.oneshot(request).await?;
+        if call.method == Method::GET {
+            self.with(|state| state.remember(&call, now, answer.clone()));
+        }
+        Ok(answer)
+    }
+
+    fn failed(&self, how: Failing, call: &Call) -> Result<Response<Bytes>, TransportError> {
+        match how {
+            Failing::Lost => Err(TransportError::new("nothing came back")),
+            Failing::Server => Ok(self.with(|state| state.fail(call))),
+        }
+    }
+}
+
+/// What is told of a call.
+struct Call {
+    method: Method,
+    path: String,
+    key: Option<String>,
+}
+
+impl Call {
+    fn of(request: &Request<Bytes>) -> Self {
+        let uri = request.uri();
+        let path = uri.path_and_query().map_or_else(|| uri.path(), |all| all.as_str());
+        let key = request.headers().get("idempotency-key");
+        Self {
+            method: request.method().clone(),
+            path: path.to_owned(),
+            key: key.and_then(|key| key.to_str().ok()).map(String::from),
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+impl State {
+    fn trouble(&mut self, call: &Call, now: WallTime) -> Option<Trouble> {
+        use Failing::{Lost, Server};
+        if !self.dice.percent(self.trouble) {
+            return None;
+        }
+        let rolled = self.dice.below(7);
+        if call.method != Method::GET {
+            return Some(match rolled {
+                0 => Trouble::Before(Lost),
+                1 | 2 => Trouble::After(Lost),
+                3 => Trouble::Before(Server),
+                4 => Trouble::After(Server),
+                5 => Trouble::Limited,
+                _ => Trouble::KeyInUse,
+            });
+        }
+        match rolled {
+            0 => Some(Trouble::Before(Lost)),
+            1 => Some(Trouble::Before(Server)),
+            2 => Some(Trouble::Limited),
+            _ => self.lagging(call, now).map(Trouble::Stale),
+        }
+    }
+
+    /// One of the answers that were true within the last seconds. Servers lag by different times, so
+    /// a later read may show an earlier state.
+    fn lagging(&mut self, call: &Call, now: WallTime) -> Option<Response<Bytes>> {
+        let old = self.read.get_mut(&call.path)?;
+        old.retain(|(at, _)| now.seconds_since(*at) < LAG);
+        let which = self.dice.below(u32::try_from(old.len()).unwrap_or(1));
+        old.get(which as usize).map(|(_, answer)| answer.clone())
+    }
+
+    fn remember(&mut self, call: &Call, now: WallTime, answer: Response<Bytes>) {
+        let old = self.read.entry(call.path.clone()).or_default();
+        old.retain(|(at, _)| now.seconds_since(*at) < LAG);
+        match old.last_mut() {
+            Some((at, last)) if last.body() == answer.body() => *at = now,
+            _ => old.push((now, answer)),
+        }
+    }
+
+    /// A failure; Stripe stores it under the key of the request, if it has one.
+    fn fail(&mut self, call: &Call) -> Response<Bytes> {
+        self.requests += 1;
+        let id = format!("req_weather{}", self.requests);
+        if call.method == Method::POST
+            && let Some(key) = &call.key
+        {
+            self.failed.insert(key.clone(), id.clone());
+        }
+        failure(&id, None)
+    }
+
+    fn stored(&mut self, call: &Call) -> Option<Response<Bytes>> {
+        let original = self.failed.get(call.key.as_ref()?)?.clone();
+        self.requests += 1;
+        Some(failure(&format!("req_weather{}", self.requests), Some(&original)))
+    }
+}
+
+fn failure(id: &str, original: Option<&str>) -> Response<Bytes> {
+    let mut response = refusal(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    set("request-id", id);
+    if let Some(original) = original {
+        set("original-request", original);
+        set("idempotent-replayed", "true");
+    }
+    response
+}
+
+fn refusal(status: StatusCode) -> Response<Bytes> {
+    let kind = match status {
+        StatusCode::CONFLICT => "idempotency_error",
+        StatusCode::TOO_MANY_REQUESTS => "invalid_request_error",
+        _ => "api_error",
+    };
+    let body = json!({ "error": { "type": kind, "message": "bad weather" } }).to_string();
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    response
+}

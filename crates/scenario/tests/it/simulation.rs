@@ -1,0 +1,73 @@
+//! Seeds: everything goes wrong that can, and what must hold holds.
+//!
+//! `SPECIE_SEEDS=1..500 cargo test -p specie-scenario --test it simulation::seeds` plays others.
+
+use std::ops::RangeInclusive;
+
+use specie_scenario::simulate::{Failure, Play, Played, play};
+
+use crate::set::Own;
+
+async fn on(database: String, seed: u64) -> Result<Played, Box<Failure>> {
+    play(Play { seed, database, acts: 30, days: 45 }).await
+}
+
+async fn on_sqlite(seed: u64) -> Result<Played, Box<Failure>> {
+    let folder = tempfile::tempdir().unwrap();
+    on(folder.path().join("specie.db").display().to_string(), seed).await
+}
+
+/// The seeds that were asked for.
+fn named() -> Option<RangeInclusive<u64>> {
+    let text = std::env::var("SPECIE_SEEDS").ok()?;
+    let (first, last) = text.split_once("..").unwrap_or((&text, &text));
+    let number = |text: &str| text.parse().expect("SPECIE_SEEDS is `first..last`, or one seed");
+    Some(number(first)..=number(last))
+}
+
+/// Plays those of `seeds` that leave `rest` when they are divided by two, so that two tests share
+/// them.
+async fn share(seeds: RangeInclusive<u64>, rest: u64) {
+    let mut failed = Vec::new();
+    for seed in named().unwrap_or(seeds).filter(|seed| seed % 2 == rest) {
+        let played = on_sqlite(seed).await;
+        if let Err(failure) = played {
+            println!("{failure}\n");
+            failed.push(format!("seed {seed}: {}", failure.what));
+        }
+    }
+    assert!(failed.is_empty(), "{} seeds failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+mod seeds {
+    #[tokio::test]
+    async fn that_are_odd_end_with_what_stripe_has() {
+        super::share(1..=20, 1).await;
+    }
+
+    #[tokio::test]
+    async fn that_are_even_end_with_what_stripe_has() {
+        super::share(1..=20, 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_seed_plays_the_same_story_each_time() {
+    let first = on_sqlite(7).await.unwrap_or_else(|failure| panic!("{failure}"));
+    let again = on_sqlite(7).await.unwrap_or_else(|failure| panic!("{failure}"));
+    let lines = first.story.lines().zip(again.story.lines());
+    let differing = lines.enumerate().find(|(_, (one, other))| one != other);
+    assert_eq!(differing, None);
+    assert_eq!(first, again);
+    assert!(first.ends > 0 && first.stalls > 0, "processes end and stand still");
+}
+
+#[tokio::test]
+async fn a_few_seeds_hold_on_postgres() {
+    for seed in 1..=2 {
+        let Some(own) = Own::make().await else { return };
+        let played = on(own.url(), seed).await;
+        own.drop().await;
+        played.unwrap_or_else(|failure| panic!("{failure}"));
+    }
+}
