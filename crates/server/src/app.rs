@@ -1,16 +1,19 @@
 //! What every part of the service has at hand.
 
-use std::future::Future;
+mod machine;
+
 use std::ops::Deref;
-use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use specie_billing::Catalog;
 use specie_store::Db;
 use specie_stripe::{Client, Secrets};
-use specie_vocab::{BusinessClock, BusinessTime, Chance, Secret, WallClock};
+use specie_vocab::{BusinessClock, Chance, Secret, WallClock};
 use tokio::sync::Notify;
 use uuid::Uuid;
+
+pub use machine::{Boxed, Dev, Happening, Jump, LastJump, Memory, TimeMachine};
 
 use crate::account::Binding;
 use crate::ingest::Writer;
@@ -70,6 +73,16 @@ pub struct Settings {
     pub realm: String,
 }
 
+impl Settings {
+    /// The path under which a proxy shows us: `/pay` of `https://example.com/pay`, else nothing.
+    pub fn prefix(&self) -> &str {
+        let url = self.public_url.as_str();
+        let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let path = after_scheme.find('/').map_or("", |slash| &after_scheme[slash..]);
+        path.trim_end_matches('/')
+    }
+}
+
 /// How the app's own JWTs are checked.
 #[derive(Clone, Debug)]
 pub struct JwtSettings {
@@ -93,42 +106,6 @@ pub enum Patience {
     Yields,
 }
 
-/// A boxed future, so that callers do not compile what they only await.
-pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// What `specie dev` adds.
-pub struct Dev {
-    /// Moves the clock.
-    pub machine: Arc<dyn TimeMachine>,
-    /// The demo customers: the app's id and a name to show, the first one signed in by default.
-    pub customers: Vec<(String, String)>,
-    /// Where the sandbox's read-only pages are.
-    pub sandbox_url: String,
-    /// What the last jump caused.
-    pub memory: crate::dev::Memory,
-}
-
-/// How far to move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Jump {
-    /// 86,400 seconds.
-    Day,
-    /// To just after the next renewal of anybody's subscription has been charged.
-    NextRenewal,
-    /// 30 days.
-    Month,
-    /// 365 days.
-    Year,
-}
-
-/// Moves business time, and returns when all that this caused is at rest.
-pub trait TimeMachine: Send + Sync {
-    /// Jumps, and answers with a line for each thing that happened. An error is a sentence.
-    fn jump(&self, jump: Jump) -> Boxed<'_, Result<Vec<String>, String>>;
-    /// The time it shows.
-    fn now(&self) -> BusinessTime;
-}
-
 impl App {
     /// Puts the parts together.
     pub fn new(parts: AppParts) -> Self {
@@ -138,6 +115,14 @@ impl App {
     /// A new id.
     pub fn id(&self) -> Uuid {
         self.chance.uuid(self.wall.now())
+    }
+
+    /// Waits a moment for another task that works on the same customer.
+    pub async fn wait_for_others(&self) {
+        if self.patience == Patience::Yields {
+            return tokio::task::yield_now().await;
+        }
+        let _woken = tokio::time::timeout(Duration::from_millis(50), self.moved.notified()).await;
     }
 
     /// Says that something moved on and that there may be more to do.
@@ -152,5 +137,29 @@ impl Deref for App {
 
     fn deref(&self) -> &AppParts {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_the_path_of_the_public_address() {
+        for (url, prefix) in [
+            ("http://127.0.0.1:8080", ""),
+            ("https://example.com/", ""),
+            ("https://example.com/pay", "/pay"),
+            ("https://example.com/a/b/", "/a/b"),
+        ] {
+            let settings = Settings {
+                public_url: url.into(),
+                jwt: None,
+                form_targets: Vec::new(),
+                livemode: false,
+                realm: "app".into(),
+            };
+            assert_eq!(settings.prefix(), prefix, "{url}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use specie_vocab::BusinessTime;
 
 use crate::App;
 use crate::pages::texts::english;
-use crate::pages::words;
+use crate::pages::{theme, words};
 
 /// A mail, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,8 +106,11 @@ fn facts(catalog: &Catalog, public_url: &str, about: &MailFacts) -> Value {
     };
     // A plan that left the catalog keeps its key for a name.
     let plan = catalog.look_up(&price).map_or(&about.plan, |(_, plan, _)| &plan.name);
+    let (accent, on_accent) = theme::button(&catalog.brand.accent);
     context! {
         brand => &catalog.brand.name,
+        accent => accent,
+        on_accent => on_accent,
         support => &catalog.brand.support,
         plan => plan,
         account_url => format!("{public_url}/billing/account"),

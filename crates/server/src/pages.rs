@@ -6,8 +6,9 @@ mod frame;
 mod offers;
 mod plans;
 mod session;
+mod strip;
 pub mod texts;
-mod theme;
+pub(crate) mod theme;
 pub mod words;
 
 use askama::Template;
@@ -58,15 +59,8 @@ pub(crate) fn dressed(pages: Router<App>, app: &App) -> Router<App> {
         .layer(middleware::from_fn(move |request, next| head(policy.clone(), request, next)))
 }
 
-/// The path under which a proxy shows us: `/pay` of `https://example.com/pay`, else nothing.
-pub(crate) fn prefix(public_url: &str) -> &str {
-    let after_scheme = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
-    let path = after_scheme.find('/').map_or("", |slash| &after_scheme[slash..]);
-    path.trim_end_matches('/')
-}
-
 async fn to_plans(State(app): State<App>) -> Redirect {
-    Redirect::to(&format!("{}/billing/plans", prefix(&app.settings.public_url)))
+    Redirect::to(&format!("{}/billing/plans", app.settings.prefix()))
 }
 
 /// A template as an answer.
@@ -158,14 +152,6 @@ fn sentence<'a>(t: &'a texts::Texts, code: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_prefix_is_the_path_of_the_public_address() {
-        assert_eq!(prefix("http://127.0.0.1:8080"), "");
-        assert_eq!(prefix("https://example.com/"), "");
-        assert_eq!(prefix("https://example.com/pay"), "/pay");
-        assert_eq!(prefix("https://example.com/a/b/"), "/a/b");
-    }
 
     #[test]
     fn an_origin_never_ends_the_directive_it_stands_in() {

@@ -4,9 +4,9 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::{ApiError, App};
 
@@ -14,7 +14,11 @@ use crate::{ApiError, App};
 pub(crate) async fn only(State(app): State<App>, request: Request, next: Next) -> Response {
     let public = authority(&app.settings.public_url);
     if is_local(request.method(), request.headers(), public) {
-        next.run(request).await
+        match other_name(request.method(), request.headers(), request.uri(), public) {
+            // A cookie belongs to a name: whoever pays comes back under the public one.
+            Some(path) => Redirect::temporary(&format!("http://{public}{path}")).into_response(),
+            None => next.run(request).await,
+        }
     } else {
         ApiError::forbidden(
             "`specie dev` answers to this machine only; behind a proxy, start it with PUBLIC_URL",
@@ -43,6 +47,23 @@ fn is_local(method: &Method, headers: &HeaderMap, public: &str) -> bool {
     host && origin && (reads || site != Some("cross-site"))
 }
 
+/// The path of a page that is asked for under another name of this machine than the public one,
+/// such as `localhost` for `127.0.0.1`, at the same port.
+fn other_name<'a>(
+    method: &Method,
+    headers: &HeaderMap,
+    uri: &'a Uri,
+    public: &str,
+) -> Option<&'a str> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    let port = |name: &str| name.rsplit_once(':').map(|(_, port)| port.to_owned());
+    let path = uri.path_and_query()?.as_str();
+    let is_page = path == "/" || path.starts_with("/billing") || path.starts_with("/dev");
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    let is_other = host != public && is_local_host(host) && is_local_host(public);
+    (is_page && is_read && is_other && port(host) == port(public)).then_some(path)
+}
+
 fn is_local_host(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -69,6 +90,24 @@ mod tests {
         }
         let origin = ("origin", "http://127.0.0.1:8080");
         assert!(check(Method::POST, &[("host", "127.0.0.1:8080"), origin]));
+    }
+
+    #[test]
+    fn a_page_under_another_name_of_this_machine_leads_to_the_public_one() {
+        let check = |method: Method, host: &str, path: &'static str, public: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, host.parse().unwrap());
+            other_name(&method, &headers, &Uri::from_static(path), public).map(str::to_owned)
+        };
+        let (name, number) = ("localhost:8080", "127.0.0.1:8080");
+        let path = "/billing/plans?every=365day";
+        assert_eq!(check(Method::GET, name, path, number).as_deref(), Some(path));
+        assert_eq!(check(Method::GET, number, "/", name).as_deref(), Some("/"));
+        assert_eq!(check(Method::GET, number, path, number), None, "it is the public one");
+        assert_eq!(check(Method::POST, name, path, number), None, "a form stays where it is");
+        assert_eq!(check(Method::GET, name, "/api/billing/plans", number), None);
+        assert_eq!(check(Method::GET, "localhost:9000", path, number), None, "a proxy's port");
+        assert_eq!(check(Method::GET, name, path, "pay.example.com"), None, "a proxy's name");
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl From<Mail> for MailRow {
         Self {
             path: utf8_percent_encode(&mail.key, NON_ALPHANUMERIC).to_string(),
             at: at.to_string(),
-            date: words::date(english(), at),
+            date: words::short_date(english(), at),
             to: mail.recipient,
             subject: mail.subject,
             message_id: mail.message_id,

@@ -7,10 +7,8 @@ use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::LastJump;
-use crate::app::Jump;
+use crate::app::{Jump, LastJump};
 use crate::auth::session;
-use crate::pages::prefix;
 use crate::{ApiError, App, Dev, payers};
 
 #[derive(Deserialize)]
@@ -25,8 +23,14 @@ enum Far {
 #[derive(Deserialize)]
 pub(super) struct Move {
     jump: Far,
+    /// How many jumps there had been when the page was made.
+    jumps: u64,
     back: String,
 }
+
+/// What is said when a button was pressed on a page from before another jump.
+const PRESSED_TWICE: &str = "A button was pressed on a page from before this jump. The clock moved \
+                             once; press again to move it on.";
 
 /// Moves the clock, and returns when all that this caused is at rest.
 pub(super) async fn jump(
@@ -35,21 +39,32 @@ pub(super) async fn jump(
 ) -> Result<Response, ApiError> {
     let Form(form) = form.map_err(|_| ApiError::invalid("the form is wrong"))?;
     let dev = tools(&app)?;
+    let there = Redirect::to(&checked(&app, &form.back)).into_response();
+    let _turn = dev.memory.turn().await;
+    if form.jumps != dev.memory.jumps() {
+        dev.memory.add_note(PRESSED_TWICE);
+        return Ok(there);
+    }
     let (jump, name) = match form.jump {
-        Far::Day => (Jump::Day, "One day went by"),
-        Far::NextRenewal => (Jump::NextRenewal, "The next renewal came"),
-        Far::Month => (Jump::Month, "A month went by"),
-        Far::Year => (Jump::Year, "A year went by"),
+        Far::Day => (Jump::Day, "One day later"),
+        Far::NextRenewal => (Jump::NextRenewal, "At the next renewal"),
+        Far::Month => (Jump::Month, "A month later"),
+        Far::Year => (Jump::Year, "A year later"),
     };
-    let happened = match dev.machine.jump(jump).await {
-        Ok(lines) if lines.is_empty() => {
-            LastJump { title: format!("{name}, and nothing happened"), lines }
-        }
-        Ok(lines) => LastJump { title: format!("{name}: {} things happened", lines.len()), lines },
-        Err(why) => LastJump { title: format!("The clock did not move: {why}"), lines: Vec::new() },
+    let (title, happened) = match dev.machine.jump(jump).await {
+        Ok(happened) => (format!("{name}: {}", how_many(happened.len())), happened),
+        Err(why) => (format!("The clock did not move: {why}"), Vec::new()),
     };
-    dev.memory.keep(happened);
-    Ok(Redirect::to(&checked(&app, &form.back)).into_response())
+    dev.memory.keep(LastJump { title, happened, note: None });
+    Ok(there)
+}
+
+fn how_many(things: usize) -> String {
+    match things {
+        0 => "nothing happened".into(),
+        1 => "one thing happened".into(),
+        _ => format!("{things} things happened"),
+    }
 }
 
 #[derive(Deserialize)]
@@ -78,10 +93,27 @@ fn tools(app: &App) -> Result<&Dev, ApiError> {
     app.dev.as_ref().ok_or_else(|| ApiError::not_found("page"))
 }
 
-/// A path of our pages; anything else leads to the account.
+/// A path of our pages, with the choice of the plan page; anything else leads to the account.
 fn checked(app: &App, back: &str) -> String {
-    let root = prefix(&app.settings.public_url);
-    let pages = ["billing/plans", "billing/account", "dev/mailbox"];
-    let known = pages.iter().map(|page| format!("{root}/{page}")).find(|page| page == back);
-    known.unwrap_or_else(|| format!("{root}/billing/account"))
+    let root = app.settings.prefix();
+    let (path, query) = back.split_once('?').map_or((back, None), |(path, it)| (path, Some(it)));
+    let page = ["billing/plans", "billing/account", "dev/mailbox"]
+        .map(|page| format!("{root}/{page}"))
+        .into_iter()
+        .find(|page| page == path || (page.ends_with("mailbox") && is_mail(page, path)));
+    let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let chosen = query.and_then(|query| query.strip_prefix("every=")).filter(plain);
+    match (page, chosen) {
+        (Some(page), Some(chosen)) if page == path => format!("{page}?every={chosen}"),
+        (Some(_), None) => path.into(),
+        _ => format!("{root}/billing/account"),
+    }
+}
+
+/// Whether a path is that of one mail.
+fn is_mail(mailbox: &str, path: &str) -> bool {
+    let key = path.strip_prefix(mailbox).and_then(|rest| rest.strip_prefix('/'));
+    key.is_some_and(|key| {
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'%')
+    })
 }

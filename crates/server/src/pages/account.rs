@@ -8,6 +8,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use specie_store::customers::Payer;
+use specie_store::intents::{self as stored_intents, IntentState};
 
 use super::offers::is_held;
 use super::texts::{Texts, english, fill};
@@ -15,9 +16,9 @@ use super::{Frame, Notice, Visitor, html, words};
 use crate::commands::cancellation::{self, Wanted};
 use crate::commands::portal::{self, Task};
 use crate::lanes::{self, WishFor};
-use crate::routes::once::{Scope, once_for_page};
+use crate::once::{Scope, once_for_page};
 use crate::views::{PaymentView, PortalView, SubscriptionView};
-use crate::{ApiError, App, reads};
+use crate::{ApiError, App, intents, reads};
 
 /// How many payments a page shows.
 const PAYMENTS: usize = 12;
@@ -30,6 +31,8 @@ struct AccountPage {
     subscriptions: Vec<HeldCard>,
     card: Option<CardFace>,
     has_portal: bool,
+    /// A payment failed, and another card is what mends it.
+    needs_card: bool,
     payments: Vec<PaymentRow>,
     newest_page: bool,
     older: Option<String>,
@@ -95,7 +98,7 @@ pub(super) async fn show(
     let mut notices = Vec::new();
     let mut subscriptions = Vec::new();
     let mut card = None;
-    let mut going = false;
+    let (mut going, mut needs_card) = (false, false);
     for group in &app.catalog.groups {
         let view = reads::subscription(&app, &visitor.payer, &group.key).await?;
         if let Some(done) = &asked.done {
@@ -103,10 +106,15 @@ pub(super) async fn show(
         }
         notices.extend(warnings(t, &view));
         going |= is_held(&view);
+        needs_card |= is_owing(&view);
         card = card.or_else(|| view.card.as_ref().map(|card| face(t, &card.brand, &card.last4)));
         subscriptions.push(held(t, &app, view));
     }
-    let page = reads::payments(&app, &visitor.payer, asked.cursor.as_deref(), PAYMENTS).await?;
+    let mut page = reads::payments(&app, &visitor.payer, asked.cursor.as_deref(), PAYMENTS).await?;
+    if !going {
+        // Nobody is asked to finish a payment for what has ended.
+        page.data.iter_mut().for_each(|payment| payment.invoice_url = None);
+    }
     let mut frame = Frame::new(&app, &t.account_title, Some(&visitor.session), &uri).await?;
     frame.here = "account";
     let account = AccountPage {
@@ -115,6 +123,7 @@ pub(super) async fn show(
         subscriptions,
         card,
         has_portal: visitor.payer.stripe.is_some() && going,
+        needs_card,
         payments: page.data.iter().map(|payment| row(t, payment)).collect(),
         newest_page: asked.cursor.is_none(),
         older: page.next_cursor,
@@ -127,15 +136,32 @@ pub(super) async fn show(
 /// comes by webhook.
 async fn after_portal(app: &App, payer: &Payer) -> Response {
     if let Some(customer) = &payer.stripe
-        && let Err(error) = lanes::look_now(app, customer.as_str(), WishFor::Everything).await
+        && let Err(error) = look_and_move(app, payer, customer.as_str()).await
     {
         tracing::warn!(%error, "the customer was not looked at after the portal");
     }
     Redirect::to(&account_url(app, "")).into_response()
 }
 
+/// Looks, and carries out what the new card asks for: it becomes the subscription's own, and pays
+/// what is open. Else the page would still show the old one.
+async fn look_and_move(app: &App, payer: &Payer, lane: &str) -> Result<(), ApiError> {
+    lanes::look_now(app, lane, WishFor::Everything).await?;
+    let mut tx = app.db.read().await?;
+    let mut open = stored_intents::of_payer(&mut tx, payer.id, 20).await?;
+    drop(tx);
+    open.retain(|it| it.kind == "recover" && it.state == IntentState::Open);
+    for intent in &open {
+        intents::drive(app, intent.id).await?;
+    }
+    match open.is_empty() {
+        true => Ok(()),
+        false => lanes::look_now(app, lane, WishFor::Everything).await,
+    }
+}
+
 fn account_url(app: &App, query: &str) -> String {
-    format!("{}/billing/account{query}", super::prefix(&app.settings.public_url))
+    format!("{}/billing/account{query}", app.settings.prefix())
 }
 
 fn done_notice(t: &Texts, done: &str, view: &SubscriptionView) -> Option<Notice> {
@@ -143,10 +169,17 @@ fn done_notice(t: &Texts, done: &str, view: &SubscriptionView) -> Option<Notice>
         Some(Notice { kind: "good", title: title.into(), text: text.into() })
     };
     match done {
-        "paid" if view.access => good(&t.paid_title, &t.paid_text),
+        "paid" if matches!(view.status.as_str(), "active" | "trialing") => {
+            good(&t.paid_title, &t.paid_text)
+        }
         "resumed" if is_held(view) && !ends(view) => good(&t.resumed_title, &t.resumed_text),
         _ => None,
     }
+}
+
+/// Whether a payment failed and is still open.
+fn is_owing(view: &SubscriptionView) -> bool {
+    matches!(view.status.as_str(), "past_due" | "unpaid")
 }
 
 fn ends(view: &SubscriptionView) -> bool {
@@ -258,6 +291,7 @@ fn face(t: &Texts, code: &str, last4: &str) -> CardFace {
 
 fn row(t: &Texts, payment: &PaymentView) -> PaymentRow {
     let date = words::date(t, payment.created_at);
+    let short = words::short_date(t, payment.created_at);
     let (status, badge) = words::payment(t, &payment.status);
     let values = [("amount", payment.amount.text.as_str()), ("date", date.as_str())];
     let link = |url: &Option<String>, text: &str, label: &str| {
@@ -284,7 +318,7 @@ fn row(t: &Texts, payment: &PaymentView) -> PaymentRow {
             .map(|card| format!("{} {}", words::brand(&card.brand), card.last4))
             .unwrap_or_default(),
         links: links.into_iter().flatten().collect(),
-        date,
+        date: short,
     }
 }
 
@@ -320,6 +354,9 @@ pub(super) async fn ask_to_cancel(
         plan.map_or_else(|| view.plan.clone().unwrap_or_default(), |(_, it)| it.name.clone());
     let end = view.current_period_end.map(|end| words::date(t, end));
     let text = match &end {
+        Some(end) if is_owing(&view) => {
+            fill(&t.cancel_text_owing, &[("plan", &plan), ("date", end)])
+        }
         Some(end) => fill(&t.cancel_text, &[("plan", &plan), ("date", end)]),
         None => fill(&t.cancel_text_undated, &[("plan", &plan)]),
     };

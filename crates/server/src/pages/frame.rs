@@ -4,10 +4,9 @@ use askama::Template;
 use axum::http::Uri;
 use specie_billing::catalog;
 
-use super::prefix;
+use super::strip::{self, Strip};
 use super::texts::{Texts, english, fill};
 use crate::auth::session::Session;
-use crate::dev::{self, Strip};
 use crate::{ApiError, App};
 
 /// See the module.
@@ -66,12 +65,12 @@ impl Frame {
         session: Option<&Session>,
         uri: &Uri,
     ) -> Result<Self, ApiError> {
-        let root = prefix(&app.settings.public_url).to_owned();
+        let root = app.settings.prefix().to_owned();
         Ok(Self {
             t: english(),
             brand: brand(&app.catalog.brand),
             base: format!("{root}/billing"),
-            strip: dev::strip(app, &root, session, uri).await?,
+            strip: strip::of(app, &root, session, uri).await?,
             root,
             title: title.into(),
             here: "",

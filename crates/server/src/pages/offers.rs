@@ -12,6 +12,8 @@ pub(crate) struct Choice {
     /// `30day`.
     pub key: String,
     pub label: String,
+    /// `save 17%`: the least that any plan saves by it.
+    pub saves: Option<String>,
     pub chosen: bool,
 }
 
@@ -73,6 +75,8 @@ pub(crate) fn toggle(t: &Texts, catalog: &Catalog, named: Option<&str>) -> Vec<C
     let entry = |(i, interval): (usize, &Interval)| Choice {
         key: key(*interval),
         label: words::interval_name(t, *interval),
+        saves: least_saved(catalog, *interval)
+            .map(|percent| fill(&t.plans_toggle_saves, &[("percent", &percent.to_string())])),
         chosen: i == chosen,
     };
     all.iter().enumerate().map(entry).collect()
@@ -138,15 +142,28 @@ fn shortest(plan: &Plan) -> Option<&Price> {
     plan.prices.iter().min_by_key(|price| seconds(price.interval))
 }
 
+/// What every plan that is sold at an interval saves by it at least, in per cent; none, if one of
+/// them saves nothing.
+fn least_saved(catalog: &Catalog, interval: Interval) -> Option<i128> {
+    let plans = catalog.groups.iter().flat_map(|group| &group.plans);
+    let saved = plans.filter_map(|plan| {
+        let price = plan.prices.iter().find(|price| price.interval == interval)?;
+        Some(shortest(plan).and_then(|short| saved(short, price)).map(|(_, percent)| percent))
+    });
+    saved.min().flatten()
+}
+
 /// What a longer interval saves over the same time: in money, and in per cent, both rounded down.
-fn saves(t: &Texts, short: &Price, long: &Price) -> Option<String> {
+fn saved(short: &Price, long: &Price) -> Option<(i128, i128)> {
     let (span, step) = (seconds(long.interval), seconds(short.interval));
     let full = i128::from(short.amount.minor) * i128::from(span) / i128::from(step.max(1));
     let saved = full - i128::from(long.amount.minor);
     let percent = saved * 100 / full.max(1);
-    if span <= step || percent < 1 {
-        return None;
-    }
+    (span > step && percent >= 1).then_some((saved, percent))
+}
+
+fn saves(t: &Texts, short: &Price, long: &Price) -> Option<String> {
+    let (saved, percent) = saved(short, long)?;
     let amount = Money::new(i64::try_from(saved).ok()?, long.amount.currency).to_string();
     let every = words::every(t, short.interval);
     let percent = percent.to_string();

@@ -13,7 +13,7 @@ use super::offers::{self, Choice, Section};
 use super::texts::english;
 use super::{Frame, Link, Message, Notice, Visitor, html};
 use crate::commands::checkout;
-use crate::routes::once::{Scope, once_for_page};
+use crate::once::{Scope, once_for_page};
 use crate::views::CheckoutView;
 use crate::{ApiError, App, reads};
 

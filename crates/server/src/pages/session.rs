@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use specie_store::customers::{self, Payer};
 
-use super::prefix;
 use crate::auth::form;
 use crate::auth::session::{self, Session};
 use crate::{ApiError, App};
@@ -67,6 +66,6 @@ pub(super) async fn enter(
     let refused = || ApiError::unauthenticated("this link was used, or is too old");
     let Query(Link { token }) = link.map_err(|_| refused())?;
     let session = session::exchange(&app, &token).await?.ok_or_else(refused)?;
-    let account = format!("{}/billing/account", prefix(&app.settings.public_url));
+    let account = format!("{}/billing/account", app.settings.prefix());
     Ok(([(SET_COOKIE, session::cookie(&app, &session))], Redirect::to(&account)).into_response())
 }

@@ -13,6 +13,7 @@ macro_rules! texts {
         #[expect(missing_docs, reason = "the texts themselves stand in texts/en.json")]
         pub struct Texts {
             pub months: [String; 12],
+            pub months_short: [String; 12],
             $(pub $name: String,)*
         }
     };
@@ -21,7 +22,7 @@ macro_rules! texts {
 texts! {
     lang date title skip nav nav_plans nav_account back_to_app legal terms privacy support monthly
     annual every_day every_days every_week every_weeks every_month every_months every_year
-    every_years plans_title plans_lead plans_toggle plans_saves plans_choose plans_continue
+    every_years plans_title plans_lead plans_toggle plans_toggle_saves plans_saves plans_choose plans_continue
     plans_yours plans_manage plans_taken plans_features plans_not_paid plans_not_paid_text
     account_title account_lead account_plan account_price account_next account_next_value
     account_none_due account_until account_ended account_since account_none_title account_none_text
@@ -35,7 +36,7 @@ texts! {
     status_active status_active_ending status_past_due status_unpaid status_canceled
     status_incomplete status_incomplete_expired status_paused payment_pending
     payment_requires_action payment_succeeded payment_failed payment_partially_refunded
-    payment_refunded payment_disputed cancel_title cancel_text cancel_text_undated cancel_confirm
+    payment_refunded payment_disputed cancel_title cancel_text cancel_text_undated cancel_text_owing cancel_confirm
     cancel_keep return_title return_text return_again return_resume sign_in_title sign_in_text
     error_title error_not_found error_not_found_text error_form error_subscribed error_stripe
     error_busy error_catalog error_no_customer error_other error_back

@@ -18,16 +18,35 @@ pub fn stylesheet(accent: &str) -> String {
     format!(":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n")
 }
 
+/// A button's colour and the colour of what it says, where there is one scheme: in mails.
+pub fn button(accent: &str) -> (String, String) {
+    let (button, on) = match parse(accent) {
+        Some(accent) => button_on(accent, SURFACE_LIGHT),
+        None => (INK, [255; 3]),
+    };
+    (hex(button), hex(on))
+}
+
+/// A button stands out from its surface by 3 to 1 at least, and what it says can be read.
+fn button_on(accent: Rgb, surface: Rgb) -> (Rgb, Rgb) {
+    let away = away_from(surface);
+    let fits = |c: Rgb| contrast(c, surface) >= 3.1 && readable(c).1 >= ENOUGH;
+    let button = until(accent, away, fits);
+    (button, readable(button).0)
+}
+
+fn away_from(surface: Rgb) -> Rgb {
+    if luminance(surface) > 0.5 { [0; 3] } else { [255; 3] }
+}
+
 /// The tokens on one surface: the accent as text and as a button, moved away from the surface's
 /// tone until both can be read.
 fn scheme(accent: Rgb, surface: Rgb) -> String {
     let soft = mix(surface, accent, 0.1);
-    let away = if luminance(surface) > 0.5 { [0, 0, 0] } else { [255, 255, 255] };
+    let away = away_from(surface);
     let text =
         until(accent, away, |c| contrast(c, soft) >= ENOUGH && contrast(c, surface) >= ENOUGH);
-    // A button stands out from its surface by 3 to 1 at least.
-    let button = until(accent, away, |c| contrast(c, surface) >= 3.1 && readable(c).1 >= ENOUGH);
-    let on = readable(button).0;
+    let (button, on) = button_on(accent, surface);
     let [button, on, text, soft] = [button, on, text, soft].map(hex);
     format!("--accent:{button};--on-accent:{on};--accent-text:{text};--accent-soft:{soft}")
 }

@@ -14,6 +14,14 @@ pub fn date(t: &Texts, at: Timestamp) -> String {
     fill(&t.date, &[("day", &day), ("month", &t.months[month]), ("year", &year)])
 }
 
+/// `21 Dec 2026`, where room is short.
+pub fn short_date(t: &Texts, at: Timestamp) -> String {
+    let at = at.to_zoned(TimeZone::UTC);
+    let month = usize::try_from(at.month() - 1).unwrap_or(0);
+    let (day, year) = (at.day().to_string(), at.year().to_string());
+    fill(&t.date, &[("day", &day), ("month", &t.months_short[month]), ("year", &year)])
+}
+
 /// `every 30 days`.
 pub fn every(t: &Texts, interval: Interval) -> String {
     let text = match (interval.unit, interval.count) {
@@ -96,6 +104,7 @@ mod tests {
     fn dates_and_intervals_read_well() {
         let t = english();
         assert_eq!(date(t, "2028-02-29T23:59:59Z".parse().unwrap()), "29 February 2028");
+        assert_eq!(short_date(t, "2028-02-29T23:59:59Z".parse().unwrap()), "29 Feb 2028");
         let every = |unit, count| every(t, Interval { unit, count });
         assert_eq!(every(IntervalUnit::Day, 30), "every 30 days");
         assert_eq!(every(IntervalUnit::Year, 1), "every year");

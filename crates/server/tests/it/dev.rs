@@ -43,7 +43,7 @@ async fn a_visitor_is_the_first_demo_customer_and_may_become_another() {
 async fn a_jump_is_told_on_the_page_that_follows() {
     let house = house().await;
     let browser = Browser::default();
-    let fields = [("jump", "year"), ("back", "/billing/account")];
+    let fields = [("jump", "year"), ("jumps", "0"), ("back", "/billing/account")];
     let jumped = browser.post(&house, "/dev/clock", &fields).await;
     assert_eq!(
         (jumped.status, jumped.header("location")),
@@ -52,13 +52,64 @@ async fn a_jump_is_told_on_the_page_that_follows() {
     let page = browser.get(&house, "/billing/account").await;
     assert!(page.text.contains("it was asked for Year &#60;b&#62;"), "{}", page.text);
 
-    let fields = [("jump", "next_renewal"), ("back", "https://evil.com")];
+    let fields = [("jump", "next_renewal"), ("jumps", "1"), ("back", "https://evil.com")];
     let refused = browser.post(&house, "/dev/clock", &fields).await;
     assert_eq!(refused.header("location"), "/billing/account", "only pages of ours");
     let page = browser.get(&house, "/billing/account").await;
     assert!(page.text.contains("did not move: nobody has a subscription"));
-    let wrong = browser.post(&house, "/dev/clock", &[("jump", "decade"), ("back", "")]).await;
+    let wrong = browser
+        .post(&house, "/dev/clock", &[("jump", "decade"), ("jumps", "2"), ("back", "")])
+        .await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_button_that_is_pressed_twice_moves_the_clock_once() {
+    let house = house().await;
+    let browser = Browser::default();
+    let press = [("jump", "day"), ("jumps", "0"), ("back", "/dev/mailbox")];
+    browser.post(&house, "/dev/clock", &press).await;
+    let again = [("jump", "year"), ("jumps", "0"), ("back", "/dev/mailbox")];
+    let again = browser.post(&house, "/dev/clock", &again).await;
+    assert_eq!(again.header("location"), "/dev/mailbox");
+    let page = browser.get(&house, "/dev/mailbox").await;
+    assert!(page.text.contains("asked for Day") && !page.text.contains("asked for Year"));
+    assert!(page.text.contains("The clock moved once") && page.text.contains("value=\"1\""));
+    let next = [("jump", "year"), ("jumps", "1"), ("back", "/dev/mailbox")];
+    browser.post(&house, "/dev/clock", &next).await;
+    let page = browser.get(&house, "/dev/mailbox").await;
+    assert!(page.text.contains("asked for Year") && !page.text.contains("The clock moved once"));
+}
+
+#[tokio::test]
+async fn the_tools_lead_back_to_the_page_that_was_shown() {
+    let house = house().await;
+    let browser = Browser::default();
+    let switch = async |back: &str| {
+        let fields = [("customer", "ben"), ("back", back)];
+        browser.post(&house, "/dev/customers", &fields).await.header("location").to_owned()
+    };
+    for back in
+        ["/billing/plans", "/billing/plans?every=365day", "/dev/mailbox", "/dev/mailbox/a%3A1"]
+    {
+        assert_eq!(switch(back).await, back);
+    }
+    for wrong in [
+        "https://evil.com/billing/plans",
+        "//evil.com",
+        "/billing/plans?every=1&x=//evil.com",
+        "/dev/mailbox/../../x",
+        "/billing/plans/x",
+        "",
+    ] {
+        assert_eq!(switch(wrong).await, "/billing/account", "{wrong}");
+    }
+    let page = browser.get(&house, "/billing/plans?every=365day").await;
+    assert!(
+        page.text.contains("name=\"back\" value=\"/billing/plans?every=365day\""),
+        "{}",
+        page.text
+    );
 }
 
 #[tokio::test]
@@ -69,7 +120,7 @@ async fn a_page_elsewhere_can_neither_drive_nor_read_the_tools() {
         let request = request.header("origin", origin);
         request
             .header("content-type", "application/x-www-form-urlencoded")
-            .body(Body::from("jump=day&back="))
+            .body(Body::from("jump=day&jumps=0&back="))
             .unwrap()
     };
     let local = "127.0.0.1:8080";

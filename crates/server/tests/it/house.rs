@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use specie_billing::{SAASKIT, catalog};
+use specie_server::app::Happening;
 use specie_server::app::{Boxed, JwtSettings};
 use specie_server::auth::key;
 use specie_server::ingest::Writer;
@@ -29,7 +30,7 @@ use tower::ServiceExt;
 /// When every test begins.
 pub const NOW: i64 = 1_800_000_000;
 pub const WEBHOOK_SECRET: &str = "whsec_test";
-const JWT_SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub const JWT_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 pub struct House {
     pub app: App,
@@ -59,11 +60,16 @@ impl Default for Wish {
 struct Machine(Arc<ManualClock>);
 
 impl TimeMachine for Machine {
-    fn jump(&self, jump: Jump) -> Boxed<'_, Result<Vec<String>, String>> {
+    fn jump(&self, jump: Jump) -> Boxed<'_, Result<Vec<Happening>, String>> {
         Box::pin(async move {
             match jump {
                 Jump::NextRenewal => Err("nobody has a subscription".into()),
-                other => Ok(vec![format!("it was asked for {other:?} <b>")]),
+                other => Ok(vec![Happening {
+                    at: BusinessClock::now(&*self.0).timestamp(),
+                    who: "Ada".into(),
+                    what: format!("it was asked for {other:?} <b>"),
+                    tone: "good",
+                }]),
             }
         })
     }
@@ -116,7 +122,7 @@ impl House {
             machine: Arc::new(Machine(clock.clone())),
             customers: ["ada", "ben"].map(|id| (id.into(), id.to_uppercase())).into(),
             sandbox_url: "http://127.0.0.1:12111".into(),
-            memory: specie_server::dev::Memory::default(),
+            memory: specie_server::app::Memory::default(),
         });
         let app = App::new(AppParts {
             ingest: Writer::start(db.clone()),

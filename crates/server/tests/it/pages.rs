@@ -86,10 +86,14 @@ async fn the_plan_page_shows_true_intervals_and_what_a_year_saves() {
     let browser = signed_in(&house, "user_1").await;
     let monthly = browser.get(&house, "/billing/plans").await;
     assert!(monthly.text.contains("$29.00") && monthly.text.contains("every 30 days"));
-    assert!(!monthly.text.contains("Saves"));
+    assert!(!monthly.text.contains("Saves") && monthly.text.contains("save 17%"));
     let annual = browser.get(&house, "/billing/plans?every=365day").await;
-    for part in ["$290.00", "every 365 days", "Saves $62.83 (17%)", "aria-current=\"true\">Annual"]
-    {
+    for part in [
+        "$290.00",
+        "every 365 days",
+        "Saves $62.83 (17%)",
+        "aria-current=\"true\">Annual <span class=\"save\">save 17%",
+    ] {
         assert!(annual.text.contains(part), "{part}");
     }
     assert_eq!(hidden(&annual.text, "plan"), house.app.catalog.prices().next().unwrap().1.key);
