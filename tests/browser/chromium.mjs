@@ -12,7 +12,11 @@ const pictures = process.env.SPECIE_SCREENSHOTS ?? here('../../target/screenshot
 mkdirSync(pictures, { recursive: true });
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa'];
-const DEVICES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
+const DEVICES = { desktop: { width: 1280, height: 900 }, phone: { width: 375, height: 812 } };
+// Of these views pictures are kept; SPECIE_ALL_VIEWS=1 keeps all four.
+const SHOWN = process.env.SPECIE_ALL_VIEWS
+  ? ['desktop-light', 'desktop-dark', 'phone-light', 'phone-dark']
+  : ['desktop-light', 'phone-dark'];
 // A picture of a longer page shows its beginning.
 const LONGEST = 2000;
 
@@ -40,18 +44,22 @@ export function launch() {
 
 /**
  * Looks at the page as it is, light and dark, on a desktop and on a phone: axe finds no fault of
- * WCAG 2.2 A or AA, nothing is wider than the screen, and a picture is kept.
+ * WCAG 2.2 A or AA, nothing is wider than the screen, and pictures are kept.
  */
 export async function look(page, name) {
   const faults = [];
+  await page.evaluate(axe);
   for (const [device, size] of Object.entries(DEVICES)) {
     await page.setViewportSize(size);
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       const view = `${name}-${device}-${colorScheme}`;
-      await page.evaluate(axe);
       const { violations } = await page.evaluate((values) => {
-        return window.axe.run(document, { runOnly: { type: 'tag', values }, resultTypes: ['violations'] });
+        return window.axe.run(document, {
+          runOnly: { type: 'tag', values },
+          resultTypes: ['violations'],
+          iframes: false,
+        });
       }, RULES);
       for (const { id, help, nodes } of violations) {
         const where = nodes.map((node) => `    ${node.target.join(' ')}: ${node.failureSummary}`);
@@ -59,12 +67,16 @@ export async function look(page, name) {
       }
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       if (wide > 0) faults.push(`${view}: ${wide} pixels wider than the screen`);
-      const whole = await page.evaluate(() => document.documentElement.scrollHeight);
-      const clip = { x: 0, y: 0, width: size.width, height: Math.min(whole, LONGEST) };
-      await page.screenshot({ path: join(pictures, `${view}.png`), fullPage: true, clip });
+      if (SHOWN.includes(`${device}-${colorScheme}`)) await picture(page, view, size);
     }
   }
   await page.setViewportSize(DEVICES.desktop);
   await page.emulateMedia({ colorScheme: 'light' });
   if (faults.length > 0) assert.fail(`${page.url()} has faults:\n${faults.join('\n\n')}`);
+}
+
+async function picture(page, view, size) {
+  const whole = await page.evaluate(() => document.documentElement.scrollHeight);
+  const clip = { x: 0, y: 0, width: size.width, height: Math.min(whole, LONGEST) };
+  await page.screenshot({ path: join(pictures, `${view}.png`), fullPage: true, clip });
 }
