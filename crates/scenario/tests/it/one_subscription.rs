@@ -2,9 +2,10 @@
 //! and what came about all the same is taken back once, or shown to a person.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use specie_scenario::{Card, Door, Person, Stage, agree};
 use specie_store::{audit, customers};
@@ -353,4 +354,31 @@ async fn a_session_that_no_lane_has_seen_yet_is_expired_before_another_is_made()
         ada.checkout("pro", price).await.unwrap();
         assert_eq!(having(&stage, "checkout.session", "open").len(), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_reads_do_not_show_yet_is_not_left_beside_another() {
+    let (stage, _folder) = stage().await;
+    let (inner, reads) = (stage.stripe.transport.clone(), Arc::new(AtomicUsize::new(0)));
+    let lagging = way(move |request: Request<Bytes>| {
+        let (inner, reads) = (inner.clone(), Arc::clone(&reads));
+        async move {
+            let of_one = request.uri().path().starts_with("/v1/checkout/sessions/");
+            if of_one && request.method() == Method::GET && reads.fetch_add(1, Ordering::SeqCst) < 2
+            {
+                let missing = json!({ "error": {
+                    "type": "invalid_request_error", "code": "resource_missing", "message": "none",
+                } });
+                let mut response = Response::new(Bytes::from(missing.to_string()));
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                return Ok(response);
+            }
+            inner.oneshot(request).await
+        }
+    });
+    let process = beside(&stage, lagging);
+    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
+    let checkout = ada.checkout("pro", "monthly").await.unwrap();
+    let open = having(&stage, "checkout.session", "open");
+    assert_eq!(open.iter().map(|it| &it["id"]).collect::<Vec<_>>(), [&checkout["id"]]);
 }
