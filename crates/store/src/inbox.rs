@@ -111,6 +111,9 @@ row! {
 struct Added;
 
 impl Added {
+    /// Nothing is read.
+    #[cfg(test)]
+    const TYPES: &'static [&'static str] = &[];
     const COLUMNS: &'static str = "id, kind, created, api_version, account, livemode, object, \
                                    customer, lane, payload, received_at, state";
 }
@@ -132,6 +135,9 @@ statements! {
     FAILED = "update inbox set failures = failures + 1 where id in ({ids})";
     PEND = "update inbox set state = 'pending', lane = coalesce(lane, customer) \
             where customer = $1 and state = 'unclaimed'";
+    FORGET = "delete from inbox where id in ( \
+                  select id from inbox where received_at <= $1 and state = 'handled' \
+                  order by received_at, id limit $2)";
 }
 
 /// Stores events as they come, and answers how many are new. An event that is there already is left
@@ -245,6 +251,12 @@ pub async fn failed(tx: &mut Tx, ids: &[String]) -> Result<(), StoreError> {
         ids.iter().fold(Call::new(tx, text), Call::bind).execute(tx).await?;
     }
     Ok(())
+}
+
+/// Forgets handled events that came at `before` or earlier, at most `limit` of them, the oldest
+/// first. Answers how many. What waits, is parked or was kept apart stays.
+pub async fn forget_handled(tx: &mut Tx, before: WallTime, limit: i64) -> Result<u64, StoreError> {
+    Ok(run!(tx, FORGET, [before, limit]))
 }
 
 /// Wakes what came for a customer before they were ours. Answers how many events that are.

@@ -124,6 +124,7 @@ statements! {
                    order by created_at, id limit $2";
     OF_PAYER: Intent = "select {columns} from intents where payer = $1 \
                         order by created_at desc, id desc limit $2";
+    COUNT_IN = "select count(*) from intents where state = $1";
     COUNT_SINCE = "select count(*) from intents where kind = $1 and created_at >= $2";
     FINISH = "update intents set state = $2, result = $3, finished_at = $4, leased_until = null \
               where id = $1 and state in ('open', 'stuck')";
@@ -195,6 +196,11 @@ pub async fn due(tx: &mut Tx, now: WallTime, limit: i64) -> Result<Vec<Intent>, 
 /// How many intents of a kind were begun since `since`, by any payer.
 pub async fn count_since(tx: &mut Tx, kind: &str, since: WallTime) -> Result<i64, StoreError> {
     Ok(value!(tx, i64, COUNT_SINCE, [kind, since]))
+}
+
+/// How many intents are in this state.
+pub async fn count_in(tx: &mut Tx, state: IntentState) -> Result<i64, StoreError> {
+    Ok(value!(tx, i64, COUNT_IN, [state]))
 }
 
 /// A payer's intents, newest first.

@@ -32,6 +32,8 @@ pub enum Counts {
     Yes,
     /// It is an outage.
     No,
+    /// What was at fault is set aside: the next one's failures are counted from one.
+    Anew,
 }
 
 row! {
@@ -69,8 +71,13 @@ statements! {
     HOLDS = "select count(*) from (select 1 from lanes where lane = $1 and fence = $2 {lock}) held";
     RELEASE = "update lanes set leased_until = null, not_before = null, failures = 0, wake_at = $3 \
                where lane = $1 and fence = $2";
-    BACK_OFF = "update lanes set leased_until = null, not_before = $3, failures = failures + $4 \
+    BACK_OFF = "update lanes set leased_until = null, not_before = $3, \
+                failures = case when $4 < 0 then 1 else failures + $4 end \
                 where lane = $1 and fence = $2";
+    EXTEND = "update lanes set leased_until = $3 where lane = $1 and fence = $2 \
+              and leased_until is not null";
+    OLDEST = "select min(received_at) from inbox where state = 'pending'";
+    PARKED = "select count(*) from inbox where state = 'parked'";
     NEXT_WALL = "select min(ahead) from ( \
                      select min(not_before) as ahead from lanes \
                      where not_before > $1 and (wake_at is not null \
@@ -168,8 +175,33 @@ pub async fn back_off(
     not_before: WallTime,
     counts: Counts,
 ) -> Result<bool, StoreError> {
-    let failure = i64::from(counts == Counts::Yes);
+    let failure: i64 = match counts {
+        Counts::Yes => 1,
+        Counts::No => 0,
+        Counts::Anew => -1,
+    };
     Ok(run!(tx, BACK_OFF, [lane, fence, not_before, failure]) == 1)
+}
+
+/// Keeps a claim until `until`: its worker still waits for answers. False, if another has taken the
+/// lane since.
+pub async fn extend(
+    tx: &mut Tx,
+    lane: &str,
+    fence: i64,
+    until: WallTime,
+) -> Result<bool, StoreError> {
+    Ok(run!(tx, EXTEND, [lane, fence, until]) == 1)
+}
+
+/// When the event came that waits longest for its lane.
+pub async fn oldest_pending(tx: &mut Tx) -> Result<Option<WallTime>, StoreError> {
+    Ok(value!(tx, Option<WallTime>, OLDEST, []))
+}
+
+/// How many events are parked, of all customers.
+pub async fn parked(tx: &mut Tx) -> Result<i64, StoreError> {
+    Ok(value!(tx, i64, PARKED, []))
 }
 
 /// The next moment of wall time for which something waits: a backoff, a wish, a lease whose holder

@@ -24,8 +24,8 @@ macro_rules! migrations {
     };
 }
 
-const POSTGRES: &[Migration] = migrations!("postgres": "0001_first");
-const SQLITE: &[Migration] = migrations!("sqlite": "0001_first");
+const POSTGRES: &[Migration] = migrations!("postgres": "0001_first", "0002_restless");
+const SQLITE: &[Migration] = migrations!("sqlite": "0001_first", "0002_restless");
 /// The newest version of the schema that this program knows.
 pub const NEWEST: i64 = POSTGRES.len() as i64;
 const _: () = assert!(POSTGRES.len() == SQLITE.len());

@@ -1,12 +1,12 @@
 //! Every statement, prepared on a freshly made schema of each database.
 
-use sqlx::{AssertSqlSafe, Column, Executor, SqlSafeStr, SqlStr, Statement as _};
+use sqlx::{AssertSqlSafe, Column, Executor, SqlSafeStr, SqlStr, Statement as _, TypeInfo};
 
 use crate::db::on;
 use crate::sql::Statement;
 use crate::{Db, Options, migrate_down, migrate_up};
 
-const ALL: &[&[(&str, Statement)]] = &[
+const ALL: &[&[(&str, Statement, &[&str])]] = &[
     crate::audit::STATEMENTS,
     crate::customers::STATEMENTS,
     crate::held::STATEMENTS,
@@ -49,7 +49,25 @@ fn places(text: &str) -> Result<usize, usize> {
     if numbers.len() == most { Ok(most) } else { Err(most) }
 }
 
-async fn prepare(db: &Db, name: &str, statement: Statement) {
+/// The type of a column from which a row's field is read: on Postgres, and on SQLite.
+fn column_types(field: &str) -> (&'static str, &'static str) {
+    // A type that has been through two macros has spaces around its colons.
+    let field = field.replace(' ', "");
+    let inner = field.strip_prefix("Option<").and_then(|rest| rest.strip_suffix('>'));
+    let plain = inner.unwrap_or(&field).rsplit("::").next().unwrap();
+    match plain {
+        "WallTime" | "BusinessTime" => ("TIMESTAMPTZ", "TEXT"),
+        "Uuid" | "PayerId" | "IntentId" => ("UUID", "TEXT"),
+        "i64" => ("INT8", "INTEGER"),
+        "bool" => ("BOOL", "INTEGER"),
+        "Value" => ("JSONB", "TEXT"),
+        "Vec<u8>" => ("BYTEA", "BLOB"),
+        // Ids of Stripe's, currencies, and our enums by their words.
+        _ => ("TEXT", "TEXT"),
+    }
+}
+
+async fn prepare(db: &Db, name: &str, statement: Statement, types: &[&str]) {
     let tx = &mut db.begin().await.unwrap();
     let text: SqlStr = if statement.sql.contains("{rows}") {
         statement.rows(tx, 2)
@@ -62,13 +80,15 @@ async fn prepare(db: &Db, name: &str, statement: Statement) {
     assert!(!text.contains('{'), "{name} has something unfilled: {text}");
 
     let sql = AssertSqlSafe(text.clone()).into_sql_str();
-    let (taken, columns): (_, Vec<String>) = on!(tx, db, _lasts => {
+    let (taken, columns, found): (_, Vec<String>, Vec<String>) = on!(tx, db, _lasts => {
         let prepared = db.prepare(sql).await.unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
         let taken = prepared.parameters().map_or(0, |it| match it {
             sqlx::Either::Left(types) => types.len(),
             sqlx::Either::Right(count) => count,
         });
-        (taken, prepared.columns().iter().map(|column| column.name().to_owned()).collect())
+        let names = prepared.columns().iter().map(|column| column.name().to_owned()).collect();
+        let found = prepared.columns().iter().map(|column| column.type_info().name().to_owned());
+        (taken, names, found.collect())
     });
     assert_eq!(taken, expected, "{name}");
     let yields = statement.sql.starts_with("select {columns}")
@@ -76,13 +96,19 @@ async fn prepare(db: &Db, name: &str, statement: Statement) {
     if yields {
         let named = statement.columns.split(", ").collect::<Vec<_>>();
         assert_eq!(columns, named, "{name}");
+        assert_eq!(types.len(), named.len(), "{name}");
+        for ((column, found), field) in columns.iter().zip(found).zip(types) {
+            let (postgres, sqlite) = column_types(field);
+            let wanted = if db.is_postgres() { postgres } else { sqlite };
+            assert_eq!(found, wanted, "{name}: `{column}` is read as `{field}`");
+        }
     }
 }
 
 async fn prepare_all(db: &Db) {
     migrate_up(db).await.unwrap();
-    for (name, statement) in ALL.iter().copied().flatten() {
-        prepare(db, name, *statement).await;
+    for (name, statement, types) in ALL.iter().copied().flatten() {
+        prepare(db, name, *statement, types).await;
     }
 }
 

@@ -74,11 +74,16 @@ macro_rules! statements {
         )*
 
         #[cfg(test)]
-        pub(crate) const STATEMENTS: &[(&str, $crate::sql::Statement)] =
-            &[$((concat!(module_path!(), "::", stringify!($name)), $name)),*];
+        pub(crate) const STATEMENTS: &[(&str, $crate::sql::Statement, &[&str])] = &[$((
+            concat!(module_path!(), "::", stringify!($name)),
+            $name,
+            $crate::sql::statements!(@types $($row)?),
+        )),*];
     };
     (@columns $row:ty) => { <$row>::COLUMNS };
     (@columns) => { "" };
+    (@types $row:ty) => { <$row>::TYPES };
+    (@types) => { &[] };
 }
 pub(crate) use statements;
 
@@ -101,6 +106,9 @@ macro_rules! row {
                 const LIST: &str = concat!($($crate::sql::column!($field $($column)?), ", "),*);
                 LIST.split_at(LIST.len() - 2).0
             };
+            /// The type that each column is read as.
+            #[cfg(test)]
+            pub(crate) const TYPES: &[&str] = &[$(stringify!($type)),*];
         }
 
         impl $crate::call::FromFetched for $row {

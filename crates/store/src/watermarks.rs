@@ -1,9 +1,10 @@
 //! Passes over Stripe's list of events: each row is one that was read to its end.
 
+use serde_json::{Value, json};
 use specie_vocab::WallTime;
 use uuid::Uuid;
 
-use crate::sql::{one, row, run, statements, value};
+use crate::sql::{all, one, row, run, statements, value};
 use crate::{StoreError, Tx};
 
 row! {
@@ -17,6 +18,26 @@ row! {
         pub began_at: WallTime,
         /// How many events it read.
         pub events: i64,
+        /// The lanes that were not at rest when it had read to its end.
+        pub restless: Value,
+    }
+}
+
+impl Watermark {
+    /// A pass that has read to its end, and left `restless` lanes with something to do.
+    pub fn new(
+        id: Uuid,
+        head: Option<String>,
+        began_at: WallTime,
+        events: i64,
+        restless: &[String],
+    ) -> Self {
+        Self { id, head, began_at, events, restless: json!(restless) }
+    }
+
+    /// Whether it shows that nothing was to be learnt of this lane's customer when it began.
+    pub fn confirms(&self, lane: &str) -> bool {
+        self.restless.as_array().is_some_and(|lanes| lanes.iter().all(|it| it != lane))
     }
 }
 
@@ -25,6 +46,8 @@ statements! {
     BEFORE: Watermark = "select {columns} from watermarks where began_at <= $1 \
                          order by began_at desc, id desc limit 1";
     LATEST: Watermark = "select {columns} from watermarks order by began_at desc, id desc limit 1";
+    SINCE: Watermark = "select {columns} from watermarks where began_at >= $1 \
+                        order by began_at desc, id desc";
     OLDEST: Watermark = "select {columns} from watermarks order by began_at, id limit 1";
     COUNT = "select count(*) from watermarks";
     // The newest of the old ones stays: the next pass may have to read back to it.
@@ -34,8 +57,8 @@ statements! {
 
 /// Adds a pass that is complete.
 pub async fn add(tx: &mut Tx, mark: &Watermark) -> Result<(), StoreError> {
-    let Watermark { id, head, began_at, events } = mark;
-    run!(tx, ADD, [id, head, began_at, events]);
+    let Watermark { id, head, began_at, events, restless } = mark;
+    run!(tx, ADD, [id, head, began_at, events, restless]);
     Ok(())
 }
 
@@ -47,6 +70,11 @@ pub async fn latest_before(tx: &mut Tx, moment: WallTime) -> Result<Option<Water
 /// The latest pass.
 pub async fn latest(tx: &mut Tx) -> Result<Option<Watermark>, StoreError> {
     Ok(one!(tx, LATEST, []))
+}
+
+/// The passes that began at `moment` or later, the latest first.
+pub async fn since(tx: &mut Tx, moment: WallTime) -> Result<Vec<Watermark>, StoreError> {
+    Ok(all!(tx, SINCE, [moment]))
 }
 
 /// The oldest pass that is kept.

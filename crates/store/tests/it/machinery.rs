@@ -194,11 +194,10 @@ both! {
     }
 
     async fn a_pass_stops_at_the_latest_that_is_old_enough(db: Db) {
-        let mark = |n: u128| Watermark {
-            id: id(n),
-            head: (n > 1).then(|| format!("evt_{n}")),
-            began_at: wall(n as i64 * 60),
-            events: 3,
+        let restless: Vec<String> = ["cus_1", "ch_1"].map(String::from).into();
+        let mark = |n: u128| {
+            let head = (n > 1).then(|| format!("evt_{n}"));
+            Watermark::new(id(n), head, wall(n as i64 * 60), 3, &restless)
         };
         let mut tx = db.begin().await.unwrap();
         assert!(!watermarks::any(&mut tx).await.unwrap());
@@ -210,6 +209,9 @@ both! {
         assert_eq!(watermarks::latest_before(&mut tx, wall(180)).await.unwrap(), Some(mark(3)));
         assert_eq!(watermarks::latest(&mut tx).await.unwrap(), Some(mark(4)));
         assert_eq!(watermarks::oldest(&mut tx).await.unwrap(), Some(mark(1)));
+        assert_eq!(watermarks::since(&mut tx, wall(180)).await.unwrap(), [mark(4), mark(3)]);
+        let latest = watermarks::latest(&mut tx).await.unwrap().unwrap();
+        assert!(latest.confirms("cus_2") && !latest.confirms("cus_1"));
         assert_eq!(watermarks::prune(&mut tx, wall(190)).await.unwrap(), 2);
         assert_eq!(watermarks::oldest(&mut tx).await.unwrap(), Some(mark(3)));
         assert_eq!(watermarks::prune(&mut tx, wall(10)).await.unwrap(), 0);

@@ -5,12 +5,15 @@ use specie_store::held::{self, StoredHeld};
 use specie_store::mirrors::{customers as stripe_customers, payments, subscriptions};
 use specie_store::{
     Db, StoreError, audit, inbox, intents, migrate_down, migrate_up, migration_status, outbox, raw,
-    wishes,
+    watermarks, wishes,
 };
 use specie_vocab::PayerId;
 
 use crate::mirrors::{customer, payment, subscription};
-use crate::scene::{both, business, event, intent, wall, wish, with_payer};
+use crate::scene::{both, business, event, id, intent, wall, wish, with_payer};
+
+/// How many migrations there are.
+const NEWEST: i64 = 2;
 
 /// A row in every table that others refer to, and in those with triggers.
 async fn fill(db: &Db) -> PayerId {
@@ -33,6 +36,8 @@ async fn fill(db: &Db) -> PayerId {
     let details = json!({});
     let digest = |_: &[u8]| [0; 32];
     audit::append(&mut tx, payer, wall(1), "a", "b", "c", &details, [0; 32], digest).await.unwrap();
+    let mark = watermarks::Watermark::new(id(1), None, wall(1), 0, &["cus_2".into()]);
+    watermarks::add(&mut tx, &mark).await.unwrap();
     stripe_customers::upsert(&mut tx, &customer()).await.unwrap();
     subscriptions::upsert(&mut tx, &subscription("active")).await.unwrap();
     payments::upsert(&mut tx, &payment(1, 1)).await.unwrap();
@@ -66,10 +71,20 @@ both! {
     async fn filled_tables_go_down_and_up_again(db: Db) {
         fill(&db).await;
         let newest = migration_status(&db).await.unwrap();
-        assert_eq!((newest.current, newest.newest), (newest.newest, 1));
+        assert_eq!((newest.current, newest.newest), (newest.newest, NEWEST));
         migrate_up(&db).await.unwrap();
         migrate_down(&db, newest.newest).await.unwrap();
         assert_eq!(inbox::count(&mut db.read().await.unwrap()).await.unwrap(), 1, "nothing to do");
+        for version in (1..NEWEST).rev() {
+            migrate_down(&db, version).await.unwrap();
+            assert_eq!(migration_status(&db).await.unwrap().current, version);
+            assert_eq!(inbox::count(&mut db.read().await.unwrap()).await.unwrap(), 1, "all is kept");
+        }
+        migrate_up(&db).await.unwrap();
+        let mut tx = db.read().await.unwrap();
+        let mark = watermarks::latest(&mut tx).await.unwrap().unwrap();
+        assert!(mark.confirms("cus_1"), "what was there before is read");
+        drop(tx);
         migrate_down(&db, 0).await.unwrap();
         assert_eq!(migration_status(&db).await.unwrap().current, 0);
         migrate_up(&db).await.unwrap();
@@ -88,7 +103,7 @@ both! {
             migrate_down(&db, 0).await,
         ] {
             let refused = refused.unwrap_err();
-            assert!(matches!(refused, StoreError::SchemaTooNew { current: 77, newest: 1 }), "{refused}");
+            assert!(matches!(refused, StoreError::SchemaTooNew { current: 77, newest: NEWEST }), "{refused}");
         }
         assert_eq!(inbox::count(&mut db.read().await.unwrap()).await.unwrap(), 0);
     }
@@ -99,7 +114,7 @@ both! {
         for done in [a, b, c] {
             done.unwrap();
         }
-        assert_eq!(migration_status(&db).await.unwrap().current, 1);
+        assert_eq!(migration_status(&db).await.unwrap().current, NEWEST);
     }
 
     async fn the_views_say_what_the_tables_mean(db: Db) {

@@ -160,6 +160,55 @@ both! {
         assert_eq!(claim.failures, 0);
     }
 
+    async fn once_the_guilty_one_is_set_aside_failures_are_counted_anew(db: Db) {
+        inbox::add(&db, &[event(1, "cus_1"), event(2, "cus_1")]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        for n in 1..=4 {
+            lanes::claim(&mut tx, "cus_1", 30, wall(n), business(0)).await.unwrap().unwrap();
+            let counts = if n < 4 { Counts::Yes } else { Counts::Anew };
+            assert!(lanes::back_off(&mut tx, "cus_1", n, wall(n), counts).await.unwrap());
+        }
+        let claim = lanes::claim(&mut tx, "cus_1", 30, wall(5), business(0)).await.unwrap().unwrap();
+        assert_eq!(claim.failures, 1);
+    }
+
+    async fn a_worker_that_still_waits_keeps_its_claim(db: Db) {
+        inbox::add(&db, &[event(1, "cus_1")]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        lanes::claim(&mut tx, "cus_1", 30, wall(10), business(0)).await.unwrap().unwrap();
+        assert!(lanes::extend(&mut tx, "cus_1", 1, wall(60)).await.unwrap());
+        assert_eq!(lanes::claim(&mut tx, "cus_1", 30, wall(59), business(0)).await.unwrap(), None);
+        assert!(lanes::claim(&mut tx, "cus_1", 30, wall(60), business(0)).await.unwrap().is_some());
+        assert!(!lanes::extend(&mut tx, "cus_1", 1, wall(99)).await.unwrap(), "it was taken over");
+        lanes::release(&mut tx, "cus_1", 2, None).await.unwrap();
+        assert!(!lanes::extend(&mut tx, "cus_1", 2, wall(99)).await.unwrap(), "it was given back");
+    }
+
+    async fn what_was_handled_long_ago_is_forgotten_and_nothing_else(db: Db) {
+        let all: Vec<_> = (1..=6).map(|n| event(n, "cus_1")).collect();
+        inbox::add(&db, &all).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let id = |n: i64| format!("evt_{n}");
+        inbox::mark(&mut tx, &[id(1), id(2), id(4)], InboxState::Handled, wall(7)).await.unwrap();
+        inbox::mark(&mut tx, &[id(3)], InboxState::Parked, wall(7)).await.unwrap();
+        let at = inbox::get(&mut tx, &id(2)).await.unwrap().unwrap().received_at;
+        assert_eq!(inbox::forget_handled(&mut tx, at, 1).await.unwrap(), 1);
+        assert_eq!(inbox::get(&mut tx, &id(1)).await.unwrap(), None, "the oldest first");
+        assert_eq!(inbox::forget_handled(&mut tx, at, 9).await.unwrap(), 1);
+        assert_eq!(inbox::forget_handled(&mut tx, at, 9).await.unwrap(), 0);
+        assert_eq!(inbox::count(&mut tx).await.unwrap(), 4);
+    }
+
+    async fn what_waits_is_told_for_whoever_watches(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(lanes::oldest_pending(&mut tx).await.unwrap(), None);
+        inbox::add_in(&mut tx, &[event(1, "cus_1"), event(2, "cus_2")]).await.unwrap();
+        let at = inbox::get(&mut tx, "evt_1").await.unwrap().unwrap().received_at;
+        assert_eq!(lanes::oldest_pending(&mut tx).await.unwrap(), Some(at));
+        inbox::mark(&mut tx, &["evt_1".into()], InboxState::Parked, wall(9)).await.unwrap();
+        assert_eq!(lanes::parked(&mut tx).await.unwrap(), 1);
+    }
+
     async fn a_lane_wakes_when_business_time_comes(db: Db) {
         let mut tx = db.begin().await.unwrap();
         wishes::add(&mut tx, &wish(1, "cus_1", wall(1))).await.unwrap();

@@ -1,0 +1,1 @@
+alter table watermarks drop column restless;
