@@ -100,7 +100,7 @@ async fn to_mailbox(app: &App, effect: &Effect) -> Result<(), Undelivered> {
 
 /// Fixed by the fact, so that a receiver can tell a mail that comes twice.
 fn message_id(app: &App, key: &str) -> String {
-    let digest = crate::intents::sha256(key.as_bytes());
+    let digest = crate::digest::sha256(key.as_bytes());
     let host = app.settings.public_url.split("://").nth(1).unwrap_or("specie");
     let host = host.split(['/', ':']).next().unwrap_or("specie");
     format!("<{}@{host}>", specie_vocab::hex(&digest[..16]))

@@ -6,7 +6,6 @@ mod docs;
 mod health;
 mod limits;
 mod metrics;
-pub(crate) mod once;
 mod payments;
 mod plans;
 mod portal;
@@ -28,7 +27,7 @@ use utoipa_axum::routes;
 
 use self::docs::Security;
 use self::problems::Problem;
-use crate::pages::prefix;
+use crate::rates::Rates;
 use crate::{ApiError, App, dev, pages};
 
 pub use problems::{CODES, Code};
@@ -52,7 +51,7 @@ struct Api;
 /// Everything that browsers, the app and Stripe reach, also under the path prefix of the public
 /// address, for proxies that leave it in place.
 pub fn router(app: App) -> Router {
-    let root = prefix(&app.settings.public_url).to_owned();
+    let root = app.settings.prefix().to_owned();
     let (api, document) = api();
     let doors = api
         .layer(limits::cors(&app))
@@ -64,8 +63,10 @@ pub fn router(app: App) -> Router {
         .merge(dev::router(&app))
         .fallback(async || ApiError::not_found("address"))
         .method_not_allowed_fallback(limits::wrong_method)
-        .layer(middleware::from_fn(metrics::count));
-    let doors = limits::guarded(doors).layer(Extension(app.clone())).with_state(app.clone());
+        .layer(middleware::from_fn_with_state(app.clone(), metrics::count));
+    let rates = Extension(Arc::new(Rates::default()));
+    let doors = limits::guarded(&app, doors).layer(Extension(app.clone())).layer(rates);
+    let doors = doors.with_state(app.clone());
     let doors = match root.as_str() {
         "" => doors,
         path => {
@@ -110,5 +111,5 @@ fn api() -> (Router<App>, utoipa::openapi::OpenApi) {
 }
 
 async fn to_plans(State(app): State<App>) -> Redirect {
-    Redirect::to(&format!("{}/billing/plans", prefix(&app.settings.public_url)))
+    Redirect::to(&format!("{}/billing/plans", app.settings.prefix()))
 }

@@ -1,26 +1,18 @@
 //! Ending a subscription with its period, and taking that back.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use specie_billing::Slot;
 use specie_store::customers::{self, Payer};
-use specie_store::intents::{self as stored, Intent, IntentState};
-use specie_vocab::{IntentId, SubscriptionId};
+use specie_store::intents as stored;
+use specie_vocab::SubscriptionId;
 
-use crate::intents::{self, Driven};
+use super::{Begun, Settled, settled};
+use crate::intents;
+use crate::intents::what::Ending;
 use crate::lanes::{self, WishFor};
 use crate::reads;
 use crate::views::SubscriptionView;
 use crate::{ApiError, App, kept};
-
-/// What the intent remembers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ending {
-    /// Which subscription.
-    pub subscription: SubscriptionId,
-    /// Whether it is to end with its period.
-    pub cancel_at_period_end: bool,
-}
 
 /// What the customer wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +22,6 @@ pub enum Wanted {
     /// That it goes on.
     GoOn,
 }
-
-const ROUNDS: usize = 200;
 
 /// Makes the subscription of `group` end with its period, or go on. Wanting what is so already
 /// changes nothing. 409 `not_subscribed` when there is nothing to end, `ended` when it is over.
@@ -47,28 +37,14 @@ pub async fn set(
         let wish = WishFor::Object { id: subscription.to_string() };
         lanes::look_now(app, customer.as_str(), wish).await?;
     }
-    for _ in 0..ROUNDS {
-        match begin(app, payer, group, wanted).await? {
-            Begun::AlreadySo => return reads::subscription(app, payer, group).await,
-            Begun::Intent(id) => match intents::drive(app, id).await? {
-                Driven::Finished(IntentState::Failed) => {
-                    return Err(refused(app, payer, group).await);
-                }
-                Driven::Finished(_) => {}
-                Driven::Busy => intents::wait_for_others(app).await,
-                Driven::Waits => return Err(ApiError::stripe_unavailable()),
-            },
-        }
+    match settled(app, || begin(app, payer, group, wanted)).await? {
+        Settled::Found(()) => reads::subscription(app, payer, group).await,
+        Settled::Failed => Err(refused(app, payer, group).await),
+        Settled::Busy => Err(ApiError::conflict(
+            "change_in_progress",
+            "another change of this subscription is under way",
+        )),
     }
-    Err(ApiError::conflict(
-        "change_in_progress",
-        "another change of this subscription is under way",
-    ))
-}
-
-enum Begun {
-    AlreadySo,
-    Intent(IntentId),
 }
 
 async fn held_in(app: &App, payer: &Payer, group: &str) -> Result<SubscriptionId, ApiError> {
@@ -82,7 +58,12 @@ async fn held_in(app: &App, payer: &Payer, group: &str) -> Result<SubscriptionId
     }
 }
 
-async fn begin(app: &App, payer: &Payer, group: &str, wanted: Wanted) -> Result<Begun, ApiError> {
+async fn begin(
+    app: &App,
+    payer: &Payer,
+    group: &str,
+    wanted: Wanted,
+) -> Result<Begun<()>, ApiError> {
     let mut tx = app.db.begin().await?;
     let payer =
         customers::lock(&mut tx, payer.id).await?.ok_or_else(|| ApiError::not_found("customer"))?;
@@ -99,26 +80,14 @@ async fn begin(app: &App, payer: &Payer, group: &str, wanted: Wanted) -> Result<
     let cancel_at_period_end = wanted == Wanted::End;
     match held.get(&subscription) {
         Some(held) if held.cancel_at_period_end == cancel_at_period_end => {
-            return Ok(Begun::AlreadySo);
+            return Ok(Begun::Found(()));
         }
         Some(_) => {}
         None => return Err(ApiError::internal("a slot names a subscription that is not held")),
     }
-    let intent = Intent {
-        id: IntentId(app.id()),
-        payer: payer.id,
-        plan_group: Some(group.into()),
-        kind: "cancellation".into(),
-        what: json!(Ending { subscription, cancel_at_period_end }),
-        state: IntentState::Open,
-        decided_version: payer.version,
-        created_at: tx.now().await?,
-        finished_at: None,
-        result: None,
-    };
-    stored::insert(&mut tx, &intent).await?;
-    let what = if cancel_at_period_end { "cancellation.begun" } else { "resumption.begun" };
-    intents::audit(app, &mut tx, &intent, what).await?;
+    let what = ("cancellation", json!(Ending { subscription, cancel_at_period_end }));
+    let told = if cancel_at_period_end { "cancellation.begun" } else { "resumption.begun" };
+    let intent = intents::begin(app, &mut tx, &payer, Some(group), what, told).await?;
     tx.commit().await?;
     Ok(Begun::Intent(intent.id))
 }

@@ -1,16 +1,17 @@
 //! Buying a plan: one open Checkout Session per customer and plan group.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use specie_billing::{PriceRef, Slot};
 use specie_store::customers::{self, Payer};
-use specie_store::intents::{self as stored, Intent, IntentState};
+use specie_store::intents as stored;
 use specie_store::mirrors::checkout_sessions::{self, SessionRow};
 use specie_store::mirrors::customers as stripe_customers;
 use specie_store::{Tx, price_versions};
 use specie_vocab::{IntentId, SessionId};
 
-use crate::intents::{self, Driven};
+use super::{Begun, Settled, settled};
+use crate::intents;
+use crate::intents::what::Purchase;
 use crate::lanes::{self, WishFor};
 use crate::reads;
 use crate::views::{CheckoutView, SubscriptionView};
@@ -27,28 +28,6 @@ pub struct Choice {
     pub cancel_url: String,
 }
 
-/// What the intent of a checkout remembers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckoutPlan {
-    /// The plan group.
-    pub group: String,
-    /// The plan's key.
-    pub plan: String,
-    /// The price's key.
-    pub price: String,
-    /// Stripe's price, as the catalog was applied when this was decided.
-    pub stripe_price: String,
-    /// See [`Choice`].
-    pub success_url: String,
-    /// See [`Choice`].
-    pub cancel_url: String,
-    /// A session of an earlier choice that must be expired first.
-    pub expire: Option<String>,
-}
-
-/// How often a call looks again while another call of the same customer is under way.
-const ROUNDS: usize = 200;
-
 /// Begins a checkout, or answers with the one that is open for the same choice.
 ///
 /// 409 `already_subscribed` when the group is held, `conflict` when it needs a person,
@@ -58,35 +37,22 @@ pub async fn start(app: &App, payer: &Payer, choice: &Choice) -> Result<Checkout
     if let Some(why) = app.catalog.why_unsellable(&choice.price) {
         return Err(ApiError::conflict("not_sold_yet", format!("{}: {}", why.what, why.why)));
     }
-    for _ in 0..ROUNDS {
-        match begin(app, payer, choice).await? {
-            Begun::Open(view) => return Ok(view),
-            Begun::Intent(id) => match intents::drive(app, id).await? {
-                Driven::Finished(IntentState::Failed) => {
-                    return Err(ApiError::internal("a checkout's intent failed"));
-                }
-                // What it came to is read from the slot in the next round.
-                Driven::Finished(_) => {}
-                Driven::Busy => intents::wait_for_others(app).await,
-                Driven::Waits => return Err(ApiError::stripe_unavailable()),
-            },
-        }
+    let found = settled(app, || begin(app, payer, choice)).await?;
+    match found {
+        Settled::Found(view) => Ok(view),
+        Settled::Failed => Err(ApiError::conflict(
+            "not_possible",
+            "Stripe refused to open a checkout; the log says why",
+        )),
+        Settled::Busy => Err(ApiError::conflict(
+            "checkout_in_progress",
+            "another checkout of this customer is under way",
+        )),
     }
-    Err(ApiError::conflict(
-        "checkout_in_progress",
-        "another checkout of this customer is under way",
-    ))
-}
-
-enum Begun {
-    /// A session that can be paid.
-    Open(CheckoutView),
-    /// An intent that must come to its end first: ours, or an earlier one.
-    Intent(IntentId),
 }
 
 /// One look at the slot, and what it allows: an open session, an unfinished intent, a new one.
-async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun, ApiError> {
+async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun<CheckoutView>, ApiError> {
     let group = &choice.price.group;
     let mut tx = app.db.begin().await?;
     let payer =
@@ -110,7 +76,10 @@ async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun, ApiEr
             let same = is_for(&mut tx, intent, &choice.price).await?;
             match row {
                 Some(row) if same && row.status.as_deref() == Some("open") => {
-                    return Ok(Begun::Open(view_of(&row)?));
+                    return Ok(Begun::Found(view_of(&row)?));
+                }
+                Some(row) if lately_refused(&mut tx, &payer, group, &session).await? => {
+                    return Err(being_paid(&row)?);
                 }
                 _ => Some(session),
             }
@@ -127,7 +96,7 @@ async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun, ApiEr
                 "this price is not in Stripe yet: run `specie catalog apply`",
             )
         })?;
-    let plan = CheckoutPlan {
+    let purchase = Purchase {
         group: group.clone(),
         plan: choice.price.plan.clone(),
         price: choice.price.price.clone(),
@@ -136,25 +105,39 @@ async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun, ApiEr
         cancel_url: choice.cancel_url.clone(),
         expire: expire.as_ref().map(|session| session.to_string()),
     };
-    let intent = Intent {
-        id: IntentId(app.id()),
-        payer: payer.id,
-        plan_group: Some(group.clone()),
-        kind: "checkout".into(),
-        what: json!(plan),
-        state: IntentState::Open,
-        decided_version: payer.version,
-        created_at: tx.now().await?,
-        finished_at: None,
-        result: None,
-    };
-    stored::insert(&mut tx, &intent).await?;
+    let what = ("checkout", json!(purchase));
+    let intent = intents::begin(app, &mut tx, &payer, Some(group), what, "checkout.begun").await?;
     if expire.is_none() {
         kept::save_slot(&mut tx, payer.id, group, &Slot::Claimed { intent: intent.id }).await?;
     }
-    intents::audit(app, &mut tx, &intent, "checkout.begun").await?;
     tx.commit().await?;
     Ok(Begun::Intent(intent.id))
+}
+
+/// For so long, in seconds, Stripe's refusal to expire a session stands.
+const REFUSAL: i64 = 10;
+
+/// Whether Stripe has just refused to expire this session: it is open all the same, which says that
+/// somebody is paying.
+async fn lately_refused(
+    tx: &mut Tx,
+    payer: &Payer,
+    group: &str,
+    session: &SessionId,
+) -> Result<bool, ApiError> {
+    let now = tx.now().await?;
+    let newest = stored::of_payer(tx, payer.id, 10).await?;
+    let newest = newest.into_iter().find(|it| it.plan_group.as_deref() == Some(group));
+    Ok(newest.is_some_and(|it| {
+        let late = it.finished_at.is_none_or(|at| now.seconds_since(at) > REFUSAL);
+        let refused = it.result.is_some_and(|result| result["step"] == "expire");
+        refused && !late && it.what["expire"] == session.as_str()
+    }))
+}
+
+fn being_paid(row: &SessionRow) -> Result<ApiError, ApiError> {
+    let text = "the checkout that is open for another choice is being paid";
+    Ok(ApiError::conflict("checkout_in_progress", text).with("checkout", json!(view_of(row)?)))
 }
 
 /// Stripe binds a customer to the first currency it pays in; another one is refused before Stripe is
@@ -182,8 +165,8 @@ async fn made_by(tx: &mut Tx, intent: IntentId) -> Result<Option<SessionId>, Api
 /// Whether an open session was begun for the same plan and price.
 async fn is_for(tx: &mut Tx, intent: IntentId, price: &PriceRef) -> Result<bool, ApiError> {
     let Some(intent) = stored::get(tx, intent).await? else { return Ok(false) };
-    let plan: Result<CheckoutPlan, _> = serde_json::from_value(intent.what);
-    Ok(plan.is_ok_and(|plan| plan.plan == price.plan && plan.price == price.price))
+    let begun: Result<Purchase, _> = serde_json::from_value(intent.what);
+    Ok(begun.is_ok_and(|begun| begun.plan == price.plan && begun.price == price.price))
 }
 
 async fn already(app: &App, payer: &Payer, group: &str, subscription: &str) -> ApiError {
@@ -235,32 +218,4 @@ async fn group_of(app: &App, row: &SessionRow) -> Result<String, ApiError> {
         }
     }
     reads::only_group(app, None)
-}
-
-/// The body of the call that makes the session.
-pub(crate) fn session_form(
-    plan: &CheckoutPlan,
-    customer: &str,
-    intent: IntentId,
-    payment_methods: &[String],
-) -> specie_stripe::Form {
-    let mark = intent.to_string();
-    let form = specie_stripe::Form::new()
-        .set("mode", "subscription")
-        .set("customer", customer)
-        .set("line_items[0][price]", &plan.stripe_price)
-        .set("line_items[0][quantity]", "1")
-        .set("success_url", &plan.success_url)
-        .set("cancel_url", &plan.cancel_url)
-        .set("metadata[specie_intent]", &mark)
-        .set("subscription_data[metadata][specie_intent]", &mark)
-        .set("adaptive_pricing[enabled]", "false");
-    payment_methods.iter().enumerate().fold(form, |form, (n, kind)| {
-        form.set(format!("allowed_payment_method_types[{n}]"), kind.as_str())
-    })
-}
-
-/// What the intent of a checkout says it wants.
-pub(crate) fn plan_of(what: &Value) -> Result<CheckoutPlan, ApiError> {
-    serde_json::from_value(what.clone()).map_err(ApiError::internal)
 }

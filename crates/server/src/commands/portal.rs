@@ -1,38 +1,24 @@
 //! Stripe's own portal: replacing the card, cancelling.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use specie_store::customers::{self, Payer};
-use specie_store::intents::{self as stored, Intent, IntentState};
+use specie_store::intents::{self as stored, IntentState};
 use specie_vocab::IntentId;
 
+pub use crate::intents::what::{Task, Visit};
 use crate::intents::{self, Driven};
 use crate::views::PortalView;
 use crate::{ApiError, App};
-
-/// What the customer comes for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Task {
-    /// To replace the card.
-    ReplaceCard,
-}
-
-/// What the intent remembers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Visit {
-    /// Where the portal's way back leads; checked before.
-    pub return_url: String,
-    /// One task, or the whole portal.
-    pub task: Option<Task>,
-}
 
 /// Opens the portal for a customer. 409 `no_stripe_customer` for one who never bought anything.
 pub async fn start(app: &App, payer: &Payer, visit: &Visit) -> Result<PortalView, ApiError> {
     let id = begin(app, payer, visit).await?;
     match intents::drive(app, id).await? {
         Driven::Finished(IntentState::Done) => result(app, id).await,
-        Driven::Finished(_) => Err(ApiError::internal("the portal was refused")),
+        Driven::Finished(_) => Err(ApiError::conflict(
+            "not_possible",
+            "Stripe refused to open its portal; the log says why",
+        )),
         Driven::Busy | Driven::Waits => Err(ApiError::stripe_unavailable()),
     }
 }
@@ -47,19 +33,8 @@ async fn begin(app: &App, payer: &Payer, visit: &Visit) -> Result<IntentId, ApiE
             "this customer never bought anything",
         ));
     }
-    let intent = Intent {
-        id: IntentId(app.id()),
-        payer: payer.id,
-        plan_group: None,
-        kind: "portal".into(),
-        what: json!(visit),
-        state: IntentState::Open,
-        decided_version: payer.version,
-        created_at: tx.now().await?,
-        finished_at: None,
-        result: None,
-    };
-    stored::insert(&mut tx, &intent).await?;
+    let what = ("portal", json!(visit));
+    let intent = intents::begin(app, &mut tx, &payer, None, what, "portal.begun").await?;
     tx.commit().await?;
     Ok(intent.id)
 }

@@ -3,19 +3,19 @@
 
 use serde_json::Value;
 use specie_store::customers::Payer;
-use specie_store::intents::{Intent, Step};
+use specie_store::intents::Intent;
 use specie_stripe::{Form, Priority, StripeError};
 
 use super::request::target;
 use crate::{ApiError, App};
 
-/// The object that a step made or changed, if it did.
+/// The object that a step made or changed, if it did. `body` is what was sent.
 pub(crate) async fn find(
     app: &App,
     intent: &Intent,
     payer: &Payer,
     name: &str,
-    steps: &[Step],
+    body: &str,
 ) -> Result<Option<Value>, ApiError> {
     let mark = intent.id.to_string();
     let customer = payer.stripe.as_ref().map(|id| id.to_string()).unwrap_or_default();
@@ -29,21 +29,26 @@ pub(crate) async fn find(
             let query = Form::new().set("customer", &customer);
             listed(app, "/v1/checkout/sessions", query, &mark).await?
         }
-        "refund" => listed(app, "/v1/refunds", Form::new(), &mark).await?,
+        "refund" => {
+            let sent = specie_stripe::decode(body).unwrap_or_default();
+            let payment = sent["payment_intent"].as_str().unwrap_or_default();
+            let query = Form::new().set("payment_intent", payment);
+            listed(app, "/v1/refunds", query, &mark).await?
+        }
         "update" | "move_card" => {
-            let found = aimed_at(app, "/v1/subscriptions", intent, name, steps).await?;
+            let found = aimed_at(app, "/v1/subscriptions", intent, name).await?;
             found.filter(|it| it["metadata"]["specie_intent"] == mark.as_str())
         }
         "cancel" => {
-            let found = aimed_at(app, "/v1/subscriptions", intent, name, steps).await?;
+            let found = aimed_at(app, "/v1/subscriptions", intent, name).await?;
             found.filter(|it| it["status"] == "canceled")
         }
         "expire" => {
-            let found = aimed_at(app, "/v1/checkout/sessions", intent, name, steps).await?;
+            let found = aimed_at(app, "/v1/checkout/sessions", intent, name).await?;
             found.filter(|it| it["status"] == "expired")
         }
         "pay" => {
-            let found = aimed_at(app, "/v1/invoices", intent, name, steps).await?;
+            let found = aimed_at(app, "/v1/invoices", intent, name).await?;
             found.filter(|it| it["status"] == "paid")
         }
         _ => None,
@@ -66,9 +71,8 @@ async fn aimed_at(
     path: &str,
     intent: &Intent,
     name: &str,
-    steps: &[Step],
 ) -> Result<Option<Value>, StripeError> {
-    let Some(id) = target(intent, name, steps) else { return Ok(None) };
+    let Some(id) = target(intent, name, &[]) else { return Ok(None) };
     let path = format!("{path}/{id}");
     match app.stripe.get(&path, &Form::new(), Priority::Interactive).await {
         Ok(found) => Ok(Some(found)),

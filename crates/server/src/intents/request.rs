@@ -1,33 +1,17 @@
 //! Which steps an intent has, what each one sends, and what it is about.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use specie_store::Tx;
 use specie_store::customers::Payer;
 use specie_store::intents::{Intent, Step, StepState};
 use specie_store::mirrors::{checkout_sessions, invoices, payments, subscriptions};
 use specie_stripe::{ApiFault, Form};
-use specie_vocab::{InvoiceId, PaymentMethodId, SubscriptionId};
+use specie_vocab::SubscriptionId;
 
-use crate::commands::cancellation::Ending;
-use crate::commands::checkout::{plan_of, session_form};
-use crate::commands::portal::{Task, Visit};
+use super::what::{Ending, Purchase, Recovery, TakeBack, Task, Visit};
 use crate::lanes::{self, WishFor};
 use crate::{ApiError, App};
-
-/// A second subscription of ours, to be ended and paid back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct TakeBack {
-    pub(crate) subscription: SubscriptionId,
-}
-
-/// A new card, to be made the subscription's own and charged for what is open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Recovery {
-    pub(crate) subscription: SubscriptionId,
-    pub(crate) payment_method: PaymentMethodId,
-    pub(crate) invoice: Option<InvoiceId>,
-}
 
 /// A call, before it has a key.
 pub(crate) struct Call {
@@ -108,17 +92,13 @@ pub(crate) async fn build(
             post("/v1/customers".into(), form)
         }
         "expire" => {
-            let session = plan_of(&intent.what)?.expire.unwrap_or_default();
+            let purchase: Purchase = read(intent)?;
+            let session = purchase.expire.unwrap_or_default();
             post(format!("/v1/checkout/sessions/{session}/expire"), Form::new())
         }
         "session" => {
-            let plan = plan_of(&intent.what)?;
-            let form = session_form(
-                &plan,
-                customer()?.as_str(),
-                intent.id,
-                &app.catalog.settings.payment_methods,
-            );
+            let methods = &app.catalog.settings.payment_methods;
+            let form = session(&read(intent)?, customer()?.as_str(), &mark, methods);
             post("/v1/checkout/sessions".into(), form)
         }
         "update" => {
@@ -163,6 +143,22 @@ pub(crate) async fn build(
         }
         other => return Err(ApiError::internal(format!("no step is called `{other}`"))),
     }))
+}
+
+fn session(purchase: &Purchase, customer: &str, mark: &str, payment_methods: &[String]) -> Form {
+    let form = Form::new()
+        .set("mode", "subscription")
+        .set("customer", customer)
+        .set("line_items[0][price]", &purchase.stripe_price)
+        .set("line_items[0][quantity]", "1")
+        .set("success_url", &purchase.success_url)
+        .set("cancel_url", &purchase.cancel_url)
+        .set("metadata[specie_intent]", mark)
+        .set("subscription_data[metadata][specie_intent]", mark)
+        .set("adaptive_pricing[enabled]", "false");
+    payment_methods.iter().enumerate().fold(form, |form, (n, kind)| {
+        form.set(format!("allowed_payment_method_types[{n}]"), kind.as_str())
+    })
 }
 
 fn portal(visit: &Visit, customer: &str) -> Call {

@@ -10,10 +10,10 @@ use specie_vocab::SessionId;
 use utoipa::ToSchema;
 
 use super::body::{PathId, Strict};
-use super::once::{Key, Scope, once};
 use super::problems::Problem;
 use crate::auth::Changer;
 use crate::commands::checkout;
+use crate::once::{Key, Scope, once};
 use crate::views::{CheckoutView, SubscriptionView};
 use crate::{ApiError, App};
 

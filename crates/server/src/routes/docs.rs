@@ -18,7 +18,7 @@ use utoipa::openapi::security::{
 
 use super::problems::{CODES, Code};
 use crate::App;
-use crate::pages::{html, prefix};
+use crate::pages::html;
 
 /// The credentials, in the document's words.
 pub(super) struct Security;
@@ -94,7 +94,7 @@ struct DocsPage<'a> {
 }
 
 fn page(app: &App, doors: &[Door]) -> Response {
-    let root = prefix(&app.settings.public_url);
+    let root = app.settings.prefix();
     let policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; \
                   form-action 'none'; frame-ancestors 'none'";
     let page = html(StatusCode::OK, &DocsPage { root, doors, codes: CODES });

@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 
 use super::body::Strict;
 use super::checkout::return_url;
-use super::once::{Key, Scope, once};
 use super::problems::Problem;
 use crate::auth::Changer;
 use crate::commands::portal;
+use crate::once::{Key, Scope, once};
 use crate::views::PortalView;
 use crate::{ApiError, App};
 

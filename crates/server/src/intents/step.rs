@@ -1,0 +1,339 @@
+//! One step of an intent: its request is stored, sent, and its answer recorded.
+
+use serde_json::{Value, json};
+use specie_billing::Slot;
+use specie_store::customers::{self, Payer};
+use specie_store::intents::{self as stored, Intent, IntentState, Step, StepState, Try};
+use specie_store::{StoreError, Tx};
+use specie_stripe::{Answer, ApiFault, StoredRequest, StripeError};
+use specie_vocab::{CustomerId, WallTime};
+
+use super::{effect, request};
+use crate::lanes::{self, WishFor};
+use crate::{ApiError, App, kept};
+
+/// After how long an open try is looked for before any call, in seconds: Stripe may forget a key
+/// after 24 hours.
+const FORGETFUL: i64 = 20 * 3600;
+
+/// What became of one step.
+pub(super) enum Stepped {
+    Done,
+    /// The intent ends here: nothing was changed, or what was is undone.
+    Ends(IntentState, Value),
+    Waits(i64),
+}
+
+/// Takes one step: prepare and store its request, send it, record the answer, let the lane apply it.
+pub(super) async fn take(
+    app: &App,
+    intent: &Intent,
+    payer: &Payer,
+    n: i64,
+    name: &'static str,
+    steps: &[Step],
+) -> Result<Stepped, ApiError> {
+    let prepared = match prepare(app, intent, payer, n, name, steps).await? {
+        Prepared::Send(prepared) => prepared,
+        Prepared::Ends(state, result) => return Ok(Stepped::Ends(state, result)),
+        Prepared::NotNeeded => return Ok(Stepped::Done),
+    };
+    if prepared.look_first {
+        if let Some(found) = effect::find(app, intent, payer, name, &prepared.row.body).await? {
+            return record(app, intent, payer, prepared, name, Recorded::Effect(found)).await;
+        }
+        if prepared.replayed_twice {
+            return another_try(app, intent, payer, prepared, name).await;
+        }
+    }
+    let answer = app.stripe.send(&prepared.request).await;
+    match answer {
+        Ok(answer) => record(app, intent, payer, prepared, name, Recorded::Answer(answer)).await,
+        Err(StripeError::Server { replayed: true, .. }) => {
+            note(app, &prepared, "replayed").await?;
+            Ok(Stepped::Waits(10))
+        }
+        Err(error) if error.is_outage() || matches!(error, StripeError::KeyInUse) => {
+            Ok(Stepped::Waits(2))
+        }
+        Err(StripeError::Refused(fault)) => {
+            refused(app, intent, payer, prepared, name, *fault).await
+        }
+        Err(error) => {
+            note(app, &prepared, "stuck").await?;
+            tracing::error!(%error, intent = %intent.id, step = name, "stripe cannot be asked");
+            Ok(Stepped::Ends(IntentState::Stuck, json!({ "step": name, "why": error.to_string() })))
+        }
+    }
+}
+
+/// A stored request, about to be sent.
+struct Ready {
+    row: Try,
+    request: StoredRequest,
+    /// Whether its effect must be looked for before it is sent.
+    look_first: bool,
+    /// Whether Stripe has said twice that this key will never do it.
+    replayed_twice: bool,
+}
+
+enum Prepared {
+    Send(Box<Ready>),
+    NotNeeded,
+    Ends(IntentState, Value),
+}
+
+async fn prepare(
+    app: &App,
+    intent: &Intent,
+    payer: &Payer,
+    n: i64,
+    name: &'static str,
+    steps: &[Step],
+) -> Result<Prepared, ApiError> {
+    let mut tx = app.db.begin().await?;
+    customers::lock(&mut tx, payer.id).await?;
+    let found = stored::get(&mut tx, intent.id).await?;
+    if found.is_none_or(|found| found.state != IntentState::Open) {
+        return Ok(Prepared::Ends(IntentState::Undone, json!({ "why": "ended meanwhile" })));
+    }
+    let now = tx.now().await?;
+    let tries = stored::tries(&mut tx, intent.id).await?;
+    let last =
+        tries.into_iter().rfind(|it| it.step == n && it.outcome.as_deref() != Some("gave_up"));
+    if let Some(row) = last {
+        return Ok(Prepared::Send(Box::new(again(row, now))));
+    }
+
+    if name == "session" {
+        // The slot may have been taken by a session of ours that was paid meanwhile.
+        let group = intent.plan_group.as_deref().unwrap_or_default();
+        match kept::slot_of(&mut tx, payer.id, group).await? {
+            Slot::Empty | Slot::Claimed { .. } => {
+                let claimed = Slot::Claimed { intent: intent.id };
+                kept::save_slot(&mut tx, payer.id, group, &claimed).await?;
+            }
+            _ => return Ok(Prepared::Ends(IntentState::Undone, json!({ "why": "slot taken" }))),
+        }
+    }
+    let Some(call) = request::build(app, &mut tx, intent, payer, name, steps).await? else {
+        let step =
+            Step { intent: intent.id, n, name: name.into(), state: StepState::Done, object: None };
+        stored::save_step(&mut tx, &step).await?;
+        tx.commit().await?;
+        return Ok(Prepared::NotNeeded);
+    };
+    let ready = first(&mut tx, intent, n, name, call, now, 1).await?;
+    tx.commit().await?;
+    Ok(Prepared::Send(Box::new(ready)))
+}
+
+/// Stores a new try of a step.
+async fn first(
+    tx: &mut Tx,
+    intent: &Intent,
+    n: i64,
+    name: &'static str,
+    call: request::Call,
+    now: WallTime,
+    number: i64,
+) -> Result<Ready, StoreError> {
+    let row = Try {
+        intent: intent.id,
+        step: n,
+        n: number,
+        key: format!("{}:{name}:{number}", intent.id),
+        method: call.method.into(),
+        path: call.path,
+        body: call.form.to_body(),
+        version: specie_stripe::API_VERSION.into(),
+        sent_at: now,
+        status: None,
+        request_id: None,
+        original_request: None,
+        outcome: None,
+    };
+    let step =
+        Step { intent: intent.id, n, name: name.into(), state: StepState::Sent, object: None };
+    stored::save_step(tx, &step).await?;
+    stored::add_try(tx, &row).await?;
+    let request = request_of(&row);
+    Ok(Ready { row, request, look_first: false, replayed_twice: false })
+}
+
+/// A try that was begun before: the same bytes under the same key.
+fn again(row: Try, now: WallTime) -> Ready {
+    let replayed = row.outcome.as_deref().is_some_and(|outcome| outcome.starts_with("replayed"));
+    let old = now.seconds_since(row.sent_at) >= FORGETFUL;
+    let replayed_twice = row.outcome.as_deref() == Some("replayed_looked");
+    Ready { request: request_of(&row), look_first: replayed || old, replayed_twice, row }
+}
+
+fn request_of(row: &Try) -> StoredRequest {
+    StoredRequest {
+        method: row.method.clone(),
+        path: row.path.clone(),
+        body: row.body.clone(),
+        idempotency_key: row.key.clone(),
+        version: row.version.clone(),
+    }
+}
+
+/// Stripe's stored failure will never change and its effect is not there: a new key.
+async fn another_try(
+    app: &App,
+    intent: &Intent,
+    payer: &Payer,
+    ready: Box<Ready>,
+    name: &'static str,
+) -> Result<Stepped, ApiError> {
+    let mut tx = app.db.begin().await?;
+    customers::lock(&mut tx, payer.id).await?;
+    let mut row = ready.row;
+    row.outcome = Some("gave_up".into());
+    stored::answer(&mut tx, &row).await?;
+    let now = tx.now().await?;
+    let next = Try {
+        n: row.n + 1,
+        key: format!("{}:{name}:{}", intent.id, row.n + 1),
+        sent_at: now,
+        status: None,
+        request_id: None,
+        original_request: None,
+        outcome: None,
+        ..row
+    };
+    stored::add_try(&mut tx, &next).await?;
+    tx.commit().await?;
+    Ok(Stepped::Waits(0))
+}
+
+/// Notes what came of a try that is not over. A replay that is seen again after the effect was
+/// looked for counts as the second look.
+async fn note(app: &App, ready: &Ready, outcome: &str) -> Result<(), ApiError> {
+    let mut row = ready.row.clone();
+    let looked = row.outcome.as_deref() == Some("replayed") && outcome == "replayed";
+    row.outcome = Some(if looked { "replayed_looked".into() } else { outcome.into() });
+    let mut tx = app.db.begin().await?;
+    stored::answer(&mut tx, &row).await?;
+    Ok(tx.commit().await?)
+}
+
+enum Recorded {
+    Answer(Answer),
+    /// The effect was found though its answer was lost.
+    Effect(Value),
+}
+
+/// Records an answer with a wish in the customer's lane, in one transaction, and lets the lane see.
+async fn record(
+    app: &App,
+    intent: &Intent,
+    payer: &Payer,
+    ready: Box<Ready>,
+    name: &'static str,
+    recorded: Recorded,
+) -> Result<Stepped, ApiError> {
+    let mut row = ready.row;
+    let body = match recorded {
+        Recorded::Answer(answer) => {
+            row.status = Some(i64::from(answer.status));
+            row.request_id = answer.request_id;
+            row.original_request = answer.original_request;
+            row.outcome = Some("answered".into());
+            answer.body
+        }
+        Recorded::Effect(body) => {
+            row.outcome = Some("found".into());
+            body
+        }
+    };
+    let object = body.get("id").and_then(Value::as_str).map(String::from);
+
+    let mut tx = app.db.begin().await?;
+    let locked = customers::lock(&mut tx, payer.id).await?;
+    let mut customer = locked.and_then(|payer| payer.stripe);
+    let n = row.step;
+    stored::answer(&mut tx, &row).await?;
+    if name == "customer" {
+        customer = Some(bind(app, &mut tx, payer, object.as_deref()).await?);
+    }
+    let kept = if name == "portal" {
+        body.get("url").and_then(Value::as_str).map(String::from)
+    } else {
+        object.clone()
+    };
+    let step =
+        Step { intent: intent.id, n, name: name.into(), state: StepState::Done, object: kept };
+    stored::save_step(&mut tx, &step).await?;
+    let look = object.filter(|_| name != "portal");
+    if let (Some(customer), Some(object)) = (&customer, &look) {
+        let now = tx.now().await?;
+        let object = request::looks_at(name, object, &body);
+        lanes::wish(app, &mut tx, customer.as_str(), &WishFor::Object { id: object }, now).await?;
+    }
+    tx.commit().await?;
+
+    if let (Some(customer), Some(_)) = (customer, look) {
+        lanes::settle(app, customer.as_str()).await?;
+    }
+    Ok(Stepped::Done)
+}
+
+/// Makes Stripe's customer ours: events that came before are handled now.
+async fn bind(
+    app: &App,
+    tx: &mut Tx,
+    payer: &Payer,
+    object: Option<&str>,
+) -> Result<CustomerId, ApiError> {
+    let id = object.and_then(|id| CustomerId::try_from(id).ok());
+    let id = id.ok_or_else(|| ApiError::internal("stripe's customer has no id"))?;
+    customers::bind(tx, payer.id, &id).await?;
+    specie_store::inbox::pend_unclaimed(tx, id.as_str()).await?;
+    let now = tx.now().await?;
+    lanes::wish(app, tx, id.as_str(), &WishFor::Everything, now).await?;
+    Ok(id)
+}
+
+/// A refusal ends the step; where it may mean "already so", the object is read first.
+async fn refused(
+    app: &App,
+    intent: &Intent,
+    payer: &Payer,
+    ready: Box<Ready>,
+    name: &'static str,
+    fault: ApiFault,
+) -> Result<Stepped, ApiError> {
+    let mut row = ready.row.clone();
+    row.status = Some(i64::from(fault.status));
+    row.outcome = Some("refused".into());
+    let customer = payer.stripe.clone();
+    let steps = {
+        let mut tx = app.db.begin().await?;
+        stored::answer(&mut tx, &row).await?;
+        let steps = stored::steps(&mut tx, intent.id).await?;
+        tx.commit().await?;
+        steps
+    };
+    // Whatever it was, the lane looks at what the step was about: it may be so already.
+    if let (Some(customer), Some(object)) = (customer, request::target(intent, name, &steps)) {
+        lanes::look_now(app, customer.as_str(), WishFor::Object { id: object }).await?;
+    }
+    if request::may_go_on(app, intent, name, &fault).await? {
+        let mut tx = app.db.begin().await?;
+        let step = Step {
+            intent: intent.id,
+            n: row.step,
+            name: name.into(),
+            state: StepState::Done,
+            object: None,
+        };
+        stored::save_step(&mut tx, &step).await?;
+        tx.commit().await?;
+        return Ok(Stepped::Done);
+    }
+    let state = if name == "expire" { IntentState::Undone } else { IntentState::Failed };
+    tracing::warn!(intent = %intent.id, step = name, %fault, "stripe refused a step");
+    Ok(Stepped::Ends(state, json!({ "step": name, "code": fault.code, "status": fault.status })))
+}
