@@ -2,20 +2,29 @@
 //!
 //! The cache is bounded. A decision raises the customer's version and leaves a floor, so that a
 //! fill that was read before it is refused.
+//!
+//! What is shown is *confirmed* by a fetch of its own, or by a watermark pass that found the
+//! customer's lane at rest. Five minutes later Stripe is asked, once and for a moment; if that
+//! brings nothing, the answer says `stale`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use quick_cache::sync::Cache as Bounded;
 use serde_json::Value;
 use specie_billing::{Held, Slot};
 use specie_store::customers::{self, Payer};
-use specie_store::mirrors::{checkout_sessions, invoices, payment_methods, payments};
+use specie_store::mirrors::{
+    checkout_sessions, invoices, payment_methods, payments, subscriptions,
+};
 use specie_store::mirrors::{customers as stripe_customers, payments::PaymentRow};
-use specie_store::{StoreError, Tx, inbox, watermarks};
+use specie_store::{StoreError, Tx, inbox, lanes as stored_lanes, watermarks};
 use specie_vocab::{BusinessTime, Money, PayerId, WallTime};
 
+use crate::app::Patience;
+use crate::lanes::{self, WishFor};
 use crate::views::{
     AmountView, CardView, CheckoutView, PageView, PaymentView, PlanView, PriceView,
     SubscriptionView,
@@ -26,18 +35,26 @@ use crate::{ApiError, App, kept};
 const KEPT: usize = 100_000;
 /// How old a view may be before it counts as stale, in seconds of wall time.
 const FRESH: i64 = 300;
+/// A reader never waits for Stripe any longer.
+const MOMENT: Duration = Duration::from_millis(300);
+/// After so many outages in a row Stripe is known to be away, and readers do not ask.
+const AWAY: u32 = 3;
 
 /// Customers' views, in memory.
 pub struct Cache {
     views: Bounded<PayerId, Kept>,
     floors: Mutex<BTreeMap<PayerId, i64>>,
+    /// Customers for whom a reader is asking Stripe.
+    asking: Mutex<BTreeSet<PayerId>>,
 }
 
 #[derive(Clone)]
 struct Kept {
     version: i64,
     groups: BTreeMap<String, Known>,
-    read_at: WallTime,
+    /// The customer's lane; none, if Stripe knows nothing of them.
+    lane: Option<String>,
+    created_at: WallTime,
     /// Whether an event of this customer is parked: what it told is not known yet.
     parked: bool,
 }
@@ -47,11 +64,13 @@ struct Kept {
 struct Known {
     view: SubscriptionView,
     held: Option<Held>,
+    /// When what is shown was last fetched.
+    fetched_at: Option<WallTime>,
 }
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { views: Bounded::new(KEPT), floors: Mutex::new(BTreeMap::new()) }
+        Self { views: Bounded::new(KEPT), floors: Mutex::default(), asking: Mutex::default() }
     }
 }
 
@@ -66,6 +85,10 @@ impl Cache {
         let floor = floors.entry(payer).or_insert(version);
         *floor = version.max(*floor);
         self.views.remove(&payer);
+    }
+
+    fn asking(&self) -> std::sync::MutexGuard<'_, BTreeSet<PayerId>> {
+        self.asking.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn get(&self, payer: PayerId) -> Option<Kept> {
@@ -138,28 +161,52 @@ pub async fn subscription(
     payer: &Payer,
     group: &str,
 ) -> Result<SubscriptionView, ApiError> {
-    let kept = match app.cache.get(payer.id) {
-        Some(kept) if is_newest(app, payer.id, kept.version).await? => kept,
-        _ => {
-            let kept = read(app, payer.id).await?;
-            app.cache.fill(payer.id, kept.clone());
+    subscription_at_least(app, payer, group, 0).await
+}
+
+/// The same, as of the decision that answered with `version`, or a later one. 409 `version_ahead`
+/// when there was none yet.
+pub async fn subscription_at_least(
+    app: &App,
+    payer: &Payer,
+    group: &str,
+    version: i64,
+) -> Result<SubscriptionView, ApiError> {
+    let mut kept = match app.cache.get(payer.id) {
+        Some(kept) if kept.version >= version && is_newest(app, payer.id, kept.version).await? => {
             kept
         }
+        _ => read_anew(app, payer.id).await?,
     };
-    let known = kept.groups.get(group).cloned();
-    let mut view = match known {
+    if kept.version < version {
+        let text = format!("the newest decision about this customer is {}", kept.version);
+        return Err(ApiError::conflict("version_ahead", text));
+    }
+    let mut confirmed = confirmed_at(app, &kept, group).await?;
+    if is_old(app, confirmed) && app.stripe.outages() < AWAY {
+        ask(app, payer.id, &kept, group).await;
+        kept = read_anew(app, payer.id).await?;
+        confirmed = confirmed_at(app, &kept, group).await?;
+    }
+    let mut view = match kept.groups.get(group).cloned() {
         Some(known) => at_now(known, app.business.now()),
-        None => none(group, kept.version, kept.read_at),
+        None => none(group, kept.version),
     };
-    let confirmed = confirmed_at(app).await?.unwrap_or(kept.read_at).max(kept.read_at);
     view.as_of = confirmed.timestamp();
-    view.stale = kept.parked || app.wall.now().seconds_since(confirmed) > FRESH;
+    view.stale = kept.parked || is_old(app, confirmed);
     if view.stale
         && app.catalog.policies.access_when_stale == specie_billing::catalog::StaleAccess::Deny
     {
         view.access = false;
+        view.access_until = None;
     }
     Ok(view)
+}
+
+async fn read_anew(app: &App, payer: PayerId) -> Result<Kept, ApiError> {
+    let kept = read(app, payer).await?;
+    app.cache.fill(payer, kept.clone());
+    Ok(kept)
 }
 
 /// Whether no other replica has decided since: a process that is alone knows that without asking.
@@ -172,10 +219,76 @@ async fn is_newest(app: &App, payer: PayerId, version: i64) -> Result<bool, ApiE
     Ok(row.is_some_and(|row| row.version == version))
 }
 
-/// When the newest complete watermark pass began, which confirms every customer at rest.
-async fn confirmed_at(app: &App) -> Result<Option<WallTime>, ApiError> {
+fn is_old(app: &App, confirmed: WallTime) -> bool {
+    app.wall.now().seconds_since(confirmed) > FRESH
+}
+
+/// When what is shown was last known to be true: by a fetch of its own, or by a watermark pass that
+/// found the lane at rest. Of a customer whom Stripe does not know there is nothing to confirm.
+async fn confirmed_at(app: &App, kept: &Kept, group: &str) -> Result<WallTime, ApiError> {
+    let now = app.wall.now();
+    let Some(lane) = &kept.lane else { return Ok(now) };
+    let recent = now.plus_seconds(-FRESH);
     let mut tx = app.db.read().await?;
-    Ok(watermarks::latest(&mut tx).await?.map(|mark| mark.began_at))
+    let passes = watermarks::since(&mut tx, recent).await?;
+    let mut pass = passes.into_iter().find(|pass| pass.confirms(lane));
+    if pass.is_none() {
+        let last = watermarks::latest_before(&mut tx, recent).await?;
+        pass = last.filter(|pass| pass.confirms(lane));
+    }
+    let fetched = kept.groups.get(group).and_then(|known| known.fetched_at);
+    let passed = pass.map(|pass| pass.began_at);
+    Ok(fetched.max(passed).unwrap_or(kept.created_at).min(now))
+}
+
+/// Asks Stripe, unless somebody does already for this customer. Nobody waits for longer than a
+/// moment; what comes later is there for the next reader.
+async fn ask(app: &App, payer: PayerId, kept: &Kept, group: &str) {
+    let (Some(lane), Some(turn)) = (kept.lane.clone(), Turn::take(app, payer)) else { return };
+    let subscription = kept.groups.get(group).and_then(|known| known.view.subscription.clone());
+    let look = async move {
+        let looked = look(&turn.app, &lane, subscription).await;
+        if let Err(error) = looked {
+            tracing::debug!(%error, payer = %turn.payer, "a view could not be confirmed");
+        }
+    };
+    if app.patience == Patience::Sleeps {
+        // It goes on by itself: a lane that is left in the middle is held up by its lease.
+        let _late = tokio::time::timeout(MOMENT, tokio::spawn(look)).await;
+    } else {
+        look.await;
+    }
+}
+
+/// Lets the lane look at what is shown; what waits in it comes first, and is enough.
+async fn look(app: &App, lane: &str, subscription: Option<String>) -> Result<(), ApiError> {
+    let mut tx = app.db.read().await?;
+    let now = tx.now().await?;
+    let waiting = stored_lanes::has_due(&mut tx, lane, now).await?;
+    drop(tx);
+    if waiting {
+        return lanes::settle(app, lane).await;
+    }
+    let wish = subscription.map_or(WishFor::Everything, |id| WishFor::Object { id });
+    lanes::look_now(app, lane, wish).await
+}
+
+/// One reader at a time asks for a customer.
+struct Turn {
+    app: App,
+    payer: PayerId,
+}
+
+impl Turn {
+    fn take(app: &App, payer: PayerId) -> Option<Self> {
+        app.cache.asking().insert(payer).then(|| Self { app: app.clone(), payer })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.app.cache.asking().remove(&self.payer);
+    }
 }
 
 /// What depends on time is computed at the read.
@@ -189,7 +302,7 @@ fn at_now(known: Known, now: BusinessTime) -> SubscriptionView {
     view
 }
 
-fn none(group: &str, version: i64, read_at: WallTime) -> SubscriptionView {
+fn none(group: &str, version: i64) -> SubscriptionView {
     SubscriptionView {
         group: group.into(),
         status: "none".into(),
@@ -211,7 +324,7 @@ fn none(group: &str, version: i64, read_at: WallTime) -> SubscriptionView {
         open_checkout: None,
         conflicts: Vec::new(),
         version,
-        as_of: read_at.timestamp(),
+        as_of: Timestamp::UNIX_EPOCH,
         stale: false,
     }
 }
@@ -221,7 +334,6 @@ async fn read(app: &App, payer: PayerId) -> Result<Kept, ApiError> {
     let mut tx = app.db.read().await?;
     let row = customers::get(&mut tx, payer).await?;
     let row = row.ok_or_else(|| ApiError::not_found("customer"))?;
-    let read_at = app.wall.now();
     let slots = kept::slots(&mut tx, payer).await?;
     let held = kept::held(&mut tx, payer).await?;
     let mut groups = BTreeMap::new();
@@ -232,12 +344,16 @@ async fn read(app: &App, payer: PayerId) -> Result<Kept, ApiError> {
             Some(id) => held.get(id),
             None => held.values().filter(|it| it.group == group.key).max_by_key(|it| it.ended_at),
         };
-        let mut view = none(&group.key, row.version, read_at);
+        let mut view = none(&group.key, row.version);
+        let mut fetched_at = None;
         if let Some(shown) = shown {
+            let mirror = subscriptions::get(&mut tx, &shown.subscription).await?;
+            fetched_at = mirror.map(|mirror| mirror.fetched_at);
             fill(app, &mut tx, &mut view, shown, &row).await?;
         }
         if let Slot::Open { session, .. } = &slot {
             let open = checkout_sessions::get(&mut tx, session).await?;
+            fetched_at = fetched_at.max(open.as_ref().map(|open| open.fetched_at));
             view.open_checkout = open.and_then(|open| {
                 let expires_at = open.expires_at.timestamp();
                 Some(CheckoutView { id: open.id.to_string(), url: open.url?, expires_at })
@@ -246,13 +362,14 @@ async fn read(app: &App, payer: PayerId) -> Result<Kept, ApiError> {
         if let Slot::Conflict { others, .. } = &slot {
             view.conflicts = others.iter().map(ToString::to_string).collect();
         }
-        groups.insert(group.key.clone(), Known { view, held: shown.cloned() });
+        groups.insert(group.key.clone(), Known { view, held: shown.cloned(), fetched_at });
     }
     let parked = match &row.stripe {
         Some(customer) => inbox::parked(&mut tx, customer).await? > 0,
         None => false,
     };
-    Ok(Kept { version: row.version, groups, read_at, parked })
+    let lane = row.stripe.map(|customer| customer.to_string());
+    Ok(Kept { version: row.version, groups, lane, created_at: row.created_at, parked })
 }
 
 async fn fill(

@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 use specie_store::inbox::{self, NewEvent};
+use specie_store::lanes;
 use specie_store::watermarks::{self, Watermark};
 use specie_stripe::{Form, Priority, routing_of_fetched};
 
@@ -35,7 +36,10 @@ pub async fn pass(app: &App) -> Result<u64, ApiError> {
     let (head, events) = read_back(app, until.as_deref(), known).await?;
     let mut tx = app.db.begin().await?;
     let added = inbox::add_in(&mut tx, &events).await?;
-    let mark = Watermark { id: app.id(), head, began_at, events: events.len() as i64 };
+    // What it brought is not known before its lanes have looked.
+    let now = tx.now().await?;
+    let restless = lanes::restless(&mut tx, now).await?;
+    let mark = Watermark::new(app.id(), head, began_at, events.len() as i64, &restless);
     watermarks::add(&mut tx, &mark).await?;
     tx.commit().await?;
     if added > 0 {

@@ -48,8 +48,15 @@ pub(super) async fn all(
     customer: &CustomerId,
     claim: &Claim,
 ) -> Result<Seen, LaneError> {
-    let mut reader =
-        Reader { app, todo: BTreeSet::new(), seen: Seen::default(), did: BTreeSet::new() };
+    // Somebody waits for what was wished urgently; everything else may wait for them.
+    let urgent = claim.wishes.iter().any(|wish| wish.urgent);
+    let mut reader = Reader {
+        app,
+        priority: if urgent { Priority::Interactive } else { Priority::Background },
+        todo: BTreeSet::new(),
+        seen: Seen::default(),
+        did: BTreeSet::new(),
+    };
     for event in &claim.events {
         reader.todo.extend(named_by(event));
     }
@@ -107,6 +114,7 @@ pub(super) fn payload_field(event: &Event, field: &str) -> Option<String> {
 
 struct Reader<'a> {
     app: &'a App,
+    priority: Priority,
     todo: BTreeSet<String>,
     did: BTreeSet<String>,
     seen: Seen,
@@ -118,7 +126,7 @@ impl Reader<'_> {
             .iter()
             .enumerate()
             .fold(Form::new(), |form, (n, field)| form.set(format!("expand[{n}]"), *field));
-        match self.app.stripe.get(path, &query, Priority::Background).await {
+        match self.app.stripe.get(path, &query, self.priority).await {
             Ok(found) => {
                 if let Some(id) = found["id"].as_str() {
                     self.seen.raw.insert(id.into(), found.clone());
@@ -202,7 +210,7 @@ impl Reader<'_> {
         let mut refunds = Vec::new();
         if refunded {
             let query = Form::new().set("payment_intent", id);
-            let all = self.app.stripe.list_all("/v1/refunds", &query, Priority::Background).await?;
+            let all = self.app.stripe.list_all("/v1/refunds", &query, self.priority).await?;
             for refund in &all {
                 refunds.push(Refund::parse(refund)?);
             }
@@ -222,7 +230,7 @@ impl Reader<'_> {
         ];
         for (path, query) in lists {
             let query = query.set("customer", customer.as_str());
-            let all = self.app.stripe.list_all(path, &query, Priority::Background).await?;
+            let all = self.app.stripe.list_all(path, &query, self.priority).await?;
             let ids = all.iter().filter_map(|it| it["id"].as_str()).map(String::from);
             self.todo.extend(ids);
         }

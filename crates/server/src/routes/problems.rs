@@ -41,12 +41,15 @@ codes! {
     "not_possible" 409 "Stripe does not allow this in the present state; `subscription` says which.";
     "not_sold_yet" 409 "The catalog allows this, and the service cannot sell it yet.";
     "not_subscribed" 409 "The customer has no subscription to change.";
+    "version_ahead" 409 "No decision about this customer is as new as `at_least` says. Try again.";
     "wrong_account" 409 "The Stripe key is of another account or mode than this installation's.";
     "changed_meanwhile" 412 "The subscription has changed since it was read; `subscription` says how.";
     "too_large" 413 "The body is too large.";
     "unsupported_media_type" 415 "Send the body as `application/json`.";
     "idempotency_key_reused" 422 "The key was used for another request.";
+    "rate_limited" 429 "Too many calls for one customer. `Retry-After` says when to come back.";
     "internal" 500 "This went wrong on our side; the log says why.";
+    "timed_out" 503 "This took too long. A change that was begun is finished by itself; ask what is so.";
     "stripe_unavailable" 503 "Stripe does not answer. What was begun is finished by itself; the call may be repeated.";
 }
 

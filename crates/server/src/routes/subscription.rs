@@ -11,10 +11,10 @@ use specie_store::customers::Payer;
 use utoipa::IntoParams;
 
 use super::body::StrictQuery;
-use super::once::{Key, Scope, once};
 use super::problems::Problem;
 use crate::auth::{Changer, Reader};
 use crate::commands::cancellation::{self, Wanted};
+use crate::once::{Key, Scope, once};
 use crate::views::SubscriptionView;
 use crate::{ApiError, App, reads};
 
@@ -27,25 +27,38 @@ pub(super) struct InGroup {
     group: Option<String>,
 }
 
+/// Which plan group, and how new.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Shown {
+    /// The plan group's key; needed where the catalog has several.
+    group: Option<String>,
+    /// The `version` that a change has answered with: what is shown is no older.
+    at_least: Option<u32>,
+}
+
 /// The customer's subscription.
 #[utoipa::path(
     get, path = "/subscription", tag = "subscription",
-    params(InGroup, ("If-None-Match" = Option<String>, Header, description = "An `ETag`")),
+    params(Shown, ("If-None-Match" = Option<String>, Header, description = "An `ETag`")),
     responses(
         (status = 200, description = "With status `none` when there is none", body = SubscriptionView),
         (status = 304, description = "Nothing changed since that `ETag`"),
         (status = 401, description = "No credentials", body = Problem),
         (status = 404, description = "No such plan group", body = Problem),
+        (status = 409, description = "`version_ahead`: nothing as new as `at_least` is there yet", body = Problem),
     )
 )]
 pub(super) async fn show(
     State(app): State<App>,
     Reader(payer): Reader,
-    StrictQuery(InGroup { group }): StrictQuery<InGroup>,
+    StrictQuery(Shown { group, at_least }): StrictQuery<Shown>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let group = reads::only_group(&app, group.as_deref())?;
-    let view = reads::subscription(&app, &payer, &group).await?;
+    let at_least = at_least.unwrap_or(0).into();
+    let view = reads::subscription_at_least(&app, &payer, &group, at_least).await?;
     let tag = tag(&view);
     let value = HeaderValue::from_str(&tag).map_err(ApiError::internal)?;
     let known = headers.get(IF_NONE_MATCH).is_some_and(|given| names(given, &tag));
