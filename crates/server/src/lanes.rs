@@ -10,6 +10,8 @@ mod fetch;
 mod second_look;
 mod stranger;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use specie_billing::IntentRequest;
@@ -21,12 +23,18 @@ use specie_store::{StoreError, Tx};
 use specie_stripe::StripeError;
 use specie_vocab::{CustomerId, PayerId, WallTime};
 
-use crate::{ApiError, App};
+use crate::app::Patience;
+use crate::{ApiError, App, meter};
 
 /// How long a worker may hold a lane, in seconds.
 const LEASE: i64 = 30;
 /// How often the same bytes may fail before their event is parked.
 const PATIENCE: i64 = 5;
+/// How often a worker that still waits for Stripe says so, well within its lease.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+/// While Stripe is away, nobody waits longer than this for the next try, in seconds: whoever comes
+/// back from paying is not to wait for long after it has returned.
+pub(crate) const LONGEST_WAIT: i64 = 16;
 
 /// What a lane is asked to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,7 +130,7 @@ pub async fn settle(app: &App, lane: &str) -> Result<(), ApiError> {
                     return Ok(());
                 }
                 drop(tx);
-                crate::intents::wait_for_others(app).await;
+                app.wait_for_others().await;
             }
         }
     }
@@ -170,10 +178,36 @@ async fn handle(app: &App, claim: &Claim) -> Result<(), LaneError> {
     drop(tx);
     match payer {
         Some(payer) => {
-            let seen = fetch::all(app, &customer, claim).await?;
+            let seen = alive(app, claim, fetch::all(app, &customer, claim)).await?;
             apply::apply(app, &payer, &customer, claim, seen).await
         }
         None => leave_unclaimed(app, claim).await,
+    }
+}
+
+/// Keeps the claim as long as its fetch goes on: a slow Stripe must not make one worker after the
+/// other come too late.
+async fn alive<T>(
+    app: &App,
+    claim: &Claim,
+    fetch: impl Future<Output = Result<T, LaneError>>,
+) -> Result<T, LaneError> {
+    if app.patience != Patience::Sleeps {
+        return fetch.await;
+    }
+    tokio::pin!(fetch);
+    loop {
+        tokio::select! {
+            seen = &mut fetch => return seen,
+            () = tokio::time::sleep(SIGN_OF_LIFE) => {
+                let mut tx = app.db.begin().await?;
+                let until = tx.now().await?.plus_seconds(LEASE);
+                if !stored::extend(&mut tx, &claim.lane, claim.fence, until).await? {
+                    return Err(LaneError::Overslept);
+                }
+                tx.commit().await?;
+            }
+        }
     }
 }
 
@@ -208,18 +242,24 @@ async fn back_off(app: &App, claim: &Claim, error: &LaneError) -> Result<(), Sto
     }
     let now = tx.now().await?;
     let mut changed = None;
+    let mut counted = if counts { Counts::Yes } else { Counts::No };
     if counts && claim.failures + 1 >= PATIENCE {
         park(&mut tx, claim, now).await?;
         changed = seen_as_stale(&mut tx, claim).await?;
+        counted = Counts::Anew;
     }
-    let wait = 1_i64 << claim.failures.clamp(0, 8);
-    let counted = if counts { Counts::Yes } else { Counts::No };
+    let wait = if counts { 1_i64 << claim.failures.clamp(0, 8) } else { longer_the_longer(app) };
     stored::back_off(&mut tx, &claim.lane, claim.fence, now.plus_seconds(wait), counted).await?;
     tx.commit().await?;
     if let Some((payer, version)) = changed {
         app.cache.drop_below(payer, version);
     }
     Ok(())
+}
+
+/// How long whoever met an outage waits, in seconds: all wait longer, the longer it lasts.
+pub(crate) fn longer_the_longer(app: &App) -> i64 {
+    (1_i64 << app.stripe.outages().min(10)).min(LONGEST_WAIT)
 }
 
 /// The customer's view is read again: it says `stale` as long as an event is parked.
@@ -233,10 +273,12 @@ async fn seen_as_stale(tx: &mut Tx, claim: &Claim) -> Result<Option<(PayerId, i6
 async fn park(tx: &mut Tx, claim: &Claim, now: WallTime) -> Result<(), StoreError> {
     if let Some(wish) = claim.wishes.first() {
         tracing::error!(lane = %claim.lane, "a wish was put off by an hour");
+        meter::alarm("wish_put_off");
         wishes::done(tx, &[wish.id]).await?;
         return wishes::add(tx, &Wish { due: now.plus_seconds(3600), ..wish.clone() }).await;
     }
     let Some(event) = claim.events.first() else { return Ok(()) };
     tracing::error!(event = %event.id, lane = %claim.lane, "an event was parked");
+    meter::alarm("event_parked");
     inbox::mark(tx, std::slice::from_ref(&event.id), InboxState::Parked, now).await
 }

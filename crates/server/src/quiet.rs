@@ -34,7 +34,14 @@ async fn round(app: &App) -> Result<bool, ApiError> {
         any |= lanes::run(app, &lane).await? != lanes::Ran::Nothing;
     }
     for id in due_intents(app).await? {
-        any |= intents::drive(app, id).await? != intents::Driven::Busy;
+        any |= match intents::drive(app, id).await {
+            Ok(driven) => driven != intents::Driven::Busy,
+            // It was let go, and waits for its next try: others go on.
+            Err(error) => {
+                tracing::warn!(%error, intent = %id, "an intent waits");
+                true
+            }
+        };
     }
     any |= outbox::deliver_due(app).await? > 0;
     Ok(any)

@@ -1,10 +1,10 @@
 //! The background work of `specie serve`: lanes, intents, outbox and the watermark pass, until it is
-//! told to stop.
+//! told to stop. Nothing else ends it: what fails is tried again, and what panics is begun again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use specie_store::{StoreError, idempotency, page_sessions, session_tokens, watermarks};
+use specie_store::{StoreError, idempotency, inbox, page_sessions, session_tokens, watermarks};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -13,6 +13,10 @@ use crate::{App, intents, lanes, outbox, watermark};
 
 /// How many lanes are worked on at once.
 const LANES: usize = 16;
+/// How many intents are driven at once: one that waits for Stripe holds nobody else up.
+const INTENTS: usize = 8;
+/// How long after a panic its task begins again.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long nobody's word is waited for before looking again.
 const POLL: Duration = Duration::from_secs(1);
 /// How often Stripe's list of events is read.
@@ -21,22 +25,52 @@ const WATERMARK: Duration = Duration::from_secs(60);
 const SWEEP: Duration = Duration::from_secs(600);
 /// How long answers under an idempotency key, and watermarks, are kept, in seconds.
 const KEPT: i64 = 86_400;
+/// How long handled events are kept, in seconds: three times as long as Stripe lists them.
+const EVENTS_KEPT: i64 = 90 * 86_400;
+/// How many of them are forgotten at once, so that nobody waits for it.
+const FORGOTTEN: i64 = 1_000;
 
 /// Works until `stop` says so, and returns when nothing is half-done.
 pub async fn run(app: App, stop: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
-    tasks.spawn(work(app.clone(), stop.clone()));
-    tasks.spawn(passes(app.clone(), stop.clone()));
-    tasks.spawn(housekeeping(app, stop));
+    let (a, b, c) = (app.clone(), app.clone(), app);
+    let (one, two, three) = (stop.clone(), stop.clone(), stop);
+    tasks.spawn(without_end("work", PAUSE, move || work(a.clone(), one.clone())));
+    tasks.spawn(without_end("watermark passes", PAUSE, move || passes(b.clone(), two.clone())));
+    tasks.spawn(without_end("housekeeping", PAUSE, move || housekeeping(c.clone(), three.clone())));
     while tasks.join_next().await.is_some() {}
 }
 
+/// Runs a task to its end, and again from the beginning whenever it panics.
+async fn without_end<F>(name: &str, pause: Duration, begin: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    while let Err(error) = tokio::spawn(begin()).await {
+        tracing::error!(%error, task = name, "a background task panicked and begins again");
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Room for what may run at once.
+struct Places {
+    lanes: Arc<Semaphore>,
+    intents: Arc<Semaphore>,
+}
+
 async fn work(app: App, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(LANES));
+    let places = Places {
+        lanes: Arc::new(Semaphore::new(LANES)),
+        intents: Arc::new(Semaphore::new(INTENTS)),
+    };
     let mut busy = JoinSet::new();
     while !*stop.borrow() {
         let began = begin(&app, &places, &mut busy).await;
-        while busy.try_join_next().is_some() {}
+        while let Some(ended) = busy.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a worker panicked; its lease runs out by itself");
+            }
+        }
         if began {
             continue;
         }
@@ -50,34 +84,45 @@ async fn work(app: App, mut stop: watch::Receiver<bool>) {
 }
 
 /// Begins what is due and there is a place for. Answers whether there was anything.
-async fn begin(app: &App, places: &Arc<Semaphore>, busy: &mut JoinSet<()>) -> bool {
+async fn begin(app: &App, places: &Places, busy: &mut JoinSet<()>) -> bool {
     let mut any = false;
     let lanes = due_lanes(app).await.unwrap_or_else(|error| {
         tracing::error!(%error, "the lanes cannot be read");
         Vec::new()
     });
     for lane in lanes {
-        let Ok(place) = Arc::clone(places).acquire_owned().await else { return false };
+        let Ok(place) = Arc::clone(&places.lanes).try_acquire_owned() else { break };
         let app = app.clone();
         busy.spawn(async move {
             if let Err(error) = lanes::run(&app, &lane).await {
                 tracing::error!(%error, lane, "a lane cannot be worked on");
             }
             drop(place);
+            app.work.notify_one();
         });
         any = true;
     }
-    for id in due_intents(app).await.unwrap_or_default() {
-        if let Err(error) = intents::drive(app, id).await {
-            tracing::warn!(%error, intent = %id, "an intent waits");
-        }
+    let intents = due_intents(app).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the intents cannot be read");
+        Vec::new()
+    });
+    for id in intents {
+        let Ok(place) = Arc::clone(&places.intents).try_acquire_owned() else { break };
+        let app = app.clone();
+        busy.spawn(async move {
+            if let Err(error) = intents::drive(&app, id).await {
+                tracing::warn!(%error, intent = %id, "an intent waits");
+            }
+            drop(place);
+            app.work.notify_one();
+        });
         any = true;
     }
     match outbox::deliver_due(app).await {
         Ok(delivered) => any |= delivered > 0,
         Err(error) => tracing::error!(%error, "the outbox cannot be read"),
     }
-    // Lanes that were begun just now are still due until they are claimed: give them a moment.
+    // What was begun just now is still due until it is claimed: give it a moment.
     if any {
         tokio::task::yield_now().await;
         let _woken = tokio::time::timeout(Duration::from_millis(5), app.moved.notified()).await;
@@ -109,7 +154,7 @@ async fn housekeeping(app: App, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Forgets sign-in links, sessions and answers whose time is over.
+/// Forgets sign-in links, sessions, answers and handled events whose time is over.
 pub async fn sweep(app: &App) -> Result<(), StoreError> {
     let mut tx = app.db.begin().await?;
     let now = tx.now().await?;
@@ -117,5 +162,32 @@ pub async fn sweep(app: &App) -> Result<(), StoreError> {
     page_sessions::sweep(&mut tx, now).await?;
     idempotency::sweep(&mut tx, now.plus_seconds(-KEPT)).await?;
     watermarks::prune(&mut tx, now.plus_seconds(-KEPT)).await?;
-    tx.commit().await
+    tx.commit().await?;
+    loop {
+        let mut tx = app.db.begin().await?;
+        let old = now.plus_seconds(-EVENTS_KEPT);
+        let forgotten = inbox::forget_handled(&mut tx, old, FORGOTTEN).await?;
+        tx.commit().await?;
+        if forgotten < FORGOTTEN.unsigned_abs() {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test]
+    async fn a_task_that_panics_begins_again_until_it_ends_by_itself() {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&begun);
+        without_end("test", Duration::ZERO, move || {
+            let n = counted.fetch_add(1, Ordering::SeqCst);
+            async move { assert!(n == 2, "not yet") }
+        })
+        .await;
+        assert_eq!(begun.load(Ordering::SeqCst), 3);
+    }
 }

@@ -5,17 +5,17 @@ use serde_json::json;
 use specie_billing::{Before, Decision, Effect, IntentRequest, decide};
 use specie_store::customers::{self, Payer};
 use specie_store::inbox::InboxState;
-use specie_store::intents::{self as intents_table, Intent, IntentState};
+use specie_store::intents as intents_table;
 use specie_store::lanes::{self as stored, Claim};
 use specie_store::mirrors as m;
 use specie_store::outbox;
 use specie_store::{StoreError, Tx, quarantine};
-use specie_vocab::{CustomerId, IntentId};
+use specie_vocab::CustomerId;
 
 use super::fetch::Seen;
 use super::{LaneError, WishFor, finish, second_look, wish};
-use crate::intents::{Entry, append};
-use crate::{App, kept, translate};
+use crate::trail::{Entry, append};
+use crate::{App, intents, kept, meter, translate};
 
 /// How long until an object that differs from what was told is looked at again, in seconds.
 const SECOND_LOOK: i64 = 10;
@@ -137,10 +137,12 @@ async fn carry(
         Effect::Intent(request) => ask(app, tx, payer, request, lane).await,
         Effect::Alarm { code, subject } => {
             tracing::error!(code, subject, payer = %payer.id, "this needs a person");
+            meter::alarm(code);
             Ok(())
         }
         Effect::Quarantine { object, reason, details } => {
             tracing::error!(object, reason, payer = %payer.id, "an object was quarantined");
+            meter::alarm("quarantined");
             quarantine::add(tx, payer.id, &object, reason, &details).await
         }
     }
@@ -167,18 +169,8 @@ async fn ask(
     if intents_table::open_of(tx, payer.id, request.group()).await?.is_some() {
         return wish(app, tx, lane, &WishFor::Ask { ask: request }, now.plus_seconds(2)).await;
     }
-    let intent = Intent {
-        id: IntentId(app.id()),
-        payer: payer.id,
-        plan_group: Some(request.group().into()),
-        kind: kind.into(),
-        what,
-        state: IntentState::Open,
-        decided_version: payer.version,
-        created_at: now,
-        finished_at: None,
-        result: None,
-    };
-    intents_table::insert(tx, &intent).await?;
-    crate::intents::audit(app, tx, &intent, &format!("{kind}.begun")).await
+    let what = (kind, what);
+    let told = format!("{kind}.begun");
+    intents::begin(app, tx, payer, Some(request.group()), what, &told).await?;
+    Ok(())
 }
