@@ -6,11 +6,16 @@ pub mod jwt;
 pub mod key;
 pub mod session;
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
+use axum::http::Extensions;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use specie_store::customers::Payer;
+use specie_vocab::PayerId;
 
+use crate::rates::{Kind, Rates};
 use crate::{ApiError, App, payers};
 
 /// The header in which a server key names the customer for whom it acts.
@@ -51,7 +56,9 @@ impl FromRequestParts<App> for Reader {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        Ok(Self(customer(parts, app).await?.0))
+        let (payer, _) = customer(parts, app).await?;
+        counted(&parts.extensions, app, payer.id, Kind::Read)?;
+        Ok(Self(payer))
     }
 }
 
@@ -60,7 +67,10 @@ impl FromRequestParts<App> for Changer {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         match customer(parts, app).await? {
-            (payer, Rights::Change) => Ok(Self(payer)),
+            (payer, Rights::Change) => {
+                counted(&parts.extensions, app, payer.id, Kind::Change)?;
+                Ok(Self(payer))
+            }
             (_, Rights::Read) => Err(ApiError::forbidden(
                 "this token may only read (its claim `billing` says `read`)",
             )),
@@ -77,6 +87,17 @@ impl FromRequestParts<App> for Server {
             Proof::Jwt { .. } => Err(ApiError::forbidden("this call needs a server key")),
         }
     }
+}
+
+/// Counts a call of this customer; 429 if there were too many.
+pub(crate) fn counted(
+    extensions: &Extensions,
+    app: &App,
+    payer: PayerId,
+    kind: Kind,
+) -> Result<(), ApiError> {
+    let rates = extensions.get::<Arc<Rates>>();
+    rates.map_or(Ok(()), |rates| rates.count(payer, kind, app.wall.now()))
 }
 
 async fn customer(parts: &Parts, app: &App) -> Result<(Payer, Rights), ApiError> {

@@ -56,6 +56,12 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
+    /// 429: too many calls; the next may come after so many seconds.
+    pub fn rate_limited(seconds: i64) -> Self {
+        let text = format!("too many calls for this customer: try again in {seconds} s");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", text).with("retry_after", seconds)
+    }
+
     /// 503: Stripe did not answer; what was begun is finished later.
     pub fn stripe_unavailable() -> Self {
         Self::new(
@@ -118,6 +124,9 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             let bearer = HeaderValue::from_static("Bearer realm=\"Specie\"");
             headers.insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        if let Some(seconds) = self.more.get("retry_after").and_then(Value::as_i64) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         // Pages show the same error in their own form.
         response.extensions_mut().insert(self);

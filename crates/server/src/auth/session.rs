@@ -3,13 +3,14 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use specie_store::{page_sessions, session_tokens};
 use specie_vocab::{PayerId, Secret};
 
 use super::key::sha256;
+use crate::rates::Kind;
 use crate::{ApiError, App, payers};
 
 /// A link into the pages counts for 15 minutes.
@@ -64,7 +65,7 @@ pub async fn open(app: &App, payer: PayerId) -> Result<Session, ApiError> {
 /// The cookie that keeps a session.
 pub fn cookie(app: &App, session: &Session) -> HeaderValue {
     let url = &app.settings.public_url;
-    let prefix = crate::pages::prefix(url);
+    let prefix = app.settings.prefix();
     // In development the tools beside the pages know the visitor too.
     let path = if app.dev.is_some() { format!("{prefix}/") } else { format!("{prefix}/billing") };
     let secure = if url.starts_with("https://") { "; Secure" } else { "" };
@@ -94,6 +95,8 @@ pub async fn recognise(
         session = Some(opened);
     }
     if let Some(session) = session {
+        let kind = if request.method() == Method::POST { Kind::Change } else { Kind::Read };
+        super::counted(request.extensions(), &app, session.payer, kind)?;
         request.extensions_mut().insert(session);
     }
     let mut response = next.run(request).await;

@@ -7,12 +7,12 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tower_http::timeout::TimeoutLayer;
 
+use crate::app::Patience;
 use crate::{ApiError, App};
 
 /// The largest body of ours, in bytes.
@@ -21,13 +21,30 @@ const LARGEST: usize = 64 * 1024;
 const LATEST: Duration = Duration::from_secs(120);
 
 /// Sizes, times and panics.
-pub(super) fn guarded(doors: Router<App>) -> Router<App> {
+pub(super) fn guarded(app: &App, doors: Router<App>) -> Router<App> {
     doors
         .layer(DefaultBodyLimit::max(LARGEST))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LATEST))
+        .layer(middleware::from_fn_with_state(app.clone(), to_its_end))
         .layer(CatchPanicLayer::custom(|_| {
             ApiError::internal("a handler panicked").into_response()
         }))
+}
+
+/// Answers in time, and works to its end: a caller who hangs up, or waits no longer, does not leave
+/// a lane or an intent half-done behind, which nobody could go on with before its lease is over.
+async fn to_its_end(State(app): State<App>, request: Request, next: Next) -> Response {
+    let work = next.run(request);
+    let answer = async {
+        if app.patience != Patience::Sleeps {
+            return work.await;
+        }
+        let done = tokio::spawn(work).await;
+        done.unwrap_or_else(|panic| ApiError::internal(panic).into_response())
+    };
+    tokio::time::timeout(LATEST, answer).await.unwrap_or_else(|_| {
+        let text = "this took too long; what was begun is finished by itself";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", text).into_response()
+    })
 }
 
 /// The app's own pages may call from the browser: the origins of its return addresses.
