@@ -13,7 +13,7 @@ use specie_stripe::{Routing, Verified, routing};
 use specie_vocab::{BusinessTime, WallTime, hex};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::App;
+use crate::{App, meter};
 
 /// The largest group: far below the number of places that either database takes.
 const GROUP: usize = 64;
@@ -46,19 +46,30 @@ pub async fn receive(app: &App, headers: &HeaderMap, body: &Bytes) -> StatusCode
         Ok(verified) => verified,
         Err(reason) => {
             tracing::warn!(%reason, bytes = body.len(), "a webhook with a bad signature was refused");
+            meter::webhook("bad_signature");
             return StatusCode::BAD_REQUEST;
         }
     };
     let event = event(app, &verified, now);
     if event.state == InboxState::Foreign {
         tracing::error!(event = %event.id, "an event of another account or mode was kept apart");
+        meter::alarm("foreign_event");
     }
+    let outcome = match event.state {
+        InboxState::Foreign => "foreign",
+        InboxState::Unroutable => "unroutable",
+        _ => "stored",
+    };
     match app.ingest.store(event).await {
         Ok(()) => {
+            meter::webhook(outcome);
             app.work.notify_one();
             StatusCode::OK
         }
-        Err(Busy) => StatusCode::SERVICE_UNAVAILABLE,
+        Err(Busy) => {
+            meter::webhook("busy");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }
 

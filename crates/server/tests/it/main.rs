@@ -6,4 +6,5 @@ mod api;
 mod dev;
 mod house;
 mod pages;
+mod refusals;
 mod webhook;
