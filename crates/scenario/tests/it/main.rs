@@ -1,6 +1,8 @@
 //! Flows over the real sandbox, in process, with one clock.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
 
+mod away;
+mod doors;
 mod lifecycle;
 mod losses;
 mod one_subscription;
@@ -9,5 +11,6 @@ mod shapes;
 mod simulation;
 mod strangers;
 mod tampering;
+mod views;
 mod webhooks;
 mod year;

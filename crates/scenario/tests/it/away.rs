@@ -1,0 +1,248 @@
+//! Stripe that does not answer, or answers with its own failures: nothing stops for good, nothing
+//! is done twice, and what is shown says how old it is.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+use specie_billing::catalog::StaleAccess;
+use specie_scenario::{Card, Person, Stage, agree};
+use specie_server::Patience;
+use specie_store::{customers, intents};
+use specie_stripe::{Transport, TransportError};
+use tower::ServiceExt;
+
+use crate::set::{beside, both, having, text, way};
+
+/// A way to Stripe on which calls fail as long as `fails` says so.
+fn failing(
+    stage: &Stage,
+    fails: impl Fn(&Request<Bytes>) -> bool + Clone + Send + Sync + 'static,
+) -> Transport {
+    let inner = stage.stripe.transport.clone();
+    way(move |request: Request<Bytes>| {
+        let (inner, fails) = (inner.clone(), fails.clone());
+        async move {
+            if fails(&request) {
+                return Err(TransportError::new("nobody answers"));
+            }
+            inner.oneshot(request).await
+        }
+    })
+}
+
+/// How Stripe's own failure leaves the call that met it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Failure {
+    /// Nothing was carried out.
+    BeforeTheWork,
+    /// It was, and the answer is a failure all the same.
+    AfterTheWork,
+}
+
+fn answer(status: StatusCode, headers: &[(&str, &str)], body: &Value) -> Response<Bytes> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    response.body(Bytes::from(body.to_string())).unwrap()
+}
+
+/// A way on which the first key of a call to `path` is answered 500, and 500 again for ever, as a
+/// stored failure is. Other keys go through. Counts the calls under the first key.
+fn first_key_is_lost(
+    stage: &Stage,
+    path: &'static str,
+    failure: Failure,
+) -> (Transport, Arc<AtomicUsize>) {
+    let inner = stage.stripe.transport.clone();
+    let (first, count) = (Arc::new(Mutex::new(None::<String>)), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&count);
+    let transport = way(move |request: Request<Bytes>| {
+        let (inner, first, count) = (inner.clone(), Arc::clone(&first), Arc::clone(&counted));
+        async move {
+            let key = request.headers().get("idempotency-key").map(|key| key.to_str().unwrap());
+            let (Some(key), true) = (key, request.uri().path() == path) else {
+                return inner.oneshot(request).await;
+            };
+            let lost = first.lock().unwrap().get_or_insert_with(|| key.to_owned()) == key;
+            if !lost {
+                return inner.oneshot(request).await;
+            }
+            let n = count.fetch_add(1, Ordering::SeqCst);
+            if n == 0 && failure == Failure::AfterTheWork {
+                inner.oneshot(request).await?;
+            }
+            let id = format!("req_{n}");
+            let error = json!({ "error": { "type": "api_error", "message": "sorry" } });
+            let mut headers = vec![("request-id", id.as_str()), ("original-request", "req_0")];
+            if n > 0 {
+                headers.push(("idempotent-replayed", "true"));
+            }
+            Ok(answer(StatusCode::INTERNAL_SERVER_ERROR, &headers, &error))
+        }
+    });
+    (transport, count)
+}
+
+/// Ada's newest intent, and under how many keys it was tried.
+async fn newest_intent(stage: &Stage) -> (intents::Intent, usize) {
+    let mut tx = stage.app.db.read().await.unwrap();
+    let ada = customers::find(&mut tx, "app", "ada").await.unwrap().unwrap();
+    let intent = intents::of_payer(&mut tx, ada.id, 1).await.unwrap().remove(0);
+    let tries = intents::tries(&mut tx, intent.id).await.unwrap().len();
+    (intent, tries)
+}
+
+async fn a_failure_that_is_stored(stage: &Stage, failure: Failure) {
+    let (to_stripe, calls) = first_key_is_lost(stage, "/v1/checkout/sessions", failure);
+    let process = beside(stage, to_stripe);
+    let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+    let choice = json!({ "plan": "pro", "price": "monthly" });
+    let reply = ada.call(Method::POST, "checkout", choice).await.unwrap();
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.text());
+
+    process.conductor.settle().await.unwrap();
+    let (intent, tries) = newest_intent(stage).await;
+    assert_eq!(intent.state, intents::IntentState::Done);
+    let sessions = stage.sandbox.list("checkout.session");
+    assert_eq!(sessions.len(), 1, "one was made");
+    // Under the customer's key, and one or two of the session's.
+    let keys = if failure == Failure::BeforeTheWork { 3 } else { 2 };
+    assert_eq!(tries, keys);
+    assert!(calls.load(Ordering::SeqCst) <= 3, "a stored answer is not asked for again and again");
+    let view = ada.subscription().await.unwrap();
+    assert_eq!(view["open_checkout"]["id"], sessions[0]["id"]);
+}
+
+both! {
+    async fn an_answer_that_cannot_be_followed_up_is_followed_up_later(stage: &Stage) {
+        // The session is made, and then nobody can be asked about it for a while.
+        let (failures, made) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let to_stripe = {
+            let (failures, made) = (Arc::clone(&failures), Arc::clone(&made));
+            failing(stage, move |request| {
+                let path = request.uri().path();
+                if path == "/v1/checkout/sessions" && request.method() == Method::POST {
+                    made.fetch_add(1, Ordering::SeqCst);
+                }
+                path.starts_with("/v1/checkout/sessions/")
+                    && request.method() == Method::GET
+                    && failures.fetch_add(1, Ordering::SeqCst) < 20
+            })
+        };
+        let process = beside(stage, to_stripe);
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        let choice = json!({ "plan": "pro", "price": "monthly" });
+        let reply = ada.call(Method::POST, "checkout", choice).await.unwrap();
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.text());
+
+        process.conductor.settle().await.unwrap();
+        let (intent, _) = newest_intent(stage).await;
+        assert_eq!(intent.state, intents::IntentState::Done);
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+        let view = ada.subscription().await.unwrap();
+        assert_eq!(view["open_checkout"]["id"], stage.sandbox.list("checkout.session")[0]["id"]);
+        let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
+        assert_eq!(found.differing, [] as [String; 0]);
+    }
+
+    async fn a_session_that_was_made_and_not_seen_yet_is_not_made_again(stage: &Stage) {
+        // Stripe takes what is asked of it, and tells nobody about it.
+        let blind = Arc::new(AtomicUsize::new(1));
+        let seen = Arc::clone(&blind);
+        let process = beside(stage, failing(stage, move |request| {
+            let reads = request.uri().path().starts_with("/v1/checkout/sessions/")
+                && request.method() == Method::GET;
+            reads && seen.load(Ordering::SeqCst) == 1
+        }));
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        for price in ["monthly", "monthly", "annual"] {
+            let choice = json!({ "plan": "pro", "price": price });
+            let reply = ada.call(Method::POST, "checkout", choice).await.unwrap();
+            assert!(!reply.status.is_success(), "{}", reply.text());
+            let to = specie_vocab::WallClock::now(&*stage.wall).plus_seconds(60);
+            stage.wall.advance_to(to.timestamp());
+        }
+        assert_eq!(having(stage, "checkout.session", "open").len(), 1);
+        blind.store(0, Ordering::SeqCst);
+        process.conductor.settle().await.unwrap();
+        ada.checkout("pro", "annual").await.unwrap();
+        assert_eq!(having(stage, "checkout.session", "open").len(), 1);
+    }
+
+    async fn a_failure_that_stripe_stored_before_the_work_is_tried_under_another_key(stage: &Stage) {
+        a_failure_that_is_stored(stage, Failure::BeforeTheWork).await;
+    }
+
+    async fn a_failure_that_stripe_stored_after_the_work_is_found_and_not_repeated(stage: &Stage) {
+        a_failure_that_is_stored(stage, Failure::AfterTheWork).await;
+    }
+
+    async fn a_session_that_cannot_be_expired_is_answered_with_its_address(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        let first = ada.checkout("pro", "monthly").await.unwrap();
+        stage.conductor.settle().await.unwrap();
+
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (inner, counted) = (stage.stripe.transport.clone(), Arc::clone(&asked));
+        // As Stripe does while a payment of the session is being processed.
+        let process = beside(stage, way(move |request: Request<Bytes>| {
+            let (inner, asked) = (inner.clone(), Arc::clone(&counted));
+            async move {
+                if !request.uri().path().ends_with("/expire") {
+                    return inner.oneshot(request).await;
+                }
+                asked.fetch_add(1, Ordering::SeqCst);
+                let error = json!({ "error": {
+                    "type": "invalid_request_error",
+                    "message": "Only Checkout Sessions with a status in [\"open\"] can be expired.",
+                } });
+                Ok(answer(StatusCode::BAD_REQUEST, &[("request-id", "req_1")], &error))
+            }
+        }));
+        let ada = ada.at(&process.service);
+        let choice = json!({ "plan": "pro", "price": "annual" });
+        let reply = ada.call(Method::POST, "checkout", choice).await.unwrap();
+        assert_eq!(reply.status, StatusCode::CONFLICT, "{}", reply.text());
+        let body = reply.json().unwrap();
+        assert_eq!(body["code"], "checkout_in_progress");
+        assert_eq!(body["checkout"]["url"], first["url"]);
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+
+        // It can still be paid, and is then what they have.
+        ada.pay(text(&first["url"]), Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        assert_eq!(ada.subscription().await.unwrap()["price"], "monthly");
+        assert_eq!(having(stage, "charge", "succeeded").len(), 1);
+    }
+}
+
+/// Stripe's lists may lag behind what it did: it is looked for ten seconds after, and not before,
+/// also by a process that could wait in the call itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stored_failure_did_is_not_looked_for_too_soon() {
+    let (stage, _folder) = crate::set::stage().await;
+    let path = "/v1/checkout/sessions";
+    let (lost, _) = first_key_is_lost(&stage, path, Failure::AfterTheWork);
+    let (looks, calls) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (looked, called) = (Arc::clone(&looks), Arc::clone(&calls));
+    let to_stripe = way(move |request: Request<Bytes>| {
+        if request.uri().path() == path {
+            let count = if request.method() == Method::GET { &looked } else { &called };
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+        lost.clone().oneshot(request)
+    });
+    let process = crate::views::process(&stage, to_stripe, StaleAccess::Allow, Patience::Sleeps);
+    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
+    let choice = json!({ "plan": "pro", "price": "monthly" });
+    let reply = ada.call(Method::POST, "checkout", choice).await.unwrap();
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.text());
+    assert_eq!((calls.load(Ordering::SeqCst), looks.load(Ordering::SeqCst)), (2, 0));
+    process.conductor.settle().await.unwrap();
+    assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
+    assert_eq!(newest_intent(&stage).await.0.state, intents::IntentState::Done);
+}

@@ -1,0 +1,273 @@
+//! What a customer is shown: how old it may be, what is done about it, and what other processes of
+//! the service know at the same time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+use specie_billing::catalog::StaleAccess;
+use specie_scenario::{Card, Conductor, Door, Person, Stage};
+use specie_server::app::AppParts;
+use specie_server::ingest::Writer;
+use specie_server::reads::Cache;
+use specie_server::{App, Patience, routes};
+use specie_store::inbox::InboxState;
+use specie_store::keys;
+use specie_stripe::{Client, RateBudget, Secrets, Transport, TransportError, transport};
+use specie_vocab::{Secret, WallClock};
+use tokio::sync::Notify;
+use tower::ServiceExt;
+
+use crate::set::{Process, beside, both, text, way};
+
+/// A further process with another policy for what is stale, and its own way of waiting.
+pub fn process(
+    stage: &Stage,
+    to_stripe: Transport,
+    policy: StaleAccess,
+    patience: Patience,
+) -> Process {
+    let key = Secret::new("sk_test_anotherProcess000000");
+    let stripe = Client::new(to_stripe, stage.stripe.base.clone(), key, RateBudget::unlimited())
+        .with_sleep(Arc::new(|_| Box::pin(std::future::ready(()))))
+        .with_timeout(None);
+    let mut catalog = stage.app.catalog.clone();
+    catalog.policies.access_when_stale = policy;
+    let app = App::new(AppParts {
+        db: stage.app.db.clone(),
+        stripe,
+        catalog,
+        settings: stage.app.settings.clone(),
+        webhook_secrets: Secrets::new([stage.webhook_secret.clone()]),
+        business: stage.app.business.clone(),
+        wall: stage.app.wall.clone(),
+        chance: stage.app.chance.clone(),
+        patience,
+        ingest: Writer::start(stage.app.db.clone()),
+        cache: Cache::default(),
+        binding: Default::default(),
+        moved: Notify::new(),
+        work: Notify::new(),
+        dev: None,
+    });
+    let to_service = transport(routes::router(app.clone()));
+    let (apps, skip) = (vec![app], stage.wall.clone());
+    Process {
+        service: Door { transport: to_service.clone(), base: stage.service.base.clone() },
+        conductor: Conductor::new(apps, stage.sandbox.clone(), to_service, skip),
+    }
+}
+
+/// A way to Stripe that counts what is read, and answers nothing at all if `away`.
+fn counting(stage: &Stage, away: bool) -> (Transport, Arc<AtomicUsize>) {
+    let (inner, count) = (stage.stripe.transport.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&count);
+    let transport = way(move |request: Request<Bytes>| {
+        let (inner, count) = (inner.clone(), Arc::clone(&counted));
+        async move {
+            count.fetch_add(1, Ordering::SeqCst);
+            if away {
+                return Err(TransportError::new("nobody answers"));
+            }
+            inner.oneshot(request).await
+        }
+    });
+    (transport, count)
+}
+
+/// Ada, who has paid, and the first watermark pass.
+async fn subscribed(stage: &Stage) -> Person<'_> {
+    let ada = Person::new(stage, "ada", "Ada");
+    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    stage.conductor.watermark().await.unwrap();
+    ada
+}
+
+fn wait(stage: &Stage, seconds: i64) {
+    let to = stage.wall.now().plus_seconds(seconds);
+    stage.wall.advance_to(to.timestamp());
+}
+
+both! {
+    async fn a_view_that_nobody_has_confirmed_is_asked_about_once(stage: &Stage) {
+        let ada = subscribed(stage).await;
+        let (to_stripe, calls) = counting(stage, false);
+        let process = beside(stage, to_stripe);
+        let ada = ada.at(&process.service);
+        wait(stage, 300);
+        let view = ada.subscription().await.unwrap();
+        assert_eq!((&view["stale"], calls.load(Ordering::SeqCst)), (&json!(false), 0));
+
+        wait(stage, 1);
+        let view = ada.subscription().await.unwrap();
+        assert_eq!((&view["stale"], &view["status"]), (&json!(false), &json!("active")));
+        assert_eq!(view["as_of"], json!(stage.wall.now().timestamp()));
+        let asked = calls.load(Ordering::SeqCst);
+        assert!(asked > 0, "stripe was asked");
+        ada.subscription().await.unwrap();
+        assert_eq!(calls.load(Ordering::SeqCst), asked, "and not again");
+
+        // A watermark pass confirms all, in one call.
+        wait(stage, 301);
+        stage.conductor.pass().await.unwrap();
+        let view = ada.subscription().await.unwrap();
+        assert_eq!((&view["stale"], calls.load(Ordering::SeqCst)), (&json!(false), asked));
+    }
+
+    async fn a_view_that_cannot_be_confirmed_says_so_and_follows_the_policy(stage: &Stage) {
+        subscribed(stage).await;
+        let confirmed = stage.wall.now();
+        for (policy, access) in [(StaleAccess::Allow, true), (StaleAccess::Deny, false)] {
+            let (to_stripe, calls) = counting(stage, true);
+            let process = process(stage, to_stripe, policy, Patience::Returns);
+            let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+            if policy == StaleAccess::Allow {
+                assert_eq!(ada.subscription().await.unwrap()["stale"], false);
+                wait(stage, 301);
+            }
+            for _ in 0..5 {
+                // After a start in the middle of an outage, too: nothing in memory says otherwise.
+                let view = ada.subscription().await.unwrap();
+                assert_eq!((&view["stale"], &view["access"]), (&json!(true), &json!(access)));
+                assert_eq!(view["as_of"], json!(confirmed.timestamp()));
+                wait(stage, 20);
+            }
+            let before = calls.load(Ordering::SeqCst);
+            ada.subscription().await.unwrap();
+            assert_eq!(calls.load(Ordering::SeqCst), before, "known to be away, it is not asked");
+        }
+        stage.conductor.settle().await.unwrap();
+        assert_eq!(Person::new(stage, "ada", "Ada").subscription().await.unwrap()["stale"], false);
+    }
+
+    async fn an_event_that_cannot_be_read_is_parked_and_its_customer_alone_is_stale(stage: &Stage) {
+        let ada = subscribed(stage).await;
+        let ben = Person::new(stage, "ben", "Ben");
+        ben.subscribe("pro", "annual", Card::OTHER).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let subscription = ada.subscription().await.unwrap()["subscription"].clone();
+        let path = format!("/v1/subscriptions/{}", text(&subscription));
+
+        let (inner, bad) = (stage.stripe.transport.clone(), path.clone());
+        let process = beside(stage, way(move |request: Request<Bytes>| {
+            let (inner, bad) = (inner.clone(), bad.clone());
+            async move {
+                if request.method() != Method::GET || request.uri().path() != bad {
+                    return inner.oneshot(request).await;
+                }
+                let body = json!({ "id": bad.rsplit('/').next(), "object": "subscription" });
+                Ok(Response::new(Bytes::from(body.to_string())))
+            }
+        }));
+        let told = stage.stripe.send(
+            Method::POST,
+            &path,
+            &[
+                ("authorization", "Bearer sk_test_specieStage00000000"),
+                ("content-type", "application/x-www-form-urlencoded"),
+            ],
+            "metadata[from]=dashboard",
+        );
+        assert_eq!(told.await.unwrap().status, StatusCode::OK);
+        process.conductor.settle().await.unwrap();
+
+        let states = {
+            let mut tx = stage.app.db.read().await.unwrap();
+            let heads = specie_store::inbox::recent(&mut tx, 1000).await.unwrap();
+            heads.into_iter().filter(|it| it.state == InboxState::Parked).count()
+        };
+        assert_eq!(states, 1);
+        let there = Person::new(stage, "ada", "Ada").at(&process.service);
+        let view = there.subscription().await.unwrap();
+        assert_eq!((&view["stale"], &view["status"]), (&json!(true), &json!("active")));
+        assert_eq!(ben.subscription().await.unwrap()["stale"], false);
+
+        // What comes next is handled all the same.
+        ben.cancel().await.unwrap();
+        ada.cancel().await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let view = ada.subscription().await.unwrap();
+        assert_eq!(view["cancel_at_period_end"], true);
+        assert_eq!(view["stale"], true, "it is not forgotten");
+    }
+
+    async fn what_one_process_decides_all_others_show_at_once(stage: &Stage) {
+        if !stage.app.db.is_postgres() {
+            return;
+        }
+        let other = beside(stage, stage.stripe.transport.clone());
+        let [here, there] = [
+            Person::new(stage, "ada", "Ada"),
+            Person::new(stage, "ada", "Ada").at(&other.service),
+        ];
+        assert_eq!(there.subscription().await.unwrap()["status"], "none");
+        here.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        assert_eq!(there.subscription().await.unwrap()["status"], "active");
+        for _ in 0..3 {
+            let canceled = here.cancel().await.unwrap();
+            let path = format!("subscription?at_least={}", canceled["version"]);
+            let seen = there.call(Method::GET, &path, Value::Null).await.unwrap().json().unwrap();
+            assert_eq!(seen["cancel_at_period_end"], true);
+            there.resume().await.unwrap();
+            assert_eq!(here.subscription().await.unwrap()["cancel_at_period_end"], false);
+        }
+
+        let mut tx = stage.app.db.begin().await.unwrap();
+        for key in keys::list(&mut tx).await.unwrap() {
+            assert!(keys::revoke(&mut tx, key.id, stage.wall.now()).await.unwrap());
+        }
+        tx.commit().await.unwrap();
+        for person in [&here, &there] {
+            let reply = person.call(Method::GET, "subscription", Value::Null).await.unwrap();
+            assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
+        }
+    }
+}
+
+/// A Stripe that never answers costs a reader a moment, and leaves nothing behind that would hold
+/// the customer up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_waits_for_no_more_than_a_moment() {
+    let (stage, _folder) = crate::set::stage().await;
+    subscribed(&stage).await;
+    wait(&stage, 301);
+    let silent = way(|_| std::future::pending());
+    let process = process(&stage, silent, StaleAccess::Allow, Patience::Sleeps);
+    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
+    let three = tokio::join!(ada.subscription(), ada.subscription(), ada.subscription());
+    for view in [three.0, three.1, three.2] {
+        assert_eq!(view.unwrap()["stale"], true);
+    }
+}
+
+/// Whoever hangs up leaves work that goes on by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_hangs_up_leaves_nothing_half_done() {
+    let (stage, _folder) = crate::set::stage().await;
+    let (arrived, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (inner, at, wait) = (stage.stripe.transport.clone(), arrived.clone(), go_on.clone());
+    let slow = way(move |request: Request<Bytes>| {
+        let (inner, at, wait) = (inner.clone(), at.clone(), wait.clone());
+        async move {
+            if request.method() == Method::POST && request.uri().path().ends_with("/sessions") {
+                at.notify_one();
+                wait.notified().await;
+            }
+            inner.oneshot(request).await
+        }
+    });
+    let process = process(&stage, slow, StaleAccess::Allow, Patience::Sleeps);
+    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
+    tokio::select! {
+        view = ada.checkout("pro", "monthly") => panic!("it waits for stripe: {view:?}"),
+        () = arrived.notified() => {}
+    }
+    go_on.notify_one();
+    // The same call, from a browser that tries again: it joins what is under way.
+    let checkout = ada.checkout("pro", "monthly").await.unwrap();
+    let sessions = stage.sandbox.list("checkout.session");
+    assert_eq!((sessions.len(), &sessions[0]["id"]), (1, &checkout["id"]));
+}
