@@ -1,7 +1,7 @@
 //! The customer portal: subscriptions, the card, invoices, and the way back.
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -70,9 +70,24 @@ pub(crate) struct Typed {
     cvc: String,
 }
 
-/// Shows the portal.
-pub(crate) async fn show(State(sandbox): State<Sandbox>, Path(id): Path<String>) -> Response {
-    shown(&sandbox, &id, StatusCode::OK, None)
+/// Shows the portal; first of all what its session was made for.
+pub(crate) async fn show(
+    State(sandbox): State<Sandbox>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    match to_cancel(&sandbox, &id).filter(|_| query.is_none()) {
+        Some(subscription) => see_other(&format!("/p/session/{id}/cancel/{subscription}")),
+        None => shown(&sandbox, &id, StatusCode::OK, None),
+    }
+}
+
+/// The subscription that the session was made to cancel, while it can be.
+fn to_cancel(sandbox: &Sandbox, session: &str) -> Option<String> {
+    let (_, session) = portal(sandbox, session)?;
+    let id = session["flow"]["subscription_cancel"]["subscription"].as_str()?;
+    let found = sandbox.object(id)?;
+    subscription(sandbox, &found).can_cancel.then(|| id.to_owned())
 }
 
 /// Saves another card.

@@ -172,6 +172,28 @@ async fn the_portal_of_one_customer_does_not_touch_another() {
 }
 
 #[tokio::test]
+async fn a_session_that_was_made_to_cancel_asks_that_first() {
+    let desk = Desk::in_memory();
+    let shop = shop::open(&desk).await;
+    desk.form(&format!("/c/pay/{}", shop.session), &typed(CARD)).await.expect(303);
+    let subscription = id(&shop::subscription(&desk, &shop).await);
+    let pairs = [
+        ("customer", shop.customer.as_str()),
+        ("flow_data[type]", "subscription_cancel"),
+        ("flow_data[subscription_cancel][subscription]", &subscription),
+    ];
+    let portal = desk.api("POST", "/v1/billing_portal/sessions", &pairs).await.expect(200).json();
+    let path = format!("/p/session/{}", id(&portal));
+    let asked = format!("{path}/cancel/{subscription}");
+    assert_eq!(desk.get(&path).await.expect(303).header("location"), asked);
+    let page = desk.get(&asked).await.expect(200);
+    assert!(page.body.contains(&format!("href=\"{path}?kept\"")), "{}", page.body);
+    desk.get(&format!("{path}?kept")).await.expect(200);
+    desk.form(&asked, &[]).await.expect(303);
+    assert!(desk.get(&path).await.expect(200).body.contains("It ends on 4 Feb 2026"));
+}
+
+#[tokio::test]
 async fn receipt_and_invoice_name_each_other() {
     let desk = Desk::in_memory();
     let shop = shop::open(&desk).await;

@@ -41,7 +41,7 @@ fn success(method: &str, path: &str, body: &Value, faults: &mut Vec<String>) {
         of.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let fits = |object: &Value, wanted: &[String]| {
-        name_of(object).is_some_and(|name| wanted.iter().any(|want| *want == name))
+        name_of(object).is_some_and(|name| wanted.contains(&name))
     };
     if declared["one"].is_array() {
         let wanted = names(&declared["one"]);
