@@ -48,7 +48,6 @@ const PATIENCE: Duration = Duration::from_millis(700);
 /// Runs until it is asked to stop.
 pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     logs::start(LevelFilter::INFO);
-    let asked = Asked::listen()?;
     let listener = ports::listen(arguments.port, "--port").await?;
     let url = ports::address(&listener)?;
     let folder = arguments.data_dir.as_path();
@@ -58,6 +57,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     files::state_folder(folder)?;
     let control_key = Secret::new(SystemChance.token());
     let sandbox = open(&arguments, folder, &url, control_key.clone())?;
+    let asked = Asked::listen()?;
     greet(&arguments, &url, &control_key)?;
     serve(listener, sandbox, asked).await
 }

@@ -90,7 +90,6 @@ pub fn client(stripe: &settings::Stripe) -> Client {
 /// Opens all that the service needs, refuses what must not start, and serves until it is stopped.
 pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     logs::start(LevelFilter::INFO);
-    let asked = Asked::listen()?;
     let environment = Environment::read()?;
     let found = read(&environment)?;
     let catalog = config::catalog(&arguments.catalog)?;
@@ -100,6 +99,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     database::check_schema(&db).await?;
     tell(&environment, &arguments.catalog, &catalog, &db).await?;
 
+    // Until here Ctrl-C ends it by itself, also while a database does not answer.
+    let asked = Asked::listen()?;
     let file = database::file_of(&found.database);
     let app = app(found, catalog, db);
     let address = ports::address(&private)?;
