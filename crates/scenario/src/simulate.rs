@@ -141,6 +141,7 @@ impl Simulation {
         let mut acts = 0;
         while acts < play.acts || self.stage.sandbox.now() < until {
             if acts % 10 == 0 {
+                self.rest().await?;
                 self.turn_weather();
             }
             self.drift();
@@ -148,11 +149,11 @@ impl Simulation {
             self.badly(act, at).await?;
             acts += 1;
         }
-        self.end().await
+        self.rest().await
     }
 
     /// Good weather, one watermark pass, and a look at everything.
-    async fn end(&mut self) -> Result<(), String> {
+    async fn rest(&mut self) -> Result<(), String> {
         self.weather.turn(0);
         self.stage.sandbox.no_faults();
         self.stage.wall.advance_to(self.stage.wall.now().plus_seconds(60).timestamp());
