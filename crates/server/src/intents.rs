@@ -138,7 +138,8 @@ async fn seen(app: &App, payer: &Payer) -> Result<(), ApiError> {
     let now = tx.now().await?;
     let waiting = specie_store::lanes::has_due(&mut tx, customer.as_str(), now).await?;
     drop(tx);
-    if waiting { lanes::settle(app, customer.as_str()).await } else { Ok(()) }
+    // A lane that backs off is not waited for: this intent is tried again, too.
+    if waiting { lanes::settle_within(app, customer.as_str(), 20).await } else { Ok(()) }
 }
 
 async fn payer_of(app: &App, intent: &Intent) -> Result<Payer, ApiError> {

@@ -118,8 +118,12 @@ pub async fn look_now(app: &App, lane: &str, what: WishFor) -> Result<(), ApiErr
 
 /// Runs a lane until nothing in it is due.
 pub async fn settle(app: &App, lane: &str) -> Result<(), ApiError> {
-    const ROUNDS: usize = 400;
-    for _ in 0..ROUNDS {
+    settle_within(app, lane, 400).await
+}
+
+/// The same, waiting for others no more than `rounds` times.
+pub(crate) async fn settle_within(app: &App, lane: &str, rounds: usize) -> Result<(), ApiError> {
+    for _ in 0..rounds {
         match run(app, lane).await? {
             Ran::Done => {}
             Ran::BackedOff => return Err(ApiError::stripe_unavailable()),
