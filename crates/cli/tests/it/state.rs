@@ -45,7 +45,9 @@ fn a_damaged_database_is_told_with_the_mend() {
         let _ = std::fs::remove_file(place.path(&format!("{LOCAL}/specie.db{end}")));
     }
     place.write(&format!("{LOCAL}/specie.db"), "this is no database, whatever its name says");
-    refuses_and_leaves_alone(&place, &["specie.db` is not a sound SQLite database", "`--fresh`"]);
+    // The sandbox is sound, and notes in its journal that it stands on another port now.
+    place.run(&DEV).refused(2, &["specie.db` is not a sound SQLite database", "`--fresh`"]);
+    assert!(place.read(&format!("{LOCAL}/specie.db")).starts_with("this is no database"));
 
     let (running, _) = start(&place, &["--fresh"]);
     running.stops_by("INT", std::time::Duration::from_secs(10));
