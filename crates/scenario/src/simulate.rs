@@ -212,7 +212,7 @@ impl Simulation {
     /// An act in which nobody ends and nobody stands still.
     async fn calmly(&mut self, act: Act, at: usize) -> Result<(), String> {
         let doing = self.begin(&act, at);
-        self.to_end(&act, doing).await
+        self.through(&act, doing).await
     }
 
     /// An act on which a process may end or stand still.
@@ -224,7 +224,7 @@ impl Simulation {
         }
     }
 
-    async fn to_end(&mut self, act: &Act, doing: Doing) -> Result<(), String> {
+    async fn through(&mut self, act: &Act, doing: Doing) -> Result<(), String> {
         let done = tokio::time::timeout(HANGS, doing).await;
         let done = done.map_err(|_| format!("{act}: it waits for itself"))?;
         self.learn(act, done).await
@@ -293,7 +293,7 @@ impl Simulation {
                 self.until_an_end(act, other, &[other]).await?;
             } else {
                 let doing = self.begin_with(&act, other, &[other]);
-                self.to_end(&act, doing).await?;
+                self.through(&act, doing).await?;
             }
         }
         if self.dice.percent(20) {
@@ -303,7 +303,7 @@ impl Simulation {
         }
         self.tell(&format!("replica {still} goes on"));
         caught.let_go();
-        self.to_end(&act, doing).await
+        self.through(&act, doing).await
     }
 
     /// Notes what became of an act, and checks what must always hold.
