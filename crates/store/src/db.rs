@@ -275,10 +275,11 @@ impl Pools {
 impl Inner {
     fn commit(self) -> Answer<'static, ()> {
         Box::pin(async move {
-            Ok(match self {
+            match self {
                 Self::Postgres(tx) => tx.commit().await?,
                 Self::Sqlite(tx) => tx.commit().await?,
-            })
+            }
+            Ok(())
         })
     }
 }
