@@ -139,7 +139,7 @@ async fn seen(app: &App, payer: &Payer) -> Result<(), ApiError> {
     let waiting = specie_store::lanes::has_due(&mut tx, customer.as_str(), now).await?;
     drop(tx);
     // A lane that backs off is not waited for: this intent is tried again, too.
-    if waiting { lanes::settle_within(app, customer.as_str(), 20).await } else { Ok(()) }
+    if waiting { lanes::settle_within(app, customer.as_str(), 2).await } else { Ok(()) }
 }
 
 async fn payer_of(app: &App, intent: &Intent) -> Result<Payer, ApiError> {
