@@ -47,7 +47,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     let told = tokio::select! {
         told = play(&teller, &folder, arguments.tamper) => told,
         fail = teller.stopped() => Err(fail),
-        () = asked.to_stop() => Err(Fail::Failed("stopped before the end".into())),
+        () = asked.stopped() => Err(Fail::Failed("stopped before the end".into())),
     }?;
     if arguments.json {
         out::json(&told)?;

@@ -94,7 +94,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     let stage = tokio::select! {
         stage = set_up(folder, catalog, public_url, &service, &stripe) => stage?,
         // The next start goes on with whatever is set up by now.
-        () = asked.to_stop() => return Ok(()),
+        () = asked.stopped() => return Ok(()),
     };
     // Whoever started this may have stopped to listen.
     let _ = stage.greet(&arguments, &not_sold);
@@ -187,6 +187,7 @@ async fn set_up(
         chance: Arc::new(SystemChance),
         patience: Patience::Returns,
         cache: Cache::default(),
+        turns: Default::default(),
         binding: Default::default(),
         moved: Notify::new(),
         work: Notify::new(),
@@ -296,7 +297,7 @@ impl Stage {
             served = stripe => served.map_err(failed)?,
             () = pulse(&self.conductor, &self.app) => {}
             () = watch_events(&self.conductor) => {}
-            () = asked.to_stop() => {}
+            () = asked.stopped() => {}
         }
         // What is under way when the time is over goes on at the next start.
         let _ = tokio::time::timeout(PATIENCE, self.app.db.close()).await;

@@ -57,7 +57,7 @@ impl Asked {
     }
 
     /// Returns when it was asked.
-    pub async fn to_stop(&mut self) {
+    pub async fn stopped(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

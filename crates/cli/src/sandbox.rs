@@ -110,7 +110,7 @@ async fn serve(listener: TcpListener, sandbox: Sandbox, mut asked: Asked) -> Res
     let stop = {
         let ends = ends.clone();
         async move {
-            asked.to_stop().await;
+            asked.stopped().await;
             ends.notify_one();
         }
     };

@@ -171,6 +171,7 @@ fn app(found: Found, catalog: specie_billing::Catalog, db: Db) -> App {
         chance: Arc::new(SystemChance),
         patience: Patience::Sleeps,
         cache: Cache::default(),
+        turns: Default::default(),
         binding: Default::default(),
         moved: Notify::new(),
         work: Notify::new(),
@@ -201,7 +202,7 @@ async fn serve(
     let mut doors = JoinSet::new();
     doors.spawn(ports::serve(listener, routes::router(app.clone()), stopped.clone()));
     doors.spawn(ports::serve(private, private_router, stopped));
-    asked.to_stop().await;
+    asked.stopped().await;
     let _ = stop.send(true);
     // What is cut off here goes on at the next start: nothing is half-done for good.
     let rest = async {

@@ -4,7 +4,7 @@
 //! The rows are read as the database has them, and compared by a table of this file's own: nothing
 //! of what the service reads or translates with takes part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use serde_json::{Map, Value};
@@ -18,9 +18,9 @@ use crate::person::{Refusal, stripe_api};
 pub struct Agreement {
     /// Columns that say what Stripe says.
     pub equal: usize,
-    /// Columns compared.
+    /// Columns compared, and objects of our customers that have no row.
     pub of: usize,
-    /// A line for each that differs: table, id, column, ours, Stripe's.
+    /// A line for each that differs: table, id, column, ours, Stripe's; or what has no row.
     pub differing: Vec<String>,
 }
 
@@ -42,10 +42,14 @@ pub enum NotCompared {
 enum Is {
     /// The value at a path of the object.
     At(&'static str),
+    /// True at a path; false if there is nothing.
+    Flag(&'static str),
     /// Unix seconds at a path.
     Time(&'static str),
     /// Of a payment's newest charge, at a path.
     OfCharge(&'static str),
+    /// An amount of a payment's newest charge, at a path; zero without a charge.
+    SumOfCharge(&'static str),
 }
 
 /// A table, the list it mirrors, and what each column must equal.
@@ -55,7 +59,7 @@ struct Mirror {
     columns: &'static [(&'static str, Is)],
 }
 
-use Is::{At, OfCharge, Time};
+use Is::{At, Flag, OfCharge, SumOfCharge, Time};
 
 const MIRRORS: &[Mirror] = &[
     Mirror {
@@ -68,7 +72,7 @@ const MIRRORS: &[Mirror] = &[
             ("currency", At("currency")),
             ("delinquent", At("delinquent")),
             ("default_payment_method", At("invoice_settings.default_payment_method")),
-            ("deleted", At("deleted")),
+            ("deleted", Flag("deleted")),
             ("created", Time("created")),
         ],
     },
@@ -130,7 +134,7 @@ const MIRRORS: &[Mirror] = &[
             ("invoice", At("payment_details.order_reference")),
             ("amount", At("amount")),
             ("amount_received", At("amount_received")),
-            ("amount_refunded", OfCharge("amount_refunded")),
+            ("amount_refunded", SumOfCharge("amount_refunded")),
             ("currency", At("currency")),
             ("status", At("status")),
             ("latest_charge", At("latest_charge")),
@@ -219,16 +223,27 @@ const MIRRORS: &[Mirror] = &[
 /// Compares all mirrors with Stripe.
 pub async fn compare(db: &Db, stripe: &Door) -> Result<Agreement, NotCompared> {
     let charges = listed(stripe, "/v1/charges").await?;
+    let customers = ids(&rows::of_table(db, "stripe_customers").await?);
     let mut found = Agreement::default();
     for mirror in MIRRORS {
         let ours = rows::of_table(db, mirror.table).await?;
         let theirs = objects(stripe, mirror.list).await?;
-        for row in ours {
+        for row in &ours {
             let id = row.get("id").and_then(Value::as_str).unwrap_or_default();
-            row_against(mirror, &row, theirs.get(id), &charges, &mut found)?;
+            row_against(mirror, row, theirs.get(id), &charges, &mut found)?;
+        }
+        let ours = ids(&ours);
+        let of_ours = |it: &Value| it["customer"].as_str().is_some_and(|id| customers.contains(id));
+        for (id, _) in theirs.iter().filter(|(id, it)| of_ours(it) && !ours.contains(*id)) {
+            found.of += 1;
+            found.differing.push(format!("{} has no row of {id}", mirror.table));
         }
     }
     Ok(found)
+}
+
+fn ids(rows: &[Map<String, Value>]) -> BTreeSet<String> {
+    rows.iter().filter_map(|row| row.get("id")?.as_str()).map(String::from).collect()
 }
 
 async fn objects(stripe: &Door, list: &str) -> Result<BTreeMap<String, Value>, Refusal> {
@@ -278,14 +293,16 @@ fn row_against(
         let is = is.ok_or_else(|| NotCompared::Unknown(format!("{}.{column}", mirror.table)))?;
         let object = theirs.unwrap_or(&nothing);
         let charge = charges.get(object["latest_charge"].as_str().unwrap_or_default());
+        let of_charge = |path| charge.map_or(Value::Null, |charge| at(charge, path));
         let expected = match is {
-            At(path) => at(object, path),
-            OfCharge(path) => charge.map_or(Value::Null, |charge| at(charge, path)),
-            Time(path) => at(object, path),
+            At(path) | Time(path) => at(object, path),
+            Flag(path) => (at(object, path) == true).into(),
+            OfCharge(path) => of_charge(path),
+            SumOfCharge(path) => of_charge(path).as_i64().unwrap_or(0).into(),
         };
         let same = match is {
             Time(_) => seconds(ours) == expected.as_i64(),
-            _ => plain(ours) == plain(&expected),
+            _ => is_same(ours, &expected),
         };
         found.of += 1;
         if same {
@@ -309,13 +326,11 @@ fn at(object: &Value, path: &str) -> Value {
     path.split('.').fold(object.clone(), |value, part| step(&value, part))
 }
 
-/// SQLite has no booleans, and says nothing of what is absent by a zero.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null | Value::Bool(false) => "0".into(),
-        Value::Bool(true) => "1".into(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+/// SQLite has no booleans: it keeps 0 and 1.
+fn is_same(ours: &Value, expected: &Value) -> bool {
+    match expected {
+        Value::Bool(flag) => ours == expected || ours.as_i64() == Some(i64::from(*flag)),
+        _ => ours == expected,
     }
 }
 

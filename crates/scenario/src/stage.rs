@@ -270,6 +270,7 @@ impl Kit {
             chance: self.chance.clone(),
             patience,
             cache: Cache::default(),
+            turns: Default::default(),
             binding: Default::default(),
             moved: tokio::sync::Notify::new(),
             work: tokio::sync::Notify::new(),

@@ -18,6 +18,7 @@ pub use machine::{Boxed, Dev, Happening, Jump, LastJump, Memory, TimeMachine};
 use crate::account::Binding;
 use crate::ingest::Writer;
 use crate::reads::Cache;
+use crate::turns::Turns;
 
 /// The service's parts, shared by all tasks.
 #[derive(Clone)]
@@ -47,6 +48,8 @@ pub struct AppParts {
     pub ingest: Writer,
     /// Customers' views, in memory.
     pub cache: Cache,
+    /// Who may change something for a customer now.
+    pub turns: Turns,
     /// Whose Stripe account this is.
     pub binding: Binding,
     /// Told whenever a lane, an intent or an effect was moved on.

@@ -299,8 +299,9 @@ impl<'a> Run<'a> {
 }
 
 /// The same change asked for twice within a day is one: the key is made of its content, and of how
-/// the object stood `before`, so that a change there and back is two. If what Stripe remembers is
-/// gone by now, it is made anew, under a key that names what is gone.
+/// the object stood `before`, so that a change there and back is two. What Stripe only remembers of
+/// an update may be undone by now, and what it remembers to have made may be gone: then it is asked
+/// again, under another key.
 async fn send(
     stripe: &Client,
     path: &str,
@@ -314,7 +315,8 @@ async fn send(
         let answer = stripe.send(&request).await?;
         let id = answer.body["id"].as_str().unwrap_or_default().to_owned();
         let replayed = answer.original_request.is_some_and(|it| Some(it) != answer.request_id);
-        if !replayed || is_there(stripe, path, &id).await? {
+        let is_update = path.ends_with(&id);
+        if !replayed || (!is_update && is_there(stripe, path, &id).await?) {
             return Ok(answer.body);
         }
         content.push_str(&id);
@@ -322,9 +324,7 @@ async fn send(
 }
 
 async fn is_there(stripe: &Client, path: &str, id: &str) -> Result<bool, CatalogError> {
-    // An update's path names its object already.
-    let path = if path.ends_with(id) { path.to_owned() } else { format!("{path}/{id}") };
-    match stripe.get(&path, &Form::new(), Priority::Interactive).await {
+    match stripe.get(&format!("{path}/{id}"), &Form::new(), Priority::Interactive).await {
         Ok(found) => Ok(found["deleted"] != true),
         Err(StripeError::Refused(fault)) if fault.status == 404 => Ok(false),
         Err(error) => Err(error.into()),

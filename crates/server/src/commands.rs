@@ -6,7 +6,7 @@ pub mod checkout;
 pub mod portal;
 
 use specie_store::intents::IntentState;
-use specie_vocab::IntentId;
+use specie_vocab::{IntentId, PayerId};
 
 use crate::intents::{self, Driven};
 use crate::{ApiError, App};
@@ -33,10 +33,15 @@ enum Settled<T> {
 
 /// Looks, and drives what must be driven, until what is wanted is so. What an intent came to is
 /// read by the next look. 503 when Stripe does not answer; the intent is then finished by itself.
-async fn settled<T, Look>(app: &App, look: impl Fn() -> Look) -> Result<Settled<T>, ApiError>
+async fn settled<T, Look>(
+    app: &App,
+    payer: PayerId,
+    look: impl Fn() -> Look,
+) -> Result<Settled<T>, ApiError>
 where
     Look: Future<Output = Result<Begun<T>, ApiError>>,
 {
+    let Some(_turn) = app.turns.take(payer).await else { return Ok(Settled::Busy) };
     for _ in 0..ROUNDS {
         let id = match look().await? {
             Begun::Found(it) => return Ok(Settled::Found(it)),

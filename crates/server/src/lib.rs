@@ -26,6 +26,7 @@ pub mod reads;
 pub mod runner;
 mod trail;
 mod translate;
+pub mod turns;
 pub mod views;
 pub mod watermark;
 

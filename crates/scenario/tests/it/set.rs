@@ -162,6 +162,7 @@ pub fn beside_with(
         patience: Patience::Returns,
         ingest: Writer::start(stage.app.db.clone()),
         cache: Cache::default(),
+        turns: Default::default(),
         binding: Default::default(),
         moved: Notify::new(),
         work: Notify::new(),

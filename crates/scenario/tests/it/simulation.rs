@@ -9,7 +9,7 @@ use specie_scenario::simulate::{Failure, Play, Played, play};
 use crate::set::Own;
 
 async fn on(database: String, seed: u64) -> Result<Played, Box<Failure>> {
-    play(Play { seed, database, acts: 30, days: 45 }).await
+    play(Play { seed, database, acts: 20, days: 30 }).await
 }
 
 async fn on_sqlite(seed: u64) -> Result<Played, Box<Failure>> {

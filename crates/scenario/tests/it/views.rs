@@ -47,6 +47,7 @@ pub fn process(
         patience,
         ingest: Writer::start(stage.app.db.clone()),
         cache: Cache::default(),
+        turns: Default::default(),
         binding: Default::default(),
         moved: Notify::new(),
         work: Notify::new(),

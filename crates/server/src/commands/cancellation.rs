@@ -37,7 +37,7 @@ pub async fn set(
         let wish = WishFor::Object { id: subscription.to_string() };
         lanes::look_now(app, customer.as_str(), wish).await?;
     }
-    match settled(app, || begin(app, payer, group, wanted)).await? {
+    match settled(app, payer.id, || begin(app, payer, group, wanted)).await? {
         Settled::Found(()) => reads::subscription(app, payer, group).await,
         Settled::Failed => Err(refused(app, payer, group).await),
         Settled::Busy => Err(ApiError::conflict(

@@ -37,7 +37,7 @@ pub async fn start(app: &App, payer: &Payer, choice: &Choice) -> Result<Checkout
     if let Some(why) = app.catalog.why_unsellable(&choice.price) {
         return Err(ApiError::conflict("not_sold_yet", format!("{}: {}", why.what, why.why)));
     }
-    let found = settled(app, || begin(app, payer, choice)).await?;
+    let found = settled(app, payer.id, || begin(app, payer, choice)).await?;
     match found {
         Settled::Found(view) => Ok(view),
         Settled::Failed => Err(ApiError::conflict(

@@ -97,13 +97,14 @@ async fn the_tools_lead_back_to_the_page_that_was_shown() {
     for wrong in [
         "https://evil.com/billing/plans",
         "//evil.com",
-        "/billing/plans?every=1&x=//evil.com",
         "/dev/mailbox/../../x",
         "/billing/plans/x",
         "",
     ] {
         assert_eq!(switch(wrong).await, "/billing/account", "{wrong}");
     }
+    // What is not known of a query is left out.
+    assert_eq!(switch("/billing/plans?every=1&x=//evil.com").await, "/billing/plans");
     let page = browser.get(&house, "/billing/plans?every=365day").await;
     assert!(
         page.text.contains("name=\"back\" value=\"/billing/plans?every=365day\""),

@@ -146,6 +146,7 @@ impl House {
             chance,
             patience: Patience::Returns,
             cache: Cache::default(),
+            turns: Default::default(),
             binding: Default::default(),
             moved: Notify::new(),
             work: Notify::new(),
@@ -266,13 +267,14 @@ impl Browser {
     }
 
     pub async fn post(&self, house: &House, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let body: Vec<String> =
-            fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let body = fields
+            .iter()
+            .fold(specie_stripe::Form::new(), |form, (name, value)| form.set(*name, *value));
         let request = Request::builder()
             .method(Method::POST)
             .uri(path)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        self.go(house, request, body.join("&")).await
+        self.go(house, request, body.to_body()).await
     }
 
     async fn go(
