@@ -402,8 +402,6 @@ prices = [{ key = "monthly", amount = "12.50", every = "month" }, { key = "yearl
     await page.locator('main tbody a').first().click();
     const text = await page.locator('.plain-mail').innerText();
     assert.ok(text.includes(`${service}/billing/account`), text);
-    await page.goto(`${page.url()}/html`);
-    await look(page, 'brand-mail');
     const paths = [];
     for (const path of ['billing/plans', 'billing/account', 'dev/mailbox', 'docs']) {
       await page.goto(`${service}/${path}`);
