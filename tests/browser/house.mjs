@@ -34,7 +34,7 @@ export async function house(t, { env = {}, prepare } = {}) {
   async function signedIn(t, n, options = {}) {
     const context = await browser.newContext(options);
     t.after(() => context.close());
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(45_000);
     const problems = [];
     const page = await watched(context, problems);
     await page.goto(`${service}/billing/plans`);
