@@ -16,4 +16,6 @@ mod shop;
 mod world;
 mod world_billing;
 mod world_facts;
+mod world_lists;
+mod world_refusals;
 mod world_wire;
