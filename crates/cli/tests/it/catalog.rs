@@ -151,9 +151,9 @@ fn what_it_needs_is_told_at_once_and_a_wrong_key_has_its_mend() {
     assert_eq!(place.names(), [".env.example", "specie.toml"]);
 
     let (place, sandbox, _) = project();
-    let place = place.with("STRIPE_SECRET_KEY", "sk_live_stranger");
+    let place = place.with("STRIPE_SECRET_KEY", "sk_live_other");
     let ended = place.run(&["catalog", "plan"]);
     ended.refused(2, &["stripe does not accept the API key", "`STRIPE_SECRET_KEY` must be"]);
-    assert!(!ended.err.contains("sk_live_stranger"));
+    assert!(!ended.err.contains("sk_live_other"));
     sandbox.stops_by("INT", SOON);
 }

@@ -137,25 +137,25 @@ pub struct Process {
 
 /// A further process of the same service: on the same database, with its own way to Stripe.
 pub fn beside(stage: &Stage, to_stripe: Transport) -> Process {
-    beside_with(stage, to_stripe, [stage.webhook_secret.clone()])
+    beside_but(stage, to_stripe, |_| {})
 }
 
-/// The same, believing whoever signs with one of `secrets`.
-pub fn beside_with(
+/// The same, with something about it changed.
+pub fn beside_but(
     stage: &Stage,
     to_stripe: Transport,
-    secrets: impl IntoIterator<Item = Secret>,
+    change: impl FnOnce(&mut AppParts),
 ) -> Process {
     let key = Secret::new("sk_test_anotherProcess000000");
     let stripe = Client::new(to_stripe, stage.stripe.base.clone(), key, RateBudget::unlimited())
         .with_sleep(Arc::new(|_| Box::pin(std::future::ready(()))))
         .with_timeout(None);
-    let app = App::new(AppParts {
+    let mut parts = AppParts {
         db: stage.app.db.clone(),
         stripe,
         catalog: stage.app.catalog.clone(),
         settings: stage.app.settings.clone(),
-        webhook_secrets: Secrets::new(secrets),
+        webhook_secrets: Secrets::new([stage.webhook_secret.clone()]),
         business: stage.app.business.clone(),
         wall: stage.app.wall.clone(),
         chance: stage.app.chance.clone(),
@@ -167,7 +167,9 @@ pub fn beside_with(
         moved: Notify::new(),
         work: Notify::new(),
         dev: None,
-    });
+    };
+    change(&mut parts);
+    let app = App::new(parts);
     let to_service = transport(routes::router(app.clone()));
     let (apps, skip) = (vec![app], stage.wall.clone());
     Process {

@@ -8,19 +8,16 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use specie_billing::catalog::StaleAccess;
-use specie_scenario::{Card, Conductor, Door, Person, Stage};
-use specie_server::app::AppParts;
-use specie_server::ingest::Writer;
-use specie_server::reads::Cache;
-use specie_server::{App, Patience, routes};
+use specie_scenario::{Card, Person, Stage};
+use specie_server::Patience;
 use specie_store::inbox::InboxState;
 use specie_store::keys;
-use specie_stripe::{Client, RateBudget, Secrets, Transport, TransportError, transport};
-use specie_vocab::{Secret, WallClock};
+use specie_stripe::{Transport, TransportError};
+use specie_vocab::WallClock;
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
-use crate::set::{Process, beside, both, text, way};
+use crate::set::{Process, beside, beside_but, both, text, way};
 
 /// A further process with another policy for what is stale, and its own way of waiting.
 pub fn process(
@@ -29,36 +26,10 @@ pub fn process(
     policy: StaleAccess,
     patience: Patience,
 ) -> Process {
-    let key = Secret::new("sk_test_anotherProcess000000");
-    let stripe = Client::new(to_stripe, stage.stripe.base.clone(), key, RateBudget::unlimited())
-        .with_sleep(Arc::new(|_| Box::pin(std::future::ready(()))))
-        .with_timeout(None);
-    let mut catalog = stage.app.catalog.clone();
-    catalog.policies.access_when_stale = policy;
-    let app = App::new(AppParts {
-        db: stage.app.db.clone(),
-        stripe,
-        catalog,
-        settings: stage.app.settings.clone(),
-        webhook_secrets: Secrets::new([stage.webhook_secret.clone()]),
-        business: stage.app.business.clone(),
-        wall: stage.app.wall.clone(),
-        chance: stage.app.chance.clone(),
-        patience,
-        ingest: Writer::start(stage.app.db.clone()),
-        cache: Cache::default(),
-        turns: Default::default(),
-        binding: Default::default(),
-        moved: Notify::new(),
-        work: Notify::new(),
-        dev: None,
-    });
-    let to_service = transport(routes::router(app.clone()));
-    let (apps, skip) = (vec![app], stage.wall.clone());
-    Process {
-        service: Door { transport: to_service.clone(), base: stage.service.base.clone() },
-        conductor: Conductor::new(apps, stage.sandbox.clone(), to_service, skip),
-    }
+    beside_but(stage, to_stripe, |parts| {
+        parts.catalog.policies.access_when_stale = policy;
+        parts.patience = patience;
+    })
 }
 
 /// A way to Stripe that counts what is read, and answers nothing at all if `away`.

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use specie_scenario::{Card, Door, Person, Stage};
 use specie_store::inbox::{self, InboxState};
 use specie_store::{customers, held, mails, slots};
-use specie_stripe::{API_VERSION, sign};
+use specie_stripe::{API_VERSION, Secrets, sign};
 use specie_vocab::Secret;
 
-use crate::set::{Process, beside_with, stage};
+use crate::set::{Process, beside_but, stage};
 
 /// The largest body that is taken.
 const LARGEST: usize = 1024 * 1024;
@@ -209,8 +209,11 @@ async fn while_a_secret_is_replaced_both_sign_and_no_other() {
     inhabited(&stage).await;
     let [old, new] = ["whsec_old", "whsec_new"].map(Secret::new);
     let way = stage.stripe.transport.clone();
-    let both = beside_with(&stage, way.clone(), [old.clone(), new.clone()]);
-    let after = beside_with(&stage, way, [new.clone()]);
+    let believing = |way, secrets: Vec<Secret>| {
+        beside_but(&stage, way, |parts| parts.webhook_secrets = Secrets::new(secrets))
+    };
+    let both = believing(way.clone(), vec![old.clone(), new.clone()]);
+    let after = believing(way, vec![new.clone()]);
 
     let now = stage.app.wall.now();
     let body = br#"{"rotation":1}"#;
