@@ -9,17 +9,21 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use specie_store::customers::Payer;
 use specie_store::intents::{self as stored_intents, IntentState};
+use specie_vocab::IntentId;
 
 use super::offers::is_held;
 use super::texts::{Texts, english, fill};
 use super::{Frame, Notice, Visitor, html, words};
 use crate::commands::cancellation::{self, Wanted};
 use crate::commands::portal::{self, Task};
+use crate::intents::{self, Driven};
 use crate::lanes::{self, WishFor};
 use crate::once::{Scope, once_for_page};
 use crate::views::{PaymentView, PortalView, SubscriptionView};
-use crate::{ApiError, App, intents, reads};
+use crate::{ApiError, App, reads};
 
+/// How often a page looks whether somebody else has carried out a change, 50 ms apart at most.
+const LOOKS: usize = 60;
 /// How many payments a page shows.
 const PAYMENTS: usize = 12;
 
@@ -152,12 +156,23 @@ async fn look_and_move(app: &App, payer: &Payer, lane: &str) -> Result<(), ApiEr
     drop(tx);
     open.retain(|it| it.kind == "recover" && it.state == IntentState::Open);
     for intent in &open {
-        intents::drive(app, intent.id).await?;
+        carried_out(app, intent.id).await?;
     }
     match open.is_empty() {
         true => Ok(()),
         false => lanes::look_now(app, lane, WishFor::Everything).await,
     }
+}
+
+/// Drives an intent, or waits a moment for whoever does.
+async fn carried_out(app: &App, id: IntentId) -> Result<(), ApiError> {
+    for _ in 0..LOOKS {
+        if intents::drive(app, id).await? != Driven::Busy {
+            return Ok(());
+        }
+        app.wait_for_others().await;
+    }
+    Ok(())
 }
 
 fn account_url(app: &App, query: &str) -> String {
