@@ -13,6 +13,7 @@ mod catalog;
 mod checkout;
 mod clock;
 mod customers;
+mod drafts;
 mod dunning;
 mod events;
 mod expand;

@@ -30,9 +30,7 @@ impl World {
         self.emit_change("invoice.updated", invoice, previous);
         self.emit("invoice.finalized", invoice);
         if self.intent_of(invoice).is_none() {
-            self.mark_paid(invoice, 0);
-            self.tell_paid(invoice);
-            self.review_invoice(invoice);
+            self.owes_nothing(invoice);
             return;
         }
         // A refusal is told by events: nobody waits for an answer.

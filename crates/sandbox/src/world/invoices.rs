@@ -1,18 +1,16 @@
-//! Invoices: drafts, finalising, payment, and what a failed payment leads to.
+//! Invoices: finalising, payment, and what a failed payment leads to.
 
 use serde_json::{Value, json};
 
 use crate::cards::Decline;
 
 use super::World;
+use super::drafts::MINIMUM;
 use super::fault::{Answer, Fault};
 use super::given::Given;
 use super::methods::decline_body;
 use super::payments::Purpose;
-use super::state::{difference, int, is, items, maybe, object, put, rank, text, with};
-
-/// The smallest amount that is charged; less is added to the next invoice.
-const MINIMUM: i64 = 50;
+use super::state::{difference, int, is, maybe, put, rank, text};
 
 pub(super) const NO_METHOD: &str = "This customer has no attached payment source or default payment method. \
     Please consider adding a default payment method. For more information, visit \
@@ -28,148 +26,6 @@ pub(super) enum By {
 }
 
 impl World {
-    /// A new draft for a subscription's items over `period`, without an event.
-    pub(super) fn make_invoice(
-        &mut self,
-        subscription: &str,
-        reason: &str,
-        period: (i64, i64),
-        window: (i64, i64),
-    ) -> String {
-        let id = self.long_id("in_", '1');
-        let (invoice, lines) = self.draft(&id, subscription, reason, period, window);
-        self.keep(invoice);
-        self.lines.insert(id.clone(), lines);
-        id
-    }
-
-    /// A draft and its lines, which nobody keeps yet.
-    pub(super) fn draft(
-        &mut self,
-        id: &str,
-        subscription: &str,
-        reason: &str,
-        period: (i64, i64),
-        window: (i64, i64),
-    ) -> (Value, Vec<Value>) {
-        let sub = self.copy(subscription);
-        let customer = self.copy(text(&sub, "customer"));
-        let mut lines = Vec::new();
-        for item in items(&sub, "items.data") {
-            let line = self.make_line(id, &sub, item, period);
-            lines.push(line);
-        }
-        let total: i64 = lines.iter().map(|line| int(line, "amount")).sum();
-        let starting = int(&customer, "balance");
-        let due = (total + starting).max(0);
-        let due = if due < MINIMUM { 0 } else { due };
-        let draft_hour = reason == "subscription_cycle";
-        let advance = text(&sub, "status") != "unpaid";
-        let finalizes =
-            (draft_hour && advance).then_some(self.now + self.config.switches.draft_seconds);
-        let nulls = "account_tax_ids application custom_fields customer_account default_payment_method \
-                     default_source description due_date effective_at ending_balance footer \
-                     from_invoice hosted_invoice_url invoice_pdf last_finalization_error \
-                     latest_revision number on_behalf_of receipt_number rendering shipping_cost \
-                     shipping_details statement_descriptor test_clock";
-        let shown: Vec<Value> = lines.iter().take(10).cloned().collect();
-        let invoice = object(
-            nulls,
-            json!({
-            "id": id, "object": "invoice", "account_country": "US",
-            "account_name": "Specie sandbox", "amount_due": due, "amount_overpaid": 0,
-            "amount_paid": 0, "amount_remaining": due, "amount_shipping": 0, "attempt_count": 0,
-            "attempted": false, "auto_advance": advance,
-            "automatic_tax": {
-                "disabled_reason": null, "enabled": false, "liability": null, "provider": null,
-                "status": null,
-            },
-            "automatically_finalizes_at": finalizes, "billing_reason": reason,
-            "collection_method": "charge_automatically", "created": self.now,
-            "currency": sub["currency"], "customer": customer["id"],
-            "customer_address": customer["address"], "customer_email": customer["email"],
-            "customer_name": customer["name"], "customer_phone": customer["phone"],
-            "customer_shipping": customer["shipping"],
-            "customer_tax_exempt": customer["tax_exempt"], "customer_tax_ids": [],
-            "default_tax_rates": [], "discounts": [], "issuer": { "type": "self" },
-            }),
-        );
-        let invoice = with(
-            invoice,
-            json!({"lines": {
-                    "object": "list", "data": shown, "has_more": lines.len() > 10,
-                    "total_count": lines.len(), "url": format!("/v1/invoices/{id}/lines"),
-                },
-                "livemode": false, "metadata": {},
-                "next_payment_attempt": finalizes.map(|at| at - 1),
-                "parent": {
-                    "quote_details": null,
-                    "subscription_details": { "metadata": sub["metadata"], "subscription": subscription },
-                    "type": "subscription_details",
-                },
-                "payment_settings": {
-                    "default_mandate": null, "payment_method_options": null,
-                    "payment_method_types": null,
-                },
-                "period_end": window.1, "period_start": window.0,
-                "post_payment_credit_notes_amount": 0, "pre_payment_credit_notes_amount": 0,
-                "starting_balance": starting, "status": "draft",
-                "status_transitions": {
-                    "finalized_at": null, "marked_uncollectible_at": null, "paid_at": null,
-                    "voided_at": null,
-                },
-                "subtotal": total, "subtotal_excluding_tax": total, "total": total,
-                "total_discount_amounts": [], "total_excluding_tax": total,
-                "total_pretax_credit_amounts": [], "total_taxes": [],
-                "webhooks_delivered_at": self.now,
-            }),
-        );
-        (invoice, lines)
-    }
-
-    fn make_line(&mut self, invoice: &str, sub: &Value, item: &Value, period: (i64, i64)) -> Value {
-        let prefix = if invoice.starts_with("upcoming_") { "il_tmp_" } else { "il_" };
-        let id = self.long_id(prefix, '1');
-        let price = &item["price"];
-        let quantity = int(item, "quantity");
-        let unit = int(price, "unit_amount");
-        let name = text(&self.copy(text(price, "product")), "name").to_owned();
-        let label = maybe(&self.copy(text(price, "product")), "unit_label");
-        let of = label.map(|label| format!("{label} ")).unwrap_or_default();
-        let each = match super::payments::vocab_currency(text(price, "currency")) {
-            Some(currency) => specie_vocab::Money::new(unit, currency).to_string(),
-            None => unit.to_string(),
-        };
-        let every =
-            match (int(price, "recurring.interval_count"), text(price, "recurring.interval")) {
-                (1, interval) => interval.to_owned(),
-                (count, interval) => format!("every {count} {interval}s"),
-            };
-        let description = format!("{quantity} {of}× {name} (at {each} / {every})");
-        json!({
-            "id": id, "object": "line_item", "amount": unit.saturating_mul(quantity),
-            "currency": sub["currency"], "description": description, "discount_amounts": [],
-            "discountable": true, "discounts": [], "invoice": invoice, "livemode": false,
-            "metadata": sub["metadata"],
-            "parent": {
-                "invoice_item_details": null,
-                "subscription_item_details": {
-                    "invoice_item": null, "proration": false,
-                    "proration_details": { "credited_items": null },
-                    "subscription": sub["id"], "subscription_item": item["id"],
-                },
-                "type": "subscription_item_details",
-            },
-            "period": { "end": period.1, "start": period.0 }, "pretax_credit_amounts": [],
-            "pricing": {
-                "price_details": { "price": price["id"], "product": price["product"] },
-                "type": "price_details", "unit_amount_decimal": price["unit_amount_decimal"],
-            },
-            "quantity": quantity, "quantity_decimal": quantity.to_string(),
-            "subscription": null, "subtotal": unit.saturating_mul(quantity), "taxes": [],
-        })
-    }
-
     /// Makes a draft an invoice: number, pages, and the intent that pays it. Tells nobody.
     pub(super) fn finalize(&mut self, invoice: &str, intent: Option<String>) {
         self.unplan(rank::FINALIZE, invoice);
@@ -286,9 +142,20 @@ impl World {
         }
     }
 
-    pub(super) fn pay_invoice(&mut self, id: &str, given: &Given) -> Answer {
+    /// An invoice on which nothing is due is paid at once.
+    pub(super) fn owes_nothing(&mut self, invoice: &str) {
+        self.mark_paid(invoice, 0);
+        self.tell_paid(invoice);
+        self.review_invoice(invoice);
+    }
+
+    fn invoice(&self, id: &str) -> Answer {
         let invoice = self.find("invoice", id).cloned();
-        let invoice = invoice.ok_or_else(|| Fault::missing(404, "invoice", id, "id"))?;
+        invoice.ok_or_else(|| Fault::missing(404, "invoice", id, "id"))
+    }
+
+    pub(super) fn pay_invoice(&mut self, id: &str, given: &Given) -> Answer {
+        let invoice = self.invoice(id)?;
         match text(&invoice, "status") {
             "paid" => return Err(Fault::invalid("Invoice is already paid")),
             "void" => return Err(not_open()),
@@ -310,9 +177,7 @@ impl World {
             self.finalize(id, None);
             self.emit("invoice.finalized", id);
             if self.intent_of(id).is_none() {
-                self.mark_paid(id, 0);
-                self.tell_paid(id);
-                self.review_invoice(id);
+                self.owes_nothing(id);
                 return Ok(self.copy(id));
             }
             let intent = self.intent_of(id).unwrap_or_default();
@@ -324,8 +189,7 @@ impl World {
     }
 
     pub(super) fn finalize_invoice(&mut self, id: &str, given: &Given) -> Answer {
-        let invoice = self.find("invoice", id).cloned();
-        let invoice = invoice.ok_or_else(|| Fault::missing(404, "invoice", id, "id"))?;
+        let invoice = self.invoice(id)?;
         if text(&invoice, "status") != "draft" {
             return Err(Fault::invalid(
                 "This invoice is already finalized, you can't re-finalize a non-draft invoice.",
@@ -344,18 +208,13 @@ impl World {
                     self.set(id, [("next_payment_attempt", json!(self.now + 3_600))]);
                 }
             }
-            None => {
-                self.mark_paid(id, 0);
-                self.tell_paid(id);
-                self.review_invoice(id);
-            }
+            None => self.owes_nothing(id),
         }
         Ok(self.copy(id))
     }
 
     pub(super) fn void_invoice(&mut self, id: &str) -> Answer {
-        let invoice = self.find("invoice", id).cloned();
-        let invoice = invoice.ok_or_else(|| Fault::missing(404, "invoice", id, "id"))?;
+        let invoice = self.invoice(id)?;
         match text(&invoice, "status") {
             "open" => {}
             "paid" => {
@@ -414,8 +273,7 @@ impl World {
     }
 
     pub(super) fn update_invoice(&mut self, id: &str, given: &Given) -> Answer {
-        let old = self.find("invoice", id).cloned();
-        let old = old.ok_or_else(|| Fault::missing(404, "invoice", id, "id"))?;
+        let old = self.invoice(id)?;
         let mut invoice = old.clone();
         super::events::merge_metadata(&mut invoice, given);
         let previous = difference(&old, &invoice);
