@@ -14,8 +14,10 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use specie_store::customers::Payer;
 use specie_vocab::PayerId;
+use uuid::Uuid;
 
 use crate::rates::{Kind, Rates};
+use crate::trail::Who;
 use crate::{ApiError, App, payers};
 
 /// The header in which a server key names the customer for whom it acts.
@@ -25,9 +27,9 @@ pub const CUSTOMER_HEADER: &str = "specie-customer";
 #[derive(Clone, Debug)]
 pub struct Reader(pub Payer);
 
-/// A customer's billing may be changed.
+/// A customer's billing may be changed, by whoever is named.
 #[derive(Clone, Debug)]
-pub struct Changer(pub Payer);
+pub struct Changer(pub Payer, pub Who);
 
 /// The app's own server, with no customer yet.
 #[derive(Clone, Debug)]
@@ -39,7 +41,7 @@ pub struct Server {
 /// What a credential proves, before the customer is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Proof {
-    Key { realm: String },
+    Key { id: Uuid, realm: String },
     Jwt { payer: String, rights: Rights },
 }
 
@@ -56,7 +58,7 @@ impl FromRequestParts<App> for Reader {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let (payer, _) = customer(parts, app).await?;
+        let (payer, ..) = customer(parts, app).await?;
         counted(&parts.extensions, app, payer.id, Kind::Read)?;
         Ok(Self(payer))
     }
@@ -67,11 +69,11 @@ impl FromRequestParts<App> for Changer {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         match customer(parts, app).await? {
-            (payer, Rights::Change) => {
+            (payer, who, Rights::Change) => {
                 counted(&parts.extensions, app, payer.id, Kind::Change)?;
-                Ok(Self(payer))
+                Ok(Self(payer, who))
             }
-            (_, Rights::Read) => Err(ApiError::forbidden(
+            (.., Rights::Read) => Err(ApiError::forbidden(
                 "this token may only read (its claim `billing` says `read`)",
             )),
         }
@@ -83,7 +85,7 @@ impl FromRequestParts<App> for Server {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         match prove(parts, app).await? {
-            Proof::Key { realm } => Ok(Self { realm }),
+            Proof::Key { realm, .. } => Ok(Self { realm }),
             Proof::Jwt { .. } => Err(ApiError::forbidden("this call needs a server key")),
         }
     }
@@ -100,14 +102,16 @@ pub(crate) fn counted(
     rates.map_or(Ok(()), |rates| rates.count(payer, kind, app.wall.now()))
 }
 
-async fn customer(parts: &Parts, app: &App) -> Result<(Payer, Rights), ApiError> {
+async fn customer(parts: &Parts, app: &App) -> Result<(Payer, Who, Rights), ApiError> {
     match prove(parts, app).await? {
-        Proof::Key { realm } => {
+        Proof::Key { id, realm } => {
             let named = acting_for(parts)?;
-            Ok((payers::find_or_create(app, &realm, &named).await?, Rights::Change))
+            let payer = payers::find_or_create(app, &realm, &named).await?;
+            Ok((payer, Who::Key(id), Rights::Change))
         }
         Proof::Jwt { payer, rights } => {
-            Ok((payers::find_or_create(app, &app.settings.realm, &payer).await?, rights))
+            let payer = payers::find_or_create(app, &app.settings.realm, &payer).await?;
+            Ok((payer, Who::Customer, rights))
         }
     }
 }
@@ -130,8 +134,8 @@ fn acting_for(parts: &Parts) -> Result<String, ApiError> {
 async fn prove(parts: &Parts, app: &App) -> Result<Proof, ApiError> {
     let token = bearer(parts)?;
     if token.starts_with(key::PREFIX) {
-        let realm = key::check(app, token).await?;
-        return Ok(Proof::Key { realm });
+        let key = key::check(app, token).await?;
+        return Ok(Proof::Key { id: key.id, realm: key.realm });
     }
     let Some(settings) = &app.settings.jwt else {
         return Err(ApiError::unauthenticated(

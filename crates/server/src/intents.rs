@@ -20,7 +20,8 @@ use specie_store::{StoreError, Tx};
 use specie_vocab::IntentId;
 
 use crate::app::Patience;
-use crate::{ApiError, App, account, kept, lanes, meter, trail};
+use crate::trail::{self, Who};
+use crate::{ApiError, App, account, kept, lanes, meter};
 use step::Stepped;
 
 /// What driving an intent came to.
@@ -39,22 +40,34 @@ const LEASE: i64 = 60;
 /// A wait of so many seconds is waited for by the caller itself, a few times; longer ones are not.
 const INLINE: i64 = 2;
 
+/// A change that is to be begun.
+pub(crate) struct New<'a> {
+    /// Who asks for it.
+    pub(crate) who: Who,
+    /// The plan group whose slot it holds, if any.
+    pub(crate) group: Option<&'a str>,
+    pub(crate) kind: &'a str,
+    pub(crate) what: Value,
+    /// What the trail says of its beginning.
+    pub(crate) told: &'a str,
+}
+
 /// Writes down a new intent and that it was begun, in the caller's transaction: with the customer
 /// locked, and no other open in its plan group.
 pub(crate) async fn begin(
     app: &App,
     tx: &mut Tx,
     payer: &Payer,
-    group: Option<&str>,
-    (kind, what): (&str, Value),
-    told: &str,
+    new: New<'_>,
 ) -> Result<Intent, StoreError> {
+    let New { who, group, kind, what, told } = new;
     let intent = Intent {
         id: IntentId(app.id()),
         payer: payer.id,
         plan_group: group.map(String::from),
         kind: kind.into(),
         what,
+        asked_by: who.to_string(),
         state: IntentState::Open,
         decided_version: payer.version,
         created_at: tx.now().await?,

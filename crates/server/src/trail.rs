@@ -1,16 +1,43 @@
 //! Writing into a customer's audit trail.
 
+use std::fmt;
+
 use serde_json::Value;
 use specie_store::intents::Intent;
 use specie_store::{StoreError, Tx, audit};
 use specie_vocab::PayerId;
+use uuid::Uuid;
 
 use crate::App;
 use crate::digest::sha256;
 
+/// Who did something, as the trail names them: by what they are and by our own ids, never by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The customer whose trail it is: on the pages, or by the app's JWT.
+    Customer,
+    /// The app's own server, with this key. Written `key:` and the key's id.
+    Key(Uuid),
+    /// A rule of ours.
+    Specie,
+    /// Stripe, or somebody in its dashboard: an object there changed.
+    Stripe,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Customer => f.write_str("customer"),
+            Self::Key(id) => write!(f, "key:{id}"),
+            Self::Specie => f.write_str("specie"),
+            Self::Stripe => f.write_str("stripe"),
+        }
+    }
+}
+
 /// What is written into a customer's trail.
 pub(crate) struct Entry<'a> {
-    /// Who did it: `stripe`, `intent`.
+    /// Who did it, as [`Who`] writes it.
     pub(crate) who: &'a str,
     /// What happened: `subscription.activated`.
     pub(crate) what: &'a str,
@@ -34,13 +61,14 @@ pub(crate) async fn append(
     audit::append(tx, payer, at, who, what, why, details, salt, sha256).await
 }
 
-/// Appends what happened to an intent.
+/// Appends what happened to an intent, in the name of whoever asked for it.
 pub(crate) async fn of_intent(
     app: &App,
     tx: &mut Tx,
     intent: &Intent,
     what: &str,
 ) -> Result<(), StoreError> {
-    let entry = Entry { who: "intent", what, why: &intent.id.to_string(), details: &intent.what };
+    let why = intent.id.to_string();
+    let entry = Entry { who: &intent.asked_by, what, why: &why, details: &intent.what };
     append(app, tx, intent.payer, entry).await
 }

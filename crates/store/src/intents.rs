@@ -50,6 +50,8 @@ row! {
         pub kind: String,
         /// What exactly.
         pub what: Value,
+        /// Who asked for it, in the words of the audit trail.
+        pub asked_by: String,
         /// How far it has come.
         pub state: IntentState,
         /// The version of the payer on which it was decided.
@@ -145,7 +147,7 @@ statements! {
 
 /// Commits to a change. A conflict, if the slot has an unfinished one.
 pub async fn insert(tx: &mut Tx, intent: &Intent) -> Result<(), StoreError> {
-    let Intent { id, payer, plan_group, kind, what, state, .. } = intent;
+    let Intent { id, payer, plan_group, kind, what, asked_by, state, .. } = intent;
     let Intent { decided_version, created_at, finished_at, result, .. } = intent;
     let added = run!(
         tx,
@@ -156,6 +158,7 @@ pub async fn insert(tx: &mut Tx, intent: &Intent) -> Result<(), StoreError> {
             plan_group,
             kind,
             what,
+            asked_by,
             state,
             decided_version,
             created_at,

@@ -97,7 +97,7 @@ async fn chain(tx: &mut Tx, payer: &Payer) -> Checked<String> {
         Verdict::Sound { entries: 0 } => Ok("-".into()),
         Verdict::Sound { entries } => {
             let all = audit::list(tx, payer.id).await?;
-            let of_intents = all.iter().filter(|entry| entry.who == "intent");
+            let of_intents = all.iter().filter(|entry| entry.who != "stripe");
             none_twice("an entry of the trail", of_intents.map(|entry| (&entry.what, &entry.why)))?;
             let last = all.last().map(|entry| hex(&entry.hash[..4])).unwrap_or_default();
             Ok(format!("{entries}:{last}"))

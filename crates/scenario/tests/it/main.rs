@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
 
 mod away;
+mod browser;
 mod doors;
 mod lifecycle;
 mod losses;
@@ -11,6 +12,7 @@ mod shapes;
 mod simulation;
 mod strangers;
 mod tampering;
+mod trail;
 mod views;
 mod webhooks;
 mod year;

@@ -3,8 +3,9 @@
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use specie_scenario::{Person, Reply, Stage};
+use specie_scenario::{Person, Stage};
 
+use crate::browser::Browser;
 use crate::set::{having, stage, text};
 
 /// What a checkout of Ada's monthly plan must be at Stripe, and is the only session there.
@@ -169,42 +170,6 @@ async fn the_same_key_with_another_choice_is_refused() {
     assert_eq!(send("annual").await.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(send("monthly").await.body, first.body);
     assert_only_session_is_honest(&stage, text(&first.json().unwrap()["url"])).await;
-}
-
-/// A browser that is signed in as Ada.
-struct Browser<'a> {
-    stage: &'a Stage,
-    cookie: String,
-}
-
-impl<'a> Browser<'a> {
-    async fn of(stage: &'a Stage, id: &str) -> Self {
-        let person = Person::new(stage, id, id);
-        let link = person.call(Method::POST, "session-tokens", json!({})).await.unwrap();
-        let link = link.json().unwrap();
-        let entered = stage.service.get(text(&link["url"]), &[]).await.unwrap();
-        let cookie = entered.headers["set-cookie"].to_str().unwrap().to_owned();
-        Self { stage, cookie: cookie.split(';').next().unwrap().into() }
-    }
-
-    /// The token in the forms of a page.
-    async fn token(&self, page: &str) -> String {
-        let page = self.stage.service.get(page, &[("cookie", &self.cookie)]).await.unwrap().text();
-        let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
-        rest.split('"').next().unwrap().into()
-    }
-
-    async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
-        let form = fields
-            .iter()
-            .fold(specie_stripe::Form::new(), |form, (name, value)| form.set(*name, *value));
-        let headers = [
-            ("cookie", self.cookie.as_str()),
-            ("content-type", "application/x-www-form-urlencoded"),
-            ("origin", "http://service.localhost"),
-        ];
-        self.stage.service.send(Method::POST, path, &headers, form.to_body()).await.unwrap()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,8 +46,8 @@ fn lookup(text: &str) -> Option<&str> {
     if fits { text.get(..LOOKUP) } else { None }
 }
 
-/// The realm of a key that is known and not revoked.
-pub(super) async fn check(app: &App, text: &str) -> Result<String, ApiError> {
+/// A key that is known and not revoked.
+pub(super) async fn check(app: &App, text: &str) -> Result<keys::ApiKey, ApiError> {
     let unknown = || ApiError::unauthenticated("this API key is unknown or revoked");
     let prefix = lookup(text).ok_or_else(unknown)?;
     let mut tx = app.db.read().await?;
@@ -57,7 +57,7 @@ pub(super) async fn check(app: &App, text: &str) -> Result<String, ApiError> {
     if equal.is_err() || found.revoked_at.is_some() {
         return Err(unknown());
     }
-    Ok(found.realm)
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ use specie_store::intents as stored;
 use specie_vocab::SubscriptionId;
 
 use super::{Begun, Settled, settled};
-use crate::intents;
 use crate::intents::what::Ending;
+use crate::intents::{self, New};
 use crate::lanes::{self, WishFor};
 use crate::reads;
+use crate::trail::Who;
 use crate::views::SubscriptionView;
 use crate::{ApiError, App, kept};
 
@@ -28,6 +29,7 @@ pub enum Wanted {
 pub async fn set(
     app: &App,
     payer: &Payer,
+    who: Who,
     group: &str,
     wanted: Wanted,
 ) -> Result<SubscriptionView, ApiError> {
@@ -37,7 +39,7 @@ pub async fn set(
         let wish = WishFor::Object { id: subscription.to_string() };
         lanes::look_now(app, customer.as_str(), wish).await?;
     }
-    match settled(app, payer.id, || begin(app, payer, group, wanted)).await? {
+    match settled(app, payer.id, || begin(app, payer, who, group, wanted)).await? {
         Settled::Found(()) => reads::subscription(app, payer, group).await,
         Settled::Failed => Err(refused(app, payer, group).await),
         Settled::Busy => Err(ApiError::conflict(
@@ -61,6 +63,7 @@ async fn held_in(app: &App, payer: &Payer, group: &str) -> Result<SubscriptionId
 async fn begin(
     app: &App,
     payer: &Payer,
+    who: Who,
     group: &str,
     wanted: Wanted,
 ) -> Result<Begun<()>, ApiError> {
@@ -85,9 +88,10 @@ async fn begin(
         Some(_) => {}
         None => return Err(ApiError::internal("a slot names a subscription that is not held")),
     }
-    let what = ("cancellation", json!(Ending { subscription, cancel_at_period_end }));
+    let (kind, what) = ("cancellation", json!(Ending { subscription, cancel_at_period_end }));
     let told = if cancel_at_period_end { "cancellation.begun" } else { "resumption.begun" };
-    let intent = intents::begin(app, &mut tx, &payer, Some(group), what, told).await?;
+    let new = New { who, group: Some(group), kind, what, told };
+    let intent = intents::begin(app, &mut tx, &payer, new).await?;
     tx.commit().await?;
     Ok(Begun::Intent(intent.id))
 }

@@ -10,10 +10,11 @@ use specie_store::{Tx, price_versions};
 use specie_vocab::{IntentId, SessionId};
 
 use super::{Begun, Settled, settled};
-use crate::intents;
 use crate::intents::what::Purchase;
+use crate::intents::{self, New};
 use crate::lanes::{self, WishFor};
 use crate::reads;
+use crate::trail::Who;
 use crate::views::{CheckoutView, SubscriptionView};
 use crate::{ApiError, App, kept};
 
@@ -33,11 +34,16 @@ pub struct Choice {
 /// 409 `already_subscribed` when the group is held, `conflict` when it needs a person,
 /// `checkout_in_progress` when another call does not come to an end in time; 503 when Stripe does
 /// not answer (the intent is then finished by itself).
-pub async fn start(app: &App, payer: &Payer, choice: &Choice) -> Result<CheckoutView, ApiError> {
+pub async fn start(
+    app: &App,
+    payer: &Payer,
+    who: Who,
+    choice: &Choice,
+) -> Result<CheckoutView, ApiError> {
     if let Some(why) = app.catalog.why_unsellable(&choice.price) {
         return Err(ApiError::conflict("not_sold_yet", format!("{}: {}", why.what, why.why)));
     }
-    let found = settled(app, payer.id, || begin(app, payer, choice)).await?;
+    let found = settled(app, payer.id, || begin(app, payer, who, choice)).await?;
     match found {
         Settled::Found(view) => Ok(view),
         Settled::Failed => Err(ApiError::conflict(
@@ -52,7 +58,12 @@ pub async fn start(app: &App, payer: &Payer, choice: &Choice) -> Result<Checkout
 }
 
 /// One look at the slot, and what it allows: an open session, an unfinished intent, a new one.
-async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun<CheckoutView>, ApiError> {
+async fn begin(
+    app: &App,
+    payer: &Payer,
+    who: Who,
+    choice: &Choice,
+) -> Result<Begun<CheckoutView>, ApiError> {
     let group = &choice.price.group;
     let mut tx = app.db.begin().await?;
     let payer =
@@ -105,8 +116,9 @@ async fn begin(app: &App, payer: &Payer, choice: &Choice) -> Result<Begun<Checko
         cancel_url: choice.cancel_url.clone(),
         expire: expire.as_ref().map(|session| session.to_string()),
     };
-    let what = ("checkout", json!(purchase));
-    let intent = intents::begin(app, &mut tx, &payer, Some(group), what, "checkout.begun").await?;
+    let (kind, what, told) = ("checkout", json!(purchase), "checkout.begun");
+    let new = New { who, group: Some(group), kind, what, told };
+    let intent = intents::begin(app, &mut tx, &payer, new).await?;
     if expire.is_none() {
         kept::save_slot(&mut tx, payer.id, group, &Slot::Claimed { intent: intent.id }).await?;
     }

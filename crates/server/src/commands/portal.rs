@@ -6,13 +6,19 @@ use specie_store::intents::{self as stored, IntentState};
 use specie_vocab::IntentId;
 
 pub use crate::intents::what::{Task, Visit};
-use crate::intents::{self, Driven};
+use crate::intents::{self, Driven, New};
+use crate::trail::Who;
 use crate::views::PortalView;
 use crate::{ApiError, App};
 
 /// Opens the portal for a customer. 409 `no_stripe_customer` for one who never bought anything.
-pub async fn start(app: &App, payer: &Payer, visit: &Visit) -> Result<PortalView, ApiError> {
-    let id = begin(app, payer, visit).await?;
+pub async fn start(
+    app: &App,
+    payer: &Payer,
+    who: Who,
+    visit: &Visit,
+) -> Result<PortalView, ApiError> {
+    let id = begin(app, payer, who, visit).await?;
     match intents::drive(app, id).await? {
         Driven::Finished(IntentState::Done) => result(app, id).await,
         Driven::Finished(_) => Err(ApiError::conflict(
@@ -23,7 +29,7 @@ pub async fn start(app: &App, payer: &Payer, visit: &Visit) -> Result<PortalView
     }
 }
 
-async fn begin(app: &App, payer: &Payer, visit: &Visit) -> Result<IntentId, ApiError> {
+async fn begin(app: &App, payer: &Payer, who: Who, visit: &Visit) -> Result<IntentId, ApiError> {
     let mut tx = app.db.begin().await?;
     let payer =
         customers::lock(&mut tx, payer.id).await?.ok_or_else(|| ApiError::not_found("customer"))?;
@@ -33,8 +39,9 @@ async fn begin(app: &App, payer: &Payer, visit: &Visit) -> Result<IntentId, ApiE
             "this customer never bought anything",
         ));
     }
-    let what = ("portal", json!(visit));
-    let intent = intents::begin(app, &mut tx, &payer, None, what, "portal.begun").await?;
+    let (kind, what, told) = ("portal", json!(visit), "portal.begun");
+    let intent =
+        intents::begin(app, &mut tx, &payer, New { who, group: None, kind, what, told }).await?;
     tx.commit().await?;
     Ok(intent.id)
 }

@@ -14,8 +14,9 @@ use specie_vocab::CustomerId;
 
 use super::fetch::Seen;
 use super::{LaneError, WishFor, finish, second_look, wish};
-use crate::trail::{Entry, append};
-use crate::{App, intents, kept, meter, translate};
+use crate::intents::{self, New};
+use crate::trail::{Entry, Who, append};
+use crate::{App, kept, meter, translate};
 
 /// How long until an object that differs from what was told is looked at again, in seconds.
 const SECOND_LOOK: i64 = 10;
@@ -127,7 +128,13 @@ async fn carry(
     match effect {
         Effect::Audit { what, subject, details } => {
             let details = json!({ "subject": subject, "details": details });
-            append(app, tx, payer.id, Entry { who: "stripe", what, why, details: &details }).await
+            append(
+                app,
+                tx,
+                payer.id,
+                Entry { who: &Who::Stripe.to_string(), what, why, details: &details },
+            )
+            .await
         }
         Effect::Mail { key, kind, about } => {
             let due = app.business.now();
@@ -169,8 +176,8 @@ async fn ask(
     if intents_table::open_of(tx, payer.id, request.group()).await?.is_some() {
         return wish(app, tx, lane, &WishFor::Ask { ask: request }, now.plus_seconds(2)).await;
     }
-    let what = (kind, what);
-    let told = format!("{kind}.begun");
-    intents::begin(app, tx, payer, Some(request.group()), what, &told).await?;
+    let (group, told) = (Some(request.group()), format!("{kind}.begun"));
+    let new = New { who: Who::Specie, group, kind, what, told: &told };
+    intents::begin(app, tx, payer, new).await?;
     Ok(())
 }

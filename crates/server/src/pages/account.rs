@@ -1,29 +1,25 @@
 //! The account: what the customer has, what comes next, what was paid; ending it and going on.
 
+mod cancel;
+mod portal;
+
 use askama::Template;
-use axum::Form;
-use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use serde::Deserialize;
-use specie_store::customers::Payer;
-use specie_store::intents::{self as stored_intents, IntentState};
-use specie_vocab::IntentId;
+
+pub(super) use cancel::{ask_to_cancel, cancel, resume};
+pub(super) use portal::portal;
 
 use super::offers::is_held;
 use super::texts::{Texts, english, fill};
 use super::{Frame, Notice, Visitor, html, words};
-use crate::commands::cancellation::{self, Wanted};
-use crate::commands::portal::{self, Task};
-use crate::intents::{self, Driven};
-use crate::lanes::{self, WishFor};
-use crate::once::{Scope, once_for_page};
-use crate::views::{PaymentView, PortalView, SubscriptionView};
+use crate::views::{PaymentView, SubscriptionView};
 use crate::{ApiError, App, reads};
+use portal::after_portal;
 
-/// How often a page looks whether somebody else has carried out a change, 50 ms apart at most.
-const LOOKS: usize = 60;
 /// How many payments a page shows.
 const PAYMENTS: usize = 12;
 
@@ -134,45 +130,6 @@ pub(super) async fn show(
         token: visitor.form_token(&app),
     };
     Ok(html(StatusCode::OK, &account))
-}
-
-/// A card that was replaced in the portal is looked at before the page is shown. What fails here
-/// comes by webhook.
-async fn after_portal(app: &App, payer: &Payer) -> Response {
-    if let Some(customer) = &payer.stripe
-        && let Err(error) = look_and_move(app, payer, customer.as_str()).await
-    {
-        tracing::warn!(%error, "the customer was not looked at after the portal");
-    }
-    Redirect::to(&account_url(app, "")).into_response()
-}
-
-/// Looks, and carries out what the new card asks for: it becomes the subscription's own, and pays
-/// what is open. Else the page would still show the old one.
-async fn look_and_move(app: &App, payer: &Payer, lane: &str) -> Result<(), ApiError> {
-    lanes::look_now(app, lane, WishFor::Everything).await?;
-    let mut tx = app.db.read().await?;
-    let mut open = stored_intents::of_payer(&mut tx, payer.id, 20).await?;
-    drop(tx);
-    open.retain(|it| it.kind == "recover" && it.state == IntentState::Open);
-    for intent in &open {
-        carried_out(app, intent.id).await?;
-    }
-    match open.is_empty() {
-        true => Ok(()),
-        false => lanes::look_now(app, lane, WishFor::Everything).await,
-    }
-}
-
-/// Drives an intent, or waits a moment for whoever does.
-async fn carried_out(app: &App, id: IntentId) -> Result<(), ApiError> {
-    for _ in 0..LOOKS {
-        if intents::drive(app, id).await? != Driven::Busy {
-            return Ok(());
-        }
-        app.wait_for_others().await;
-    }
-    Ok(())
 }
 
 fn account_url(app: &App, query: &str) -> String {
@@ -335,113 +292,4 @@ fn row(t: &Texts, payment: &PaymentView) -> PaymentRow {
         links: links.into_iter().flatten().collect(),
         date: short,
     }
-}
-
-#[derive(Template)]
-#[template(path = "cancel.html")]
-struct CancelPage {
-    frame: Frame,
-    text: String,
-    group: String,
-    token: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Which {
-    group: Option<String>,
-}
-
-pub(super) async fn ask_to_cancel(
-    State(app): State<App>,
-    visitor: Visitor,
-    uri: Uri,
-    which: Result<Query<Which>, QueryRejection>,
-) -> Result<Response, ApiError> {
-    let named = which.ok().and_then(|Query(which)| which.group);
-    let group = reads::only_group(&app, named.as_deref())?;
-    let view = reads::subscription(&app, &visitor.payer, &group).await?;
-    if !is_held(&view) || ends(&view) {
-        return Ok(Redirect::to(&account_url(&app, "")).into_response());
-    }
-    let t = english();
-    let plan = view.plan.as_deref().and_then(|key| app.catalog.plan(key));
-    let plan =
-        plan.map_or_else(|| view.plan.clone().unwrap_or_default(), |(_, it)| it.name.clone());
-    let end = view.current_period_end.map(|end| words::date(t, end));
-    let text = match &end {
-        Some(end) if is_owing(&view) => {
-            fill(&t.cancel_text_owing, &[("plan", &plan), ("date", end)])
-        }
-        Some(end) => fill(&t.cancel_text, &[("plan", &plan), ("date", end)]),
-        None => fill(&t.cancel_text_undated, &[("plan", &plan)]),
-    };
-    let mut frame = Frame::new(&app, &t.cancel_title, Some(&visitor.session), &uri).await?;
-    frame.here = "account";
-    let token = visitor.form_token(&app);
-    Ok(html(StatusCode::OK, &CancelPage { frame, text, group, token }))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Change {
-    token: String,
-    group: String,
-}
-
-type ChangeForm = Result<Form<Change>, FormRejection>;
-
-pub(super) async fn cancel(
-    State(app): State<App>,
-    visitor: Visitor,
-    form: ChangeForm,
-) -> Result<Response, ApiError> {
-    change(&app, &visitor, form, Wanted::End).await?;
-    Ok(Redirect::to(&account_url(&app, "?done=canceled")).into_response())
-}
-
-pub(super) async fn resume(
-    State(app): State<App>,
-    visitor: Visitor,
-    form: ChangeForm,
-) -> Result<Response, ApiError> {
-    change(&app, &visitor, form, Wanted::GoOn).await?;
-    Ok(Redirect::to(&account_url(&app, "?done=resumed")).into_response())
-}
-
-async fn change(
-    app: &App,
-    visitor: &Visitor,
-    form: ChangeForm,
-    wanted: Wanted,
-) -> Result<SubscriptionView, ApiError> {
-    let Form(Change { token, group }) = form.map_err(|_| ApiError::invalid("the form is wrong"))?;
-    let key = visitor.check_form(&token)?;
-    let group = reads::only_group(app, Some(&group))?;
-    let scope = Scope::new(&visitor.payer, "page.cancellation", &(&group, wanted == Wanted::End));
-    let work = cancellation::set(app, &visitor.payer, &group, wanted);
-    once_for_page(app, &scope, &key, work).await
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Visit {
-    token: String,
-}
-
-/// Sends the customer to Stripe's portal to replace the card.
-pub(super) async fn portal(
-    State(app): State<App>,
-    visitor: Visitor,
-    form: Result<Form<Visit>, FormRejection>,
-) -> Result<Response, ApiError> {
-    let Form(Visit { token }) = form.map_err(|_| ApiError::invalid("the form is wrong"))?;
-    let key = visitor.check_form(&token)?;
-    let visit = portal::Visit {
-        return_url: format!("{}/billing/account?from=portal", app.settings.public_url),
-        task: Some(Task::ReplaceCard),
-    };
-    let scope = Scope::new(&visitor.payer, "page.portal", &());
-    let session: PortalView =
-        once_for_page(&app, &scope, &key, portal::start(&app, &visitor.payer, &visit)).await?;
-    Ok(Redirect::to(&session.url).into_response())
 }

@@ -14,6 +14,7 @@ use super::texts::english;
 use super::{Frame, Link, Message, Notice, Visitor, html};
 use crate::commands::checkout;
 use crate::once::{Scope, once_for_page};
+use crate::trail::Who;
 use crate::views::CheckoutView;
 use crate::{ApiError, App, reads};
 
@@ -84,8 +85,13 @@ pub(super) async fn choose(
         success_url: format!("{base}/return?session={{CHECKOUT_SESSION_ID}}"),
         cancel_url: format!("{base}/plans?unpaid=1"),
     };
-    let session: CheckoutView =
-        once_for_page(&app, &scope, &key, checkout::start(&app, &visitor.payer, &choice)).await?;
+    let session: CheckoutView = once_for_page(
+        &app,
+        &scope,
+        &key,
+        checkout::start(&app, &visitor.payer, Who::Customer, &choice),
+    )
+    .await?;
     Ok(Redirect::to(&session.url).into_response())
 }
 

@@ -48,7 +48,7 @@ pub(super) struct CheckoutRequest {
 )]
 pub(super) async fn start(
     State(app): State<App>,
-    Changer(payer): Changer,
+    Changer(payer, who): Changer,
     key: Key,
     Strict(request): Strict<CheckoutRequest>,
 ) -> Result<Response, ApiError> {
@@ -63,7 +63,7 @@ pub(super) async fn start(
         cancel_url: return_url(&app, cancel_url)?
             .unwrap_or_else(|| format!("{base}/plans?unpaid=1")),
     };
-    let work = checkout::start(&app, &payer, &choice);
+    let work = checkout::start(&app, &payer, who, &choice);
     once(&app, &scope, key, StatusCode::CREATED, work).await
 }
 
@@ -92,7 +92,7 @@ pub(super) fn return_url(app: &App, given: Option<String>) -> Result<Option<Stri
 )]
 pub(super) async fn sync(
     State(app): State<App>,
-    Changer(payer): Changer,
+    Changer(payer, _): Changer,
     PathId(session): PathId<String>,
 ) -> Result<Json<SubscriptionView>, ApiError> {
     let session =

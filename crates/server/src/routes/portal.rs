@@ -49,7 +49,7 @@ pub(super) enum PortalTask {
 )]
 pub(super) async fn start(
     State(app): State<App>,
-    Changer(payer): Changer,
+    Changer(payer, who): Changer,
     key: Key,
     Strict(request): Strict<PortalRequest>,
 ) -> Result<Response, ApiError> {
@@ -59,5 +59,5 @@ pub(super) async fn start(
         return_url: return_url(&app, request.return_url)?.unwrap_or(account),
         task: request.task.map(|PortalTask::ReplaceCard| portal::Task::ReplaceCard),
     };
-    once(&app, &scope, key, StatusCode::CREATED, portal::start(&app, &payer, &visit)).await
+    once(&app, &scope, key, StatusCode::CREATED, portal::start(&app, &payer, who, &visit)).await
 }

@@ -41,7 +41,7 @@ pub(super) struct SessionTokenView {
 pub(super) async fn make(
     State(app): State<App>,
     Server { .. }: Server,
-    Changer(payer): Changer,
+    Changer(payer, _): Changer,
     Strict(SessionTokenRequest {}): Strict<SessionTokenRequest>,
 ) -> Result<(StatusCode, Json<SessionTokenView>), ApiError> {
     let token = session::token(&app, payer.id).await?;

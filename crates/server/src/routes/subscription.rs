@@ -86,12 +86,12 @@ pub(super) async fn show(
 )]
 pub(super) async fn cancel(
     State(app): State<App>,
-    Changer(payer): Changer,
+    changer: Changer,
     StrictQuery(group): StrictQuery<InGroup>,
     key: Key,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    change(&app, &payer, group, key, &headers, Wanted::End).await
+    change(&app, changer, group, key, &headers, Wanted::End).await
 }
 
 /// Takes the cancellation back: the subscription goes on.
@@ -112,29 +112,29 @@ pub(super) async fn cancel(
 )]
 pub(super) async fn resume(
     State(app): State<App>,
-    Changer(payer): Changer,
+    changer: Changer,
     StrictQuery(group): StrictQuery<InGroup>,
     key: Key,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    change(&app, &payer, group, key, &headers, Wanted::GoOn).await
+    change(&app, changer, group, key, &headers, Wanted::GoOn).await
 }
 
 async fn change(
     app: &App,
-    payer: &Payer,
+    Changer(payer, who): Changer,
     InGroup { group }: InGroup,
     key: Key,
     headers: &HeaderMap,
     wanted: Wanted,
 ) -> Result<Response, ApiError> {
     let group = reads::only_group(app, group.as_deref())?;
-    let scope = Scope::new(payer, "cancellation", &(&group, wanted == Wanted::End));
+    let scope = Scope::new(&payer, "cancellation", &(&group, wanted == Wanted::End));
     let work = async {
         if let Some(given) = headers.get(IF_MATCH) {
-            still(app, payer, &group, given).await?;
+            still(app, &payer, &group, given).await?;
         }
-        cancellation::set(app, payer, &group, wanted).await
+        cancellation::set(app, &payer, who, &group, wanted).await
     };
     once(app, &scope, key, StatusCode::OK, work).await
 }

@@ -159,6 +159,7 @@ pub(crate) fn intent(n: u128, payer: PayerId, group: Option<&str>) -> Intent {
         plan_group: group.map(Into::into),
         kind: "checkout".into(),
         what: json!({ "plan": "pro", "seats": 3, "nested": [null, "ü"] }),
+        asked_by: "key:1".into(),
         state: IntentState::Open,
         decided_version: 7,
         created_at: wall(1),

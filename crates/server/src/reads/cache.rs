@@ -1,0 +1,78 @@
+//! Customers' views in memory: a bounded number of them, none older than the floor that the last
+//! decision left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard};
+
+use quick_cache::sync::Cache as Bounded;
+use specie_billing::Held;
+use specie_vocab::{PayerId, WallTime};
+
+use crate::views::SubscriptionView;
+
+/// How many customers' views are kept in memory.
+const KEPT: usize = 100_000;
+
+/// Customers' views, in memory.
+pub struct Cache {
+    views: Bounded<PayerId, Kept>,
+    floors: Mutex<BTreeMap<PayerId, i64>>,
+    /// Customers for whom a reader is asking Stripe.
+    asking: Mutex<BTreeSet<PayerId>>,
+}
+
+/// All that is kept of one customer.
+#[derive(Clone)]
+pub(super) struct Kept {
+    pub version: i64,
+    pub groups: BTreeMap<String, Known>,
+    /// The customer's lane; none, if Stripe knows nothing of them.
+    pub lane: Option<String>,
+    pub created_at: WallTime,
+    /// Whether an event of this customer is parked: what it told is not known yet.
+    pub parked: bool,
+}
+
+/// What is known of one plan group of a customer, whatever the clock says.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub view: SubscriptionView,
+    pub held: Option<Held>,
+    /// When what is shown was last fetched.
+    pub fetched_at: Option<WallTime>,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { views: Bounded::new(KEPT), floors: Mutex::default(), asking: Mutex::default() }
+    }
+}
+
+impl Cache {
+    /// Forgets what is older than `version`, and refuses it from now on.
+    pub fn drop_below(&self, payer: PayerId, version: i64) {
+        let mut floors = self.floors.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if floors.len() > KEPT {
+            floors.clear();
+            self.views.clear();
+        }
+        let floor = floors.entry(payer).or_insert(version);
+        *floor = version.max(*floor);
+        self.views.remove(&payer);
+    }
+
+    pub(super) fn asking(&self) -> MutexGuard<'_, BTreeSet<PayerId>> {
+        self.asking.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(super) fn get(&self, payer: PayerId) -> Option<Kept> {
+        self.views.get(&payer)
+    }
+
+    pub(super) fn fill(&self, payer: PayerId, kept: Kept) {
+        let floors = self.floors.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if floors.get(&payer).is_none_or(|floor| kept.version >= *floor) {
+            self.views.insert(payer, kept);
+        }
+    }
+}

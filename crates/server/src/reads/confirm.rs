@@ -1,0 +1,93 @@
+//! Whether what is shown is known to be true: when it was last confirmed, and asking Stripe when that
+//! is too long ago.
+
+use std::time::Duration;
+
+use specie_store::{lanes as stored_lanes, watermarks};
+use specie_vocab::{PayerId, WallTime};
+
+use super::cache::Kept;
+use crate::app::Patience;
+use crate::lanes::{self, WishFor};
+use crate::{ApiError, App};
+
+/// How old a view may be before it counts as stale, in seconds of wall time.
+const FRESH: i64 = 300;
+/// A reader never waits for Stripe any longer.
+const MOMENT: Duration = Duration::from_millis(300);
+
+pub(super) fn is_old(app: &App, confirmed: WallTime) -> bool {
+    app.wall.now().seconds_since(confirmed) > FRESH
+}
+
+/// When what is shown was last known to be true: by a fetch of its own, or by a watermark pass that
+/// found the lane at rest. Of a customer whom Stripe does not know there is nothing to confirm.
+pub(super) async fn confirmed_at(
+    app: &App,
+    kept: &Kept,
+    group: &str,
+) -> Result<WallTime, ApiError> {
+    let now = app.wall.now();
+    let Some(lane) = &kept.lane else { return Ok(now) };
+    let recent = now.plus_seconds(-FRESH);
+    let mut tx = app.db.read().await?;
+    let passes = watermarks::since(&mut tx, recent).await?;
+    let mut pass = passes.into_iter().find(|pass| pass.confirms(lane));
+    if pass.is_none() {
+        let last = watermarks::latest_before(&mut tx, recent).await?;
+        pass = last.filter(|pass| pass.confirms(lane));
+    }
+    let fetched = kept.groups.get(group).and_then(|known| known.fetched_at);
+    let passed = pass.map(|pass| pass.began_at);
+    Ok(fetched.max(passed).unwrap_or(kept.created_at).min(now))
+}
+
+/// Asks Stripe, unless somebody does already for this customer. Nobody waits for longer than a
+/// moment; what comes later is there for the next reader.
+pub(super) async fn ask(app: &App, payer: PayerId, kept: &Kept, group: &str) {
+    let (Some(lane), Some(turn)) = (kept.lane.clone(), Turn::take(app, payer)) else { return };
+    let subscription = kept.groups.get(group).and_then(|known| known.view.subscription.clone());
+    let look = async move {
+        let looked = look(&turn.app, &lane, subscription).await;
+        if let Err(error) = looked {
+            tracing::debug!(%error, payer = %turn.payer, "a view could not be confirmed");
+        }
+    };
+    if app.patience == Patience::Sleeps {
+        // It goes on by itself: a lane that is left in the middle is held up by its lease.
+        let _late = tokio::time::timeout(MOMENT, tokio::spawn(look)).await;
+    } else {
+        look.await;
+    }
+}
+
+/// Lets the lane look at what is shown; what waits in it comes first, and is enough.
+async fn look(app: &App, lane: &str, subscription: Option<String>) -> Result<(), ApiError> {
+    let mut tx = app.db.read().await?;
+    let now = tx.now().await?;
+    let waiting = stored_lanes::has_due(&mut tx, lane, now).await?;
+    drop(tx);
+    if waiting {
+        return lanes::settle(app, lane).await;
+    }
+    let wish = subscription.map_or(WishFor::Everything, |id| WishFor::Object { id });
+    lanes::look_now(app, lane, wish).await
+}
+
+/// One reader at a time asks for a customer.
+struct Turn {
+    app: App,
+    payer: PayerId,
+}
+
+impl Turn {
+    fn take(app: &App, payer: PayerId) -> Option<Self> {
+        app.cache.asking().insert(payer).then(|| Self { app: app.clone(), payer })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.app.cache.asking().remove(&self.payer);
+    }
+}

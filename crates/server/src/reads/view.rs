@@ -1,0 +1,146 @@
+//! A customer's view, put together from the database.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use specie_billing::{Held, Slot};
+use specie_store::customers::{self, Payer};
+use specie_store::mirrors::{
+    checkout_sessions, customers as stripe_customers, invoices, payment_methods, subscriptions,
+};
+use specie_store::{StoreError, Tx, inbox};
+use specie_vocab::{BusinessTime, PayerId};
+
+use super::cache::{Kept, Known};
+use super::plans::amount;
+use crate::views::{CardView, CheckoutView, SubscriptionView};
+use crate::{ApiError, App, kept};
+
+/// What depends on time is computed at the read.
+pub(super) fn at_now(known: Known, now: BusinessTime) -> SubscriptionView {
+    let mut view = known.view;
+    if let Some(held) = known.held {
+        view.access = held.access.is_given(now);
+        view.access_until =
+            held.access.until().filter(|_| view.access).map(BusinessTime::timestamp);
+    }
+    view
+}
+
+/// What is shown of a plan group in which the customer never had anything.
+pub(super) fn none(group: &str, version: i64) -> SubscriptionView {
+    SubscriptionView {
+        group: group.into(),
+        status: "none".into(),
+        access: false,
+        access_until: None,
+        subscription: None,
+        plan: None,
+        price: None,
+        amount: None,
+        every: None,
+        current_period_start: None,
+        current_period_end: None,
+        cancel_at_period_end: false,
+        ends_at: None,
+        canceled_at: None,
+        grace_until: None,
+        next_payment_attempt: None,
+        card: None,
+        open_checkout: None,
+        conflicts: Vec::new(),
+        version,
+        as_of: Timestamp::UNIX_EPOCH,
+        stale: false,
+    }
+}
+
+/// Reads all groups of a customer from the database.
+pub(super) async fn read(app: &App, payer: PayerId) -> Result<Kept, ApiError> {
+    let mut tx = app.db.read().await?;
+    let row = customers::get(&mut tx, payer).await?;
+    let row = row.ok_or_else(|| ApiError::not_found("customer"))?;
+    let slots = kept::slots(&mut tx, payer).await?;
+    let held = kept::held(&mut tx, payer).await?;
+    let mut groups = BTreeMap::new();
+    for group in &app.catalog.groups {
+        let slot = slots.get(&group.key).cloned().unwrap_or(Slot::Empty);
+        // The slot's own, else the one that ended last.
+        let shown = match slot.subscription() {
+            Some(id) => held.get(id),
+            None => held.values().filter(|it| it.group == group.key).max_by_key(|it| it.ended_at),
+        };
+        let mut view = none(&group.key, row.version);
+        let mut fetched_at = None;
+        if let Some(shown) = shown {
+            let mirror = subscriptions::get(&mut tx, &shown.subscription).await?;
+            fetched_at = mirror.map(|mirror| mirror.fetched_at);
+            fill(app, &mut tx, &mut view, shown, &row).await?;
+        }
+        if let Slot::Open { session, .. } = &slot {
+            let open = checkout_sessions::get(&mut tx, session).await?;
+            fetched_at = fetched_at.max(open.as_ref().map(|open| open.fetched_at));
+            view.open_checkout = open.and_then(|open| {
+                let expires_at = open.expires_at.timestamp();
+                Some(CheckoutView { id: open.id.to_string(), url: open.url?, expires_at })
+            });
+        }
+        if let Slot::Conflict { others, .. } = &slot {
+            view.conflicts = others.iter().map(ToString::to_string).collect();
+        }
+        groups.insert(group.key.clone(), Known { view, held: shown.cloned(), fetched_at });
+    }
+    let parked = match &row.stripe {
+        Some(customer) => inbox::parked(&mut tx, customer).await? > 0,
+        None => false,
+    };
+    let lane = row.stripe.map(|customer| customer.to_string());
+    Ok(Kept { version: row.version, groups, lane, created_at: row.created_at, parked })
+}
+
+async fn fill(
+    app: &App,
+    tx: &mut Tx,
+    view: &mut SubscriptionView,
+    held: &Held,
+    payer: &Payer,
+) -> Result<(), StoreError> {
+    let time = |at: Option<BusinessTime>| at.map(BusinessTime::timestamp);
+    let second = |at: i64| Timestamp::from_second(at).ok();
+    view.status = held.status.as_str().into();
+    view.subscription = Some(held.subscription.to_string());
+    view.plan = Some(held.plan.clone());
+    view.price = Some(held.price.clone());
+    view.current_period_start = second(held.period.start);
+    view.current_period_end = second(held.period.end);
+    view.cancel_at_period_end = held.cancel_at_period_end;
+    view.canceled_at = time(held.canceled_at);
+    view.ends_at = time(held.ended_at.or(held.cancel_at));
+    view.grace_until = time(held.grace_until);
+    let plan =
+        app.catalog.groups.iter().flat_map(|group| &group.plans).find(|it| it.key == held.plan);
+    let price = plan.and_then(|plan| plan.prices.iter().find(|it| it.key == held.price));
+    view.amount = price.map(|price| amount(price.amount));
+    view.every = price.map(|price| price.interval.to_string());
+    if let Some(invoice) = &held.latest_invoice {
+        let invoice = invoices::get(tx, invoice).await?;
+        view.next_payment_attempt =
+            time(invoice.filter(|it| it.status == "open").and_then(|it| it.next_payment_attempt));
+    }
+    view.card = card(tx, held, payer).await?;
+    Ok(())
+}
+
+/// The card that pays: the subscription's own, else the customer's.
+async fn card(tx: &mut Tx, held: &Held, payer: &Payer) -> Result<Option<CardView>, StoreError> {
+    let mut id = held.default_payment_method.clone();
+    if id.is_none()
+        && let Some(customer) = &payer.stripe
+    {
+        let row = stripe_customers::get(tx, customer).await?;
+        id = row.and_then(|row| row.default_payment_method?.as_str().try_into().ok());
+    }
+    let Some(id) = id else { return Ok(None) };
+    let row = payment_methods::get(tx, &id).await?;
+    Ok(row.and_then(|row| Some(CardView { brand: row.brand?, last4: row.last4? })))
+}

@@ -1,0 +1,1 @@
+alter table intents drop column asked_by;
