@@ -20,6 +20,7 @@ pub use terms::{
     AccessAfter, AfterDunning, Brand, Cancellation, CreditOnChange, JwtClaims, Policies, Settings,
     StaleAccess,
 };
+pub(crate) use values::masked;
 
 /// The catalog that ships as the first example: Pro, monthly and annual.
 pub const SAASKIT: &str = include_str!("../../../examples/saaskit/specie.toml");

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use crate::catalog::masked;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -61,6 +63,7 @@ impl Diagnostic {
     }
 
     fn render(&self, text: &str, renderer: &Renderer) -> String {
+        let text = masked(text);
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
@@ -70,7 +73,7 @@ impl Diagnostic {
         let mut group = level
             .primary_title(&self.message)
             .id(self.rule)
-            .element(Snippet::source(text).path(&self.file).annotation(mark));
+            .element(Snippet::source(&text).path(&self.file).annotation(mark));
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));
         }

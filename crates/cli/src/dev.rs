@@ -252,6 +252,7 @@ impl Stage {
         let Self { app, stripe_url, keys, .. } = self;
         let url = &app.settings.public_url;
         let (server, jwt) = (keys.server.expose(), keys.jwt.expose());
+        let claims = &app.catalog.settings.jwt;
         if arguments.json {
             return out::json(&json!({
                 "service": url, "plans": format!("{url}/"),
@@ -259,6 +260,7 @@ impl Stage {
                 "mailbox": format!("{url}/dev/mailbox"), "docs": format!("{url}/docs"),
                 "sandbox": stripe_url, "objects": format!("{stripe_url}/objects"),
                 "data_dir": arguments.data_dir, "server_key": server, "jwt_secret": jwt,
+                "jwt_issuer": claims.issuer, "jwt_audience": claims.audience,
                 "sandbox_control_key": keys.control.expose(), "not_sold_yet": not_sold,
             }));
         }
@@ -272,7 +274,9 @@ impl Stage {
              sandbox     {stripe_url}/objects   the offline Stripe\n  \
              state       {state}\n\n  \
              server key  {server}\n  \
-             JWT secret  {jwt}  (HS256)\n"
+             JWT secret  {jwt}\n              \
+             HS256, `iss` {}, `aud` {}, `sub` your user's id, `exp`\n",
+            claims.issuer, claims.audience,
         ))?;
         for sentence in not_sold {
             out::say(format!("  note: {sentence}"))?;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use specie_store::{Status, migrate_down, migrate_up, migration_status};
+use specie_store::{Db, Status, migrate_down, migrate_up, migration_status, replicas};
 
 use crate::config::Environment;
 use crate::database::{self, For};
@@ -66,11 +66,29 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
                     before.current
                 )));
             }
+            no_replica_runs(&db, before).await?;
             migrate_down(&db, to).await?;
             (before, migration_status(&db).await?)
         }
     };
     tell(&arguments, before, after)
+}
+
+/// Whoever runs on these tables would lose them under its feet.
+async fn no_replica_runs(db: &Db, before: Status) -> Result<(), Fail> {
+    if before.current == 0 {
+        return Ok(());
+    }
+    let mut tx = db.read().await?;
+    let now = tx.now().await?;
+    match replicas::alive(&mut tx, now).await? {
+        0 => Ok(()),
+        alive => Err(Fail::Failed(format!(
+            "{alive} running `specie serve` use this database\n\nhint: stop them first; one that was \
+             killed counts for {} seconds more",
+            replicas::GONE
+        ))),
+    }
 }
 
 fn none_yet(url: &str, what: &What) -> Result<(Status, Status), Fail> {

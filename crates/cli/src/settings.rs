@@ -123,6 +123,12 @@ pub fn stripe(environment: &Environment) -> Result<Stripe, Fail> {
              such as http://127.0.0.1:12111 of `specie sandbox`; leave it out for Stripe itself"
         )));
     }
+    if live && !base.starts_with("https://") {
+        return Err(Fail::Input(format!(
+            "`STRIPE_SECRET_KEY` is a live key and would travel in clear text to \
+             `STRIPE_API_BASE` `{base}`; leave that out for Stripe itself, or use a test key"
+        )));
+    }
     Ok(Stripe { base, is_other, key, live })
 }
 

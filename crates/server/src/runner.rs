@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use specie_store::replicas::{self, Replica};
 use specie_store::{StoreError, idempotency, inbox, page_sessions, session_tokens, watermarks};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -23,6 +24,8 @@ const POLL: Duration = Duration::from_secs(1);
 const WATERMARK: Duration = Duration::from_secs(60);
 /// How often what has expired is swept away.
 const SWEEP: Duration = Duration::from_secs(600);
+/// How often this process says that it lives.
+const BEAT: Duration = Duration::from_secs(30);
 /// How long answers under an idempotency key, and watermarks, are kept, in seconds.
 const KEPT: i64 = 86_400;
 /// How long handled events are kept, in seconds: three times as long as Stripe lists them.
@@ -33,12 +36,44 @@ const FORGOTTEN: i64 = 1_000;
 /// Works until `stop` says so, and returns when nothing is half-done.
 pub async fn run(app: App, stop: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
-    let (a, b, c) = (app.clone(), app.clone(), app);
-    let (one, two, three) = (stop.clone(), stop.clone(), stop);
+    let (a, b, d, c) = (app.clone(), app.clone(), app.clone(), app);
+    let (one, two, four, three) = (stop.clone(), stop.clone(), stop.clone(), stop);
     tasks.spawn(without_end("work", PAUSE, move || work(a.clone(), one.clone())));
     tasks.spawn(without_end("watermark passes", PAUSE, move || passes(b.clone(), two.clone())));
+    tasks.spawn(without_end("heartbeat", PAUSE, move || alive(d.clone(), four.clone())));
     tasks.spawn(without_end("housekeeping", PAUSE, move || housekeeping(c.clone(), three.clone())));
     while tasks.join_next().await.is_some() {}
+}
+
+/// Says every half minute that this process lives, for whoever wants to change the schema.
+async fn alive(app: App, mut stop: watch::Receiver<bool>) {
+    let id = app.id();
+    let mut started = None;
+    while !*stop.borrow() {
+        let said = async {
+            let mut tx = app.db.begin().await?;
+            let seen_at = tx.now().await?;
+            let started_at = *started.get_or_insert(seen_at);
+            replicas::beat(&mut tx, &Replica { id, started_at, seen_at }).await?;
+            tx.commit().await
+        };
+        if let Err(error) = said.await {
+            tracing::warn!(%error, "this process cannot say that it lives");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BEAT) => {}
+            _ = stop.changed() => {}
+        }
+    }
+    let left = async {
+        let mut tx = app.db.begin().await?;
+        let gone = tx.now().await?.plus_seconds(-replicas::GONE);
+        replicas::leave(&mut tx, id, gone).await?;
+        tx.commit().await
+    };
+    if let Err(error) = left.await {
+        tracing::debug!(%error, "this process is known as alive for a while");
+    }
 }
 
 /// Runs a task to its end, and again from the beginning whenever it panics.

@@ -18,6 +18,9 @@ row! {
     }
 }
 
+/// Who has said nothing for so many seconds is taken to be gone.
+pub const GONE: i64 = 90;
+
 statements! {
     BEAT: Replica = "insert into replicas ({columns}) values ({places}) \
                      on conflict (id) do update set seen_at = excluded.seen_at";
@@ -30,6 +33,12 @@ pub async fn beat(tx: &mut Tx, replica: &Replica) -> Result<(), StoreError> {
     let Replica { id, started_at, seen_at } = replica;
     run!(tx, BEAT, [id, started_at, seen_at]);
     Ok(())
+}
+
+/// How many processes are alive.
+pub async fn alive(tx: &mut Tx, now: WallTime) -> Result<usize, StoreError> {
+    let gone = now.plus_seconds(-GONE);
+    Ok(list(tx).await?.iter().filter(|replica| replica.seen_at > gone).count())
 }
 
 /// All processes, oldest first.

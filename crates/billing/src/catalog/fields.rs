@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use toml_edit::{Item, TableLike, Value};
 
+use super::values::masked;
 use crate::diagnostic::{Diagnostic, Severity, position};
 
 /// The file, and what was found wrong in it so far.
@@ -39,6 +40,8 @@ impl<'a> Faults<'a> {
 
     fn add(&self, severity: Severity, fault: Fault) {
         let Fault { rule, span, message, found, expected, help } = fault;
+        let message = masked(&message);
+        let found = found.as_deref().map(masked);
         let (line, column) = position(self.text, span.start);
         let file = self.file.into();
         let found_here =

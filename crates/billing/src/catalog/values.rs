@@ -95,16 +95,39 @@ fn is_plain(text: &str) -> bool {
     text.len() <= 2000 && text.bytes().all(|b| b.is_ascii_graphic() && !br#"\"'<>`"#.contains(&b))
 }
 
-/// What a text that must never stand in the file starts with.
+/// What a text that must never stand in the file starts with, and what it is then.
+const SECRETS: [(&str, &str); 6] = [
+    ("sk_live_", "a live secret key"),
+    ("sk_test_", "a secret key"),
+    ("rk_", "a restricted key"),
+    ("whsec_", "a webhook secret"),
+    ("postgres://", "a database address"),
+    ("postgresql://", "a database address"),
+];
+
+/// What kind of secret a text is, if it is one.
 pub(super) fn secret_kind(text: &str) -> Option<&'static str> {
-    const KINDS: [(&str, &str); 5] = [
-        ("sk_live_", "a live secret key"),
-        ("sk_test_", "a secret key"),
-        ("rk_", "a restricted key"),
-        ("whsec_", "a webhook secret"),
-        ("postgres://", "a database address"),
-    ];
-    KINDS.iter().find(|(start, _)| text.starts_with(start)).map(|(_, kind)| *kind)
+    SECRETS.iter().find(|(start, _)| text.starts_with(start)).map(|(_, kind)| *kind)
+}
+
+/// A text that may be printed: what follows the beginning of a secret is stars, as many as it has
+/// bytes, so that every place in the text stays where it was.
+pub(crate) fn masked(text: &str) -> String {
+    let mut masked = text.to_owned();
+    for (start, _) in SECRETS {
+        let mut from = 0;
+        while let Some(found) = masked[from..].find(start) {
+            let begin = from + found + start.len();
+            let ends = |c: char| c.is_whitespace() || c.is_control() || "\"'`,;".contains(c);
+            let end = masked[begin..].find(ends).map_or(masked.len(), |end| begin + end);
+            let inside = masked[..from + found].ends_with(|c: char| c.is_ascii_alphanumeric());
+            if !inside {
+                masked.replace_range(begin..end, &"*".repeat(end - begin));
+            }
+            from = end;
+        }
+    }
+    masked
 }
 
 /// The known word that `found` was probably meant to be.

@@ -23,6 +23,7 @@ pub struct Keys {
 }
 
 const FILE: &str = "keys.json";
+const DATABASE: &str = "specie.db";
 
 impl Keys {
     /// The keys that are kept in `folder`, or new ones.
@@ -30,12 +31,16 @@ impl Keys {
         let path = folder.join(FILE);
         whole(folder)?;
         match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text).ok_or_else(|| {
-                Fail::Input(format!(
-                    "`{}` is damaged\n\nhint: put back a copy, or begin anew with `--fresh`, which moves the old state aside",
-                    path.display()
-                ))
-            }),
+            Ok(text) => {
+                let keys = Self::parse(&text).ok_or_else(|| {
+                    Fail::Input(format!(
+                        "`{}` is damaged\n\nhint: put back a copy, or begin anew with `--fresh`, which moves the old state aside",
+                        path.display()
+                    ))
+                })?;
+                keys.has_its_database(folder)?;
+                Ok(keys)
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let keys = Self::make();
                 keys.save(folder)?;
@@ -80,12 +85,25 @@ impl Keys {
         });
         files::secret_file(&folder.join(FILE), &format!("{text:#}\n"))
     }
+
+    /// The secret of the webhooks is kept when the database has been written.
+    fn has_its_database(&self, folder: &Path) -> Result<(), Fail> {
+        let file = folder.join(DATABASE);
+        let empty = std::fs::metadata(&file).map_or(true, |found| found.len() == 0);
+        if self.webhook.is_none() || !empty {
+            return Ok(());
+        }
+        Err(Fail::Input(format!(
+            "`{}` is missing or empty, and was not before\n\nhint: put it back, or begin anew with `--fresh`, which moves the old state aside",
+            file.display()
+        )))
+    }
 }
 
 /// A first start makes the keys, then the sandbox, then the database: what is there without what
 /// came before it has lost that.
 fn whole(folder: &Path) -> Result<(), Fail> {
-    let made = [FILE, "sandbox", "specie.db"];
+    let made = [FILE, "sandbox", DATABASE];
     let Some(lacks) = made.iter().position(|name| !folder.join(name).exists()) else {
         return Ok(());
     };

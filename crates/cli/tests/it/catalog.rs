@@ -138,6 +138,20 @@ fn a_name_that_changes_there_and_back_is_changed_twice() {
 }
 
 #[test]
+fn a_secret_in_the_file_is_refused_and_never_shown() {
+    let place = Place::new();
+    place.run(&["init"]).fine();
+    let text = place.read("specie.toml");
+    let secret = "sk_live_51HiddenHidden";
+    place.write("specie.toml", &format!("stripe_key = \"{secret}\"\n{text}"));
+    for arguments in [&["catalog", "check"][..], &["catalog", "check", "--json"], &["dev"]] {
+        let ended = place.run(arguments);
+        let all = format!("{}{}", ended.out, ended.err);
+        assert!(all.contains("a live secret key") && !all.contains("Hidden"), "{all}");
+    }
+}
+
+#[test]
 fn what_it_needs_is_told_at_once_and_a_wrong_key_has_its_mend() {
     let place = Place::new();
     place.run(&["init"]).fine();
@@ -151,9 +165,9 @@ fn what_it_needs_is_told_at_once_and_a_wrong_key_has_its_mend() {
     assert_eq!(place.names(), [".env.example", "specie.toml"]);
 
     let (place, sandbox, _) = project();
-    let place = place.with("STRIPE_SECRET_KEY", "sk_live_other");
+    let place = place.with("STRIPE_SECRET_KEY", "rk_test_other");
     let ended = place.run(&["catalog", "plan"]);
     ended.refused(2, &["stripe does not accept the API key", "`STRIPE_SECRET_KEY` must be"]);
-    assert!(!ended.err.contains("sk_live_other"));
+    assert!(!ended.err.contains("rk_test_other"));
     sandbox.stops_by("INT", SOON);
 }

@@ -146,6 +146,17 @@ fn what_cannot_be_sold_yet_is_named_at_the_start() {
 }
 
 #[test]
+fn a_database_that_is_gone_is_noticed() {
+    let place = Place::new();
+    let (running, _) = start(&place, &[]);
+    running.stops_by("INT", SOON);
+    place.write(".specie/local/specie.db", "");
+    let ended = place.run(&["dev", "--port", "0", "--sandbox-port", "0"]);
+    ended.refused(2, &["specie.db` is missing or empty", "`--fresh`"]);
+    assert_eq!(place.read(".specie/local/specie.db"), "");
+}
+
+#[test]
 fn a_live_key_does_not_belong_here() {
     let place = Place::new();
     place.write(".env", "STRIPE_SECRET_KEY=sk_live_abc\n");

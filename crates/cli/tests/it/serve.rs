@@ -64,6 +64,18 @@ fn each_wrong_setting_has_its_sentence_and_no_secret_is_told() {
 }
 
 #[test]
+fn a_live_key_never_travels_in_clear_text() {
+    let place = Place::new()
+        .with("PUBLIC_URL", "https://example.com")
+        .with("STRIPE_WEBHOOK_SECRET", "whsec_stranger")
+        .with("STRIPE_SECRET_KEY", "sk_live_hidden")
+        .with("STRIPE_API_BASE", "http://127.0.0.1:9");
+    let ended = place.run(&["serve", "--port", "0", "--private-port", "0"]);
+    ended.refused(2, &["would travel in clear text"]);
+    assert!(!ended.err.contains("hidden"), "{}", ended.err);
+}
+
+#[test]
 fn a_database_without_its_tables_is_refused() {
     let mut place = Place::new();
     for (name, value) in GOOD {
