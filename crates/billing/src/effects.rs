@@ -81,6 +81,8 @@ pub enum IntentRequest {
         payment_method: PaymentMethodId,
         /// What it is to pay, if anything failed.
         invoice: Option<InvoiceId>,
+        /// How often the customer's card had been replaced by then. A card may come back.
+        turn: u32,
     },
 }
 
@@ -94,8 +96,8 @@ impl IntentRequest {
             Self::Recover { invoice: Some(invoice), payment_method, .. } => {
                 format!("recover:{invoice}:{payment_method}")
             }
-            Self::Recover { subscription, payment_method, .. } => {
-                format!("move_card:{subscription}:{payment_method}")
+            Self::Recover { subscription, payment_method, turn, .. } => {
+                format!("move_card:{subscription}:{payment_method}:{turn}")
             }
         }
     }

@@ -50,6 +50,9 @@ pub async fn receive(app: &App, headers: &HeaderMap, body: &Bytes) -> StatusCode
             return StatusCode::BAD_REQUEST;
         }
     };
+    if verified.from_future() {
+        tracing::warn!("a webhook's stamp lies ahead of this machine's clock");
+    }
     let event = event(app, &verified, now);
     if event.state == InboxState::Foreign {
         tracing::error!(event = %event.id, "an event of another account or mode was kept apart");

@@ -184,7 +184,8 @@ async fn end(
     if let Some(ended) = found.filter(|found| *found != IntentState::Open) {
         return Ok(Driven::Finished(ended)); // Another has ended it, and told the story.
     }
-    if state != IntentState::Done
+    // What a stuck one has done at Stripe is not known: its slot stays claimed.
+    if !matches!(state, IntentState::Done | IntentState::Stuck)
         && let Some(group) = &intent.plan_group
     {
         let slot = kept::slots(&mut tx, intent.payer).await?.remove(group);
@@ -194,6 +195,10 @@ async fn end(
     }
     let now = tx.now().await?;
     stored::finish(&mut tx, intent.id, state, Some(&result), now).await?;
+    if intent.kind == "cancel_and_refund" && state == IntentState::Failed {
+        tracing::error!(intent = %intent.id, "a second subscription was not taken back");
+        meter::alarm("not_taken_back");
+    }
     if state == IntentState::Stuck {
         tracing::error!(intent = %intent.id, kind = %intent.kind, "an intent needs a person");
         meter::alarm("intent_stuck");

@@ -24,7 +24,7 @@ use specie_stripe::StripeError;
 use specie_vocab::{CustomerId, PayerId, WallTime};
 
 use crate::app::Patience;
-use crate::{ApiError, App, meter};
+use crate::{ApiError, App, account, meter};
 
 /// How long a worker may hold a lane, in seconds.
 const LEASE: i64 = 30;
@@ -77,19 +77,24 @@ enum LaneError {
     /// Another worker has taken the lane meanwhile; nothing of ours may be written.
     #[error("the lane was taken over")]
     Overslept,
+    /// It is not known whose account would be read, or it is another one than ours.
+    #[error("nothing is read from Stripe: {0}")]
+    Unbound(ApiError),
 }
 
 impl LaneError {
     /// Whether this is the fault of what was read, and not of an outage.
     fn counts(&self) -> bool {
         match self {
-            // A key that is refused says nothing of the bytes that were to be handled.
+            // A key that is refused, or lacks a right, says nothing of the bytes that were to be
+            // handled; nor does the page of a proxy in between.
+            Self::Stripe(StripeError::Refused(fault)) => fault.status != 403,
             Self::Stripe(error) => {
-                matches!(error, StripeError::Refused(_) | StripeError::Unreadable(_))
+                !error.is_outage() && matches!(error, StripeError::Unreadable(_))
             }
             Self::Unreadable { .. } => true,
             Self::Store(error) => !error.is_transient(),
-            Self::Overslept => false,
+            Self::Overslept | Self::Unbound(_) => false,
         }
     }
 }
@@ -175,18 +180,27 @@ fn only_first(mut claim: Claim) -> Claim {
 
 async fn handle(app: &App, claim: &Claim) -> Result<(), LaneError> {
     let Ok(customer) = CustomerId::try_from(claim.lane.as_str()) else {
-        return stranger::handle(app, claim).await;
+        bound(app).await?;
+        let found = alive(app, claim, stranger::look(app, claim)).await?;
+        return stranger::apply(app, claim, found).await;
     };
     let mut tx = app.db.read().await?;
     let payer = customers::by_stripe(&mut tx, &customer).await?;
     drop(tx);
     match payer {
         Some(payer) => {
+            bound(app).await?;
             let seen = alive(app, claim, fetch::all(app, &customer, claim)).await?;
             apply::apply(app, &payer, &customer, claim, seen).await
         }
         None => leave_unclaimed(app, claim).await,
     }
+}
+
+/// Nothing is read before it is known whose account the key opens: of another one's, each object
+/// would be missing, and its event handled for nothing.
+async fn bound(app: &App) -> Result<(), LaneError> {
+    account::ensure(app).await.map_err(LaneError::Unbound)
 }
 
 /// Keeps the claim as long as its fetch goes on: a slow Stripe must not make one worker after the

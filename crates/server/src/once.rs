@@ -129,7 +129,13 @@ pub(crate) async fn once_for_page<T: Serialize + DeserializeOwned>(
 
 /// A refusal that will be the same next time; a failure, or a change under way, will not.
 fn is_final(error: &ApiError) -> bool {
-    let passing = ["checkout_in_progress", "change_in_progress", "catalog_not_applied"];
+    let passing = [
+        "checkout_in_progress",
+        "change_in_progress",
+        "catalog_not_applied",
+        "needs_operator",
+        "wrong_account",
+    ];
     error.status.is_client_error() && !passing.contains(&error.code)
 }
 

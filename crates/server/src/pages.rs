@@ -3,7 +3,7 @@
 mod account;
 mod assets;
 mod frame;
-mod offers;
+pub(crate) mod offers;
 mod plans;
 mod session;
 mod strip;
@@ -130,21 +130,24 @@ async fn error_page(app: &App, session: Option<&Session>, uri: &Uri, error: &Api
     let (title, text, action) = match error.code {
         "unauthenticated" => (&t.sign_in_title, t.sign_in_text.as_str(), frame.way_to_app()),
         "not_found" => (&t.error_not_found, t.error_not_found_text.as_str(), Some(account)),
-        code => (&t.error_title, sentence(t, code), Some(account)),
+        _ => (&t.error_title, sentence(t, error), Some(account)),
     };
     frame.title.clone_from(title);
     let actions = action.into_iter().collect();
     html(error.status, &Message { frame, title: title.clone(), text: text.into(), actions })
 }
 
-fn sentence<'a>(t: &'a texts::Texts, code: &str) -> &'a str {
-    match code {
+fn sentence<'a>(t: &'a texts::Texts, error: &ApiError) -> &'a str {
+    match error.code {
         "form_expired" => &t.error_form,
         "already_subscribed" => &t.error_subscribed,
         "stripe_unavailable" => &t.error_stripe,
         "checkout_in_progress" | "change_in_progress" => &t.error_busy,
         "catalog_not_applied" => &t.error_catalog,
         "no_stripe_customer" => &t.error_no_customer,
+        "not_sold_yet" => &t.error_not_sold,
+        "not_possible" | "needs_operator" | "conflict" => &t.error_not_possible,
+        _ if error.status.is_client_error() => &t.error_request,
         _ => &t.error_other,
     }
 }

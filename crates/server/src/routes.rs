@@ -21,11 +21,11 @@ use axum::middleware;
 use axum::response::Redirect;
 use axum::routing::get;
 use axum::{Extension, Router};
-use utoipa::OpenApi;
+use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::docs::Security;
+use self::docs::{CommonAnswers, Security};
 use self::problems::Problem;
 use crate::rates::Rates;
 use crate::{ApiError, App, dev, pages};
@@ -44,6 +44,7 @@ pub use problems::{CODES, Code};
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     modifiers(&Security),
+    paths(webhook::receive, health::healthz),
     components(schemas(Problem))
 )]
 struct Api;
@@ -107,7 +108,10 @@ fn api() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(subscription::cancel, subscription::resume))
         .routes(routes!(payments::list))
         .routes(routes!(session_tokens::make));
-    OpenApiRouter::with_openapi(Api::openapi()).nest("/api/billing", billing).split_for_parts()
+    let doors = OpenApiRouter::with_openapi(Api::openapi()).nest("/api/billing", billing);
+    let (router, mut document) = doors.split_for_parts();
+    CommonAnswers.modify(&mut document);
+    (router, document)
 }
 
 async fn to_plans(State(app): State<App>) -> Redirect {

@@ -155,6 +155,6 @@ pub struct PaymentView {
 pub struct PageView<T> {
     /// The rows.
     pub data: Vec<T>,
-    /// Pass it as `cursor` for what follows; absent at the end.
+    /// Pass it as `cursor` for what follows; null at the end.
     pub next_cursor: Option<String>,
 }

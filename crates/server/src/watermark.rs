@@ -37,8 +37,7 @@ pub async fn pass(app: &App) -> Result<u64, ApiError> {
     let mut tx = app.db.begin().await?;
     let added = inbox::add_in(&mut tx, &events).await?;
     // What it brought is not known before its lanes have looked.
-    let now = tx.now().await?;
-    let restless = lanes::restless(&mut tx, now).await?;
+    let restless = lanes::restless(&mut tx).await?;
     let mark = Watermark::new(app.id(), head, began_at, events.len() as i64, &restless);
     watermarks::add(&mut tx, &mark).await?;
     tx.commit().await?;

@@ -127,7 +127,7 @@ statements! {
     GET: Event = "select {columns} from inbox where id = $1";
     PENDING: Event = "select {columns} from inbox where lane = $1 and state = 'pending' \
                       order by received_at, id limit $2";
-    RECENT: EventHead = "select {columns} from inbox order by received_at desc, id desc limit $1";
+    RECENT: EventHead = "select {columns} from inbox order by created desc, received_at desc, id desc limit $1";
     KNOWN = "select id from inbox where id in ({ids})";
     COUNT = "select count(*) from inbox";
     PARKED = "select count(*) from inbox where customer = $1 and state = 'parked'";

@@ -14,8 +14,13 @@ pub mod subscriptions;
 /// What came of writing a mirror's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mirrored {
-    /// The row was new, or differed.
+    /// The row is new, or differed only in what we do not query.
     Changed,
+    /// What we query of the row differed from what was read before.
+    Differed {
+        /// When that was read.
+        read_at: specie_vocab::WallTime,
+    },
     /// The row said the same.
     Same,
     /// The row stays as it was: its state is terminal, and the one that came is another.
@@ -79,6 +84,13 @@ macro_rules! mirror {
                     $crate::sql::run!(tx, TOUCH, [row.id, row.fetched_at]);
                     return Ok(Mirrored::Same);
                 }
+                $crate::sql::run!(tx, UPSERT, [row.id, $(row.$field,)* row.raw, row.fetched_at]);
+                let read_at = before.fetched_at;
+                let queried = $row { raw: before.raw.clone(), ..again };
+                return Ok(match queried == before {
+                    true => Mirrored::Changed,
+                    false => Mirrored::Differed { read_at },
+                });
             }
             $crate::sql::run!(tx, UPSERT, [row.id, $(row.$field,)* row.raw, row.fetched_at]);
             Ok(Mirrored::Changed)

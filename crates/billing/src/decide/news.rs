@@ -106,8 +106,10 @@ impl Teller<'_, '_> {
     fn new_card(&mut self) {
         let customer = self.view.facts.customer.as_ref().filter(|customer| !customer.deleted);
         let Some(customer) = customer else { return };
-        let was_replaced = self.card_changed(customer);
-        let Some(card) = &customer.default_payment_method else { return };
+        let (turn, just_now) = self.card_turn(customer);
+        let Some(card) = customer.default_payment_method.as_ref().filter(|_| turn > 0) else {
+            return;
+        };
         let behind = matches!(self.row.status, Status::PastDue | Status::Unpaid);
         let runs = matches!(self.row.status, Status::Active | Status::Trialing);
         let open = self.found.invoices.iter().rev().find(|invoice| {
@@ -116,7 +118,7 @@ impl Teller<'_, '_> {
         let own = self.row.default_payment_method.as_ref();
         let (other, invoice) = match open.filter(|_| behind) {
             Some(invoice) => (own.or(invoice.payment_method.as_ref()), Some(invoice.id.clone())),
-            None if was_replaced && (runs || behind) => (own, None),
+            None if just_now && (runs || behind) => (own, None),
             None => return,
         };
         if other.is_none_or(|other| other == card) {
@@ -127,24 +129,33 @@ impl Teller<'_, '_> {
             group: self.row.group.clone(),
             payment_method: card.clone(),
             invoice,
+            turn,
         };
         if self.row.told.insert(request.key()) {
             self.effects.push(Effect::Intent(request));
         }
     }
 
-    /// Whether the customer's own card is another one than when we last looked. The first look only
-    /// remembers it: what was there before the subscription says nothing about it.
-    fn card_changed(&mut self, customer: &CustomerFact) -> bool {
+    /// How often the customer's own card was replaced since we first looked, and whether it was just
+    /// now. The first look only remembers it: what was there before the subscription says nothing
+    /// about it.
+    fn card_turn(&mut self, customer: &CustomerFact) -> (u32, bool) {
         const SEEN: &str = "customer_card:";
         let card = customer.default_payment_method.as_ref().map_or("none", |card| card.as_str());
-        let now = format!("{SEEN}{card}");
         let before = self.row.told.iter().find(|key| key.starts_with(SEEN)).cloned();
-        if let Some(before) = before.as_ref().filter(|before| **before != now) {
-            self.row.told.remove(before);
+        let (turn, replaced) =
+            match before.as_ref().and_then(|key| key[SEEN.len()..].split_once(':')) {
+                Some((turn, seen)) => {
+                    let turn = turn.parse().unwrap_or(0);
+                    if seen == card { (turn, false) } else { (turn + 1, true) }
+                }
+                None => (0, false),
+            };
+        if let Some(before) = before {
+            self.row.told.remove(&before);
         }
-        self.row.told.insert(now.clone());
-        before.is_some_and(|before| before != now)
+        self.row.told.insert(format!("{SEEN}{turn}:{card}"));
+        (turn, replaced)
     }
 
     /// Access has ended although Stripe goes on trying.

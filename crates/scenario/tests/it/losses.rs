@@ -249,8 +249,8 @@ async fn first_subscription(stage: &Stage, nth: usize, when: When) -> bool {
     mortal.died
 }
 
-/// A second session of ours that completes. Answers whether the process ended when it took it back.
-async fn taken_back(stage: &Stage, nth: usize, when: When) -> bool {
+/// Ada is subscribed, and a second session with the mark of one of our intents is paid.
+pub async fn pay_a_second_session(stage: &Stage) {
     let ada = Person::new(stage, "ada", "Ada");
     let first = ada.checkout("pro", "monthly").await.unwrap();
     ada.subscribe("pro", "annual", Card::GOOD).await.unwrap();
@@ -267,7 +267,12 @@ async fn taken_back(stage: &Stage, nth: usize, when: When) -> bool {
     );
     let second = ada.api(Method::POST, "/v1/checkout/sessions", &form).await.unwrap();
     stage.sandbox.pay_checkout(text(&second["id"]), "pm_card_visa", None, None).unwrap();
+}
 
+/// A second session of ours that completes. Answers whether the process ended when it took it back.
+async fn taken_back(stage: &Stage, nth: usize, when: When) -> bool {
+    pay_a_second_session(stage).await;
+    let ada = Person::new(stage, "ada", "Ada");
     let mut mortal = Mortal::of(stage, nth, when);
     mortal.settle().await;
     assert_eq!(having(stage, "subscription", "canceled").len(), 1);

@@ -4,9 +4,11 @@
 mod away;
 mod browser;
 mod doors;
+mod late;
 mod lifecycle;
 mod losses;
 mod one_subscription;
+mod returning;
 mod set;
 mod shapes;
 mod simulation;

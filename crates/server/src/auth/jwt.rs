@@ -73,6 +73,10 @@ pub fn check(
                 _ => BadJwt::NotSigned,
             }
         })?;
+    // What a header declares critical must be understood, and nothing is.
+    if claims.header.crit.is_some() {
+        return Err(BadJwt::NotSigned);
+    }
     let claims = claims.claims;
     let payer = claims.get(&names.payer).and_then(Value::as_str).ok_or(BadJwt::Incomplete)?;
     let second = |name| match claims.get(name) {
@@ -205,5 +209,9 @@ mod tests {
         assert_eq!(refused(unsigned), BadJwt::NotSigned);
         assert_eq!(refused(&"a".repeat(LONGEST + 1)), BadJwt::NotSigned);
         assert_eq!(refused(""), BadJwt::NotSigned);
+        let header = Header { crit: Some(vec!["b64".into()]), ..Header::new(Algorithm::HS256) };
+        let key = EncodingKey::from_secret(secret);
+        let critical = jsonwebtoken::encode(&header, &good(), &key).unwrap();
+        assert_eq!(refused(&critical), BadJwt::NotSigned);
     }
 }

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 use specie_billing::{PriceRef, Slot};
-use specie_store::customers::{self, Payer};
+use specie_store::customers::Payer;
 use specie_store::intents as stored;
 use specie_store::mirrors::checkout_sessions::{self, SessionRow};
 use specie_store::mirrors::customers as stripe_customers;
 use specie_store::{Tx, price_versions};
-use specie_vocab::{IntentId, SessionId};
+use specie_vocab::{IntentId, PriceId, SessionId};
 
-use super::{Begun, Settled, settled};
+use super::{Begun, Settled, SoFar, locked, settled, with_view};
 use crate::intents::what::Purchase;
 use crate::intents::{self, New};
 use crate::lanes::{self, WishFor};
@@ -43,7 +43,7 @@ pub async fn start(
     if let Some(why) = app.catalog.why_unsellable(&choice.price) {
         return Err(ApiError::conflict("not_sold_yet", format!("{}: {}", why.what, why.why)));
     }
-    let found = settled(app, payer.id, || begin(app, payer, who, choice)).await?;
+    let found = settled(app, payer.id, |so_far| begin(app, payer, who, choice, so_far)).await?;
     match found {
         Settled::Found(view) => Ok(view),
         Settled::Failed => Err(ApiError::conflict(
@@ -63,42 +63,17 @@ async fn begin(
     payer: &Payer,
     who: Who,
     choice: &Choice,
+    so_far: SoFar,
 ) -> Result<Begun<CheckoutView>, ApiError> {
     let group = &choice.price.group;
     let mut tx = app.db.begin().await?;
-    let payer =
-        customers::lock(&mut tx, payer.id).await?.ok_or_else(|| ApiError::not_found("customer"))?;
+    let payer = locked(&mut tx, payer.id).await?;
     if let Some(open) = stored::open_of(&mut tx, payer.id, group).await? {
         intents::not_stuck(&open)?;
-        return Ok(Begun::Intent(open.id));
+        return Ok(Begun::Open(open.id));
     }
 
     same_currency(app, &mut tx, &payer).await?;
-    let slot = kept::slot_of(&mut tx, payer.id, group).await?;
-    let expire = match slot {
-        Slot::Held { subscription } => {
-            return Err(already(app, &payer, group, subscription.as_str()).await);
-        }
-        Slot::Conflict { subscription, .. } => {
-            return Err(already(app, &payer, group, subscription.as_str()).await);
-        }
-        Slot::Open { intent, session } => {
-            let row = checkout_sessions::get(&mut tx, &session).await?;
-            let same = is_for(&mut tx, intent, &choice.price).await?;
-            match row {
-                Some(row) if same && row.status.as_deref() == Some("open") => {
-                    return Ok(Begun::Found(view_of(&row)?));
-                }
-                Some(row) if lately_refused(&mut tx, &payer, group, &session).await? => {
-                    return Err(being_paid(&row)?);
-                }
-                _ => Some(session),
-            }
-        }
-        // The session that a finished intent made, as long as no lane has seen it.
-        Slot::Claimed { intent } => made_by(&mut tx, intent).await?,
-        Slot::Empty => None,
-    };
     let version = price_versions::current(&mut tx, group, &choice.price.plan, &choice.price.price)
         .await?
         .ok_or_else(|| {
@@ -107,6 +82,34 @@ async fn begin(
                 "this price is not in Stripe yet: run `specie catalog apply`",
             )
         })?;
+    let slot = kept::slot_of(&mut tx, payer.id, group).await?;
+    let expire = match slot {
+        Slot::Held { subscription } | Slot::Conflict { subscription, .. } => {
+            drop(tx); // What `already` reads may have to be written first.
+            return Err(already(app, &payer, group, subscription.as_str()).await);
+        }
+        Slot::Open { intent, session } => {
+            let row = checkout_sessions::get(&mut tx, &session).await?;
+            let same = is_for(&mut tx, intent, choice, &version.stripe_price).await?;
+            match row {
+                Some(row) if same && row.status.as_deref() == Some("open") => {
+                    return Ok(Begun::Found(view_of(&row)?));
+                }
+                Some(row) if lately_refused(&mut tx, &payer, group, &session).await? => {
+                    return Err(being_paid(&row));
+                }
+                _ => Some(session),
+            }
+        }
+        // The session that a finished intent made, as long as no lane has seen it.
+        Slot::Claimed { intent } => match (made_by(&mut tx, intent).await?, &payer.stripe) {
+            (Some(session), Some(customer)) if so_far.may_wait() => {
+                return Ok(Begun::Unseen(customer.clone(), session.to_string()));
+            }
+            (made, _) => made,
+        },
+        Slot::Empty => None,
+    };
     let purchase = Purchase {
         group: group.clone(),
         plan: choice.price.plan.clone(),
@@ -123,7 +126,7 @@ async fn begin(
         kept::save_slot(&mut tx, payer.id, group, &Slot::Claimed { intent: intent.id }).await?;
     }
     tx.commit().await?;
-    Ok(Begun::Intent(intent.id))
+    Ok(Begun::New(intent.id))
 }
 
 /// For so long, in seconds, Stripe's refusal to expire a session stands.
@@ -147,9 +150,14 @@ async fn lately_refused(
     }))
 }
 
-fn being_paid(row: &SessionRow) -> Result<ApiError, ApiError> {
+fn being_paid(row: &SessionRow) -> ApiError {
     let text = "the checkout that is open for another choice is being paid";
-    Ok(ApiError::conflict("checkout_in_progress", text).with("checkout", json!(view_of(row)?)))
+    let error = ApiError::conflict("checkout_in_progress", text);
+    // One that has just been completed has no address any more.
+    match view_of(row) {
+        Ok(view) => error.with("checkout", json!(view)),
+        Err(_) => error,
+    }
 }
 
 /// Stripe binds a customer to the first currency it pays in; another one is refused before Stripe is
@@ -174,11 +182,20 @@ async fn made_by(tx: &mut Tx, intent: IntentId) -> Result<Option<SessionId>, Api
     Ok(session.and_then(|id| id.try_into().ok()))
 }
 
-/// Whether an open session was begun for the same plan and price.
-async fn is_for(tx: &mut Tx, intent: IntentId, price: &PriceRef) -> Result<bool, ApiError> {
+/// Whether an open session was begun for the same choice, at the price that is Stripe's now.
+async fn is_for(
+    tx: &mut Tx,
+    intent: IntentId,
+    choice: &Choice,
+    now: &PriceId,
+) -> Result<bool, ApiError> {
     let Some(intent) = stored::get(tx, intent).await? else { return Ok(false) };
     let begun: Result<Purchase, _> = serde_json::from_value(intent.what);
-    Ok(begun.is_ok_and(|begun| begun.plan == price.plan && begun.price == price.price))
+    let same = |begun: Purchase| {
+        let ours = (&choice.price.plan, &choice.price.price);
+        (&begun.plan, &begun.price) == ours && begun.stripe_price == now.as_str()
+    };
+    Ok(begun.is_ok_and(same))
 }
 
 async fn already(app: &App, payer: &Payer, group: &str, subscription: &str) -> ApiError {
@@ -186,10 +203,7 @@ async fn already(app: &App, payer: &Payer, group: &str, subscription: &str) -> A
         "already_subscribed",
         format!("this customer already has `{subscription}` in the plan group `{group}`"),
     );
-    match reads::subscription(app, payer, group).await {
-        Ok(now) => error.with("subscription", json!(now)),
-        Err(_) => error,
-    }
+    with_view(error, app, payer, group).await
 }
 
 /// The session as the caller sees it.
@@ -217,6 +231,24 @@ pub async fn sync(
     lanes::look_now(app, customer.as_str(), wish).await?;
     let group = group_of(app, &row).await?;
     reads::subscription(app, payer, &group).await
+}
+
+/// Whether a session that we made is complete, read from Stripe unless that is known; none for any
+/// other. Its id, which only Stripe and whoever paid have, is all that is asked for, and this is all
+/// that is told.
+pub async fn is_complete(app: &App, session: &SessionId) -> Result<Option<bool>, ApiError> {
+    let complete = |row: &SessionRow| row.status.as_deref() == Some("complete");
+    let row = async || {
+        let mut tx = app.db.read().await?;
+        checkout_sessions::get(&mut tx, session).await
+    };
+    let Some(known) = row().await? else { return Ok(None) };
+    if complete(&known) {
+        return Ok(Some(true));
+    }
+    let wish = WishFor::Object { id: session.to_string() };
+    lanes::look_now(app, known.customer.as_str(), wish).await?;
+    Ok(row().await?.as_ref().map(complete))
 }
 
 /// The plan group for which a session was begun; the catalog's first if it was not ours.

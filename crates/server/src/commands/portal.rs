@@ -1,15 +1,18 @@
 //! Stripe's own portal: replacing the card, cancelling.
 
 use serde_json::json;
-use specie_store::customers::{self, Payer};
+use specie_billing::Slot;
+use specie_store::Tx;
+use specie_store::customers::Payer;
 use specie_store::intents::{self as stored, IntentState};
-use specie_vocab::IntentId;
+use specie_vocab::{IntentId, PayerId, SubscriptionId};
 
+use super::locked;
 pub use crate::intents::what::{Task, Visit};
 use crate::intents::{self, Driven, New};
 use crate::trail::Who;
 use crate::views::PortalView;
-use crate::{ApiError, App};
+use crate::{ApiError, App, kept};
 
 /// Opens the portal for a customer. 409 `no_stripe_customer` for one who never bought anything.
 pub async fn start(
@@ -31,19 +34,39 @@ pub async fn start(
 
 async fn begin(app: &App, payer: &Payer, who: Who, visit: &Visit) -> Result<IntentId, ApiError> {
     let mut tx = app.db.begin().await?;
-    let payer =
-        customers::lock(&mut tx, payer.id).await?.ok_or_else(|| ApiError::not_found("customer"))?;
+    let payer = locked(&mut tx, payer.id).await?;
     if payer.stripe.is_none() {
         return Err(ApiError::conflict(
             "no_stripe_customer",
             "this customer never bought anything",
         ));
     }
+    let subscription = match visit.task {
+        Some(Task::Cancel) => Some(only_held(&mut tx, payer.id).await?),
+        _ => None,
+    };
+    let visit = Visit { subscription, ..visit.clone() };
     let (kind, what, told) = ("portal", json!(visit), "portal.begun");
     let intent =
         intents::begin(app, &mut tx, &payer, New { who, group: None, kind, what, told }).await?;
     tx.commit().await?;
     Ok(intent.id)
+}
+
+/// The subscription that can be ended: the only one, since Stripe's page is about one.
+async fn only_held(tx: &mut Tx, payer: PayerId) -> Result<SubscriptionId, ApiError> {
+    let slots = kept::slots(tx, payer).await?;
+    let mut held = slots.values().filter_map(Slot::subscription);
+    match (held.next(), held.next()) {
+        (Some(only), None) => Ok(only.clone()),
+        (None, _) => {
+            let text = "this customer has no subscription to cancel";
+            Err(ApiError::conflict("not_subscribed", text))
+        }
+        _ => Err(ApiError::invalid(
+            "this customer has several subscriptions: open the portal without a task",
+        )),
+    }
 }
 
 async fn result(app: &App, id: IntentId) -> Result<PortalView, ApiError> {

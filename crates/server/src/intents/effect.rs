@@ -20,9 +20,10 @@ pub(crate) async fn find(
     let mark = intent.id.to_string();
     let customer = payer.stripe.as_ref().map(|id| id.to_string()).unwrap_or_default();
     let found = match name {
-        // Stripe's `created` runs with business time: a day before now bounds the list well.
+        // Stripe's `created` runs with business time; two days more than this intent is old.
         "customer" => {
-            let since = app.business.now().plus_seconds(-2 * 86_400).as_second().to_string();
+            let age = app.wall.now().seconds_since(intent.created_at).max(0);
+            let since = app.business.now().plus_seconds(-age - 2 * 86_400).as_second().to_string();
             listed(app, "/v1/customers", Form::new().set("created[gte]", &since), &mark).await?
         }
         "session" => {

@@ -5,13 +5,15 @@ use serde_json::{Value, json};
 use specie_store::Tx;
 use specie_store::customers::Payer;
 use specie_store::intents::{Intent, Step, StepState};
-use specie_store::mirrors::{checkout_sessions, invoices, payments, subscriptions};
+use specie_store::mirrors::invoices::{self, InvoiceRow};
+use specie_store::mirrors::payments::{self, PaymentRow};
+use specie_store::mirrors::{checkout_sessions, customers, subscriptions};
 use specie_stripe::{ApiFault, Form};
-use specie_vocab::SubscriptionId;
+use specie_vocab::{CustomerId, SubscriptionId};
 
 use super::what::{Ending, Purchase, Recovery, TakeBack, Task, Visit};
 use crate::lanes::{self, WishFor};
-use crate::{ApiError, App};
+use crate::{ApiError, App, kept};
 
 /// A call, before it has a key.
 pub(crate) struct Call {
@@ -70,7 +72,16 @@ fn read<T: for<'a> Deserialize<'a>>(intent: &Intent) -> Result<T, ApiError> {
     serde_json::from_value(intent.what.clone()).map_err(ApiError::internal)
 }
 
-/// The call of a step; none if it turns out that there is nothing to call for.
+/// What there is to send for a step.
+pub(crate) enum Built {
+    Call(Call),
+    /// There is nothing to call for.
+    NotNeeded,
+    /// What the call needs is not known yet.
+    NotYet,
+}
+
+/// The call of a step.
 pub(crate) async fn build(
     app: &App,
     tx: &mut Tx,
@@ -78,13 +89,13 @@ pub(crate) async fn build(
     payer: &Payer,
     name: &str,
     _steps: &[Step],
-) -> Result<Option<Call>, ApiError> {
+) -> Result<Built, ApiError> {
     let mark = intent.id.to_string();
     let customer = || {
         let id = payer.stripe.clone();
         id.ok_or_else(|| ApiError::internal("a step needs a customer that stripe does not have"))
     };
-    Ok(Some(match name {
+    Ok(Built::Call(match name {
         "customer" => {
             let form = Form::new()
                 .set("metadata[specie_customer]", payer.id.to_string())
@@ -119,8 +130,15 @@ pub(crate) async fn build(
         }
         "refund" => {
             let back: TakeBack = read(intent)?;
-            let Some(payment) = paid(tx, &customer()?, &back.subscription).await? else {
-                return Ok(None);
+            let payment = match paid(tx, &customer()?, &back.subscription).await? {
+                Paid::By(payment) => payment,
+                Paid::Nothing => return Ok(Built::NotNeeded),
+                Paid::NotYetKnown => {
+                    let (customer, now) = (customer()?, tx.now().await?);
+                    let everything = WishFor::Everything;
+                    lanes::wish(app, tx, customer.as_str(), &everything, now).await?;
+                    return Ok(Built::NotYet);
+                }
             };
             let form = Form::new()
                 .set("payment_intent", &payment)
@@ -137,7 +155,7 @@ pub(crate) async fn build(
         }
         "pay" => {
             let recovery: Recovery = read(intent)?;
-            let Some(invoice) = recovery.invoice else { return Ok(None) };
+            let Some(invoice) = recovery.invoice else { return Ok(Built::NotNeeded) };
             let form = Form::new().set("payment_method", recovery.payment_method.as_str());
             post(format!("/v1/invoices/{invoice}/pay"), form)
         }
@@ -163,31 +181,52 @@ fn session(purchase: &Purchase, customer: &str, mark: &str, payment_methods: &[S
 
 fn portal(visit: &Visit, customer: &str) -> Call {
     let mut form = Form::new().set("customer", customer).set("return_url", &visit.return_url);
-    if visit.task == Some(Task::ReplaceCard) {
-        form = form.set("flow_data[type]", "payment_method_update");
+    match (visit.task, &visit.subscription) {
+        (Some(Task::ReplaceCard), _) => form = form.set("flow_data[type]", "payment_method_update"),
+        (Some(Task::Cancel), Some(subscription)) => {
+            let field = "flow_data[subscription_cancel][subscription]";
+            form = form.set("flow_data[type]", "subscription_cancel");
+            form = form.set(field, subscription.as_str());
+        }
+        _ => {}
     }
     post("/v1/billing_portal/sessions".into(), form)
 }
 
-/// The payment that paid for a subscription and was not given back.
+/// Whether a subscription was paid for.
+enum Paid {
+    /// By this payment, which was not given back.
+    By(String),
+    /// Nothing was paid, or all was given back.
+    Nothing,
+    /// A payment is under way, or its invoice has been read and the payment has not.
+    NotYetKnown,
+}
+
 async fn paid(
     tx: &mut Tx,
-    customer: &specie_vocab::CustomerId,
+    customer: &CustomerId,
     subscription: &SubscriptionId,
-) -> Result<Option<String>, ApiError> {
-    let invoices = invoices::of_customer(tx, customer).await?;
-    let of_it: Vec<_> = invoices
-        .into_iter()
-        .filter(|row| row.subscription.as_ref() == Some(subscription))
-        .map(|row| row.id)
-        .collect();
-    let payments = payments::of_customer(tx, customer).await?;
-    let found = payments.into_iter().find(|row| {
-        row.status == "succeeded"
-            && row.amount_refunded < row.amount
-            && row.invoice.as_ref().is_some_and(|invoice| of_it.contains(invoice))
-    });
-    Ok(found.map(|row| row.id.to_string()))
+) -> Result<Paid, ApiError> {
+    let mut invoices = invoices::of_customer(tx, customer).await?;
+    invoices.retain(|row| row.subscription.as_ref() == Some(subscription));
+    let mut payments = payments::of_customer(tx, customer).await?;
+    payments.retain(|row| invoices.iter().any(|it| row.invoice.as_ref() == Some(&it.id)));
+    let kept = |row: &&PaymentRow| row.status == "succeeded" && row.amount_refunded < row.amount;
+    if let Some(payment) = payments.iter().find(kept) {
+        return Ok(Paid::By(payment.id.to_string()));
+    }
+    let newest = subscriptions::get(tx, subscription).await?.and_then(|row| row.latest_invoice);
+    let unread = newest.is_some_and(|newest| invoices.iter().all(|it| it.id != newest));
+    let under_way = payments.iter().any(|row| row.status == "processing");
+    let by_none = |it: &&InvoiceRow| {
+        let of_it = |row: &&PaymentRow| row.invoice.as_ref() == Some(&it.id);
+        it.amount_paid > 0 && !payments.iter().any(|row| of_it(&row) && row.status == "succeeded")
+    };
+    match unread || under_way || invoices.iter().any(|it| by_none(&it)) {
+        true => Ok(Paid::NotYetKnown),
+        false => Ok(Paid::Nothing),
+    }
 }
 
 /// What the lane is to look at when a step has been answered.
@@ -209,20 +248,34 @@ pub(crate) fn target(intent: &Intent, name: &str, _steps: &[Step]) -> Option<Str
     }
 }
 
-/// Whether a second subscription, read freshly, is over before we end it: then somebody else has
-/// taken care of it, and of its payment.
+/// Whether what an intent is about, read freshly before its first step, is over already: a second
+/// subscription that has ended or is the only one by now, so that somebody else has taken care of
+/// it and of its payment; a card that the customer has replaced again.
 pub(crate) async fn is_over(app: &App, intent: &Intent, payer: &Payer) -> Result<bool, ApiError> {
-    if intent.kind != "cancel_and_refund" {
-        return Ok(false);
+    let Some(customer) = &payer.stripe else { return Ok(false) };
+    let look = |id: String| lanes::look_now(app, customer.as_str(), WishFor::Object { id });
+    match intent.kind.as_str() {
+        "cancel_and_refund" => {
+            let back: TakeBack = read(intent)?;
+            look(back.subscription.to_string()).await?;
+            let mut tx = app.db.read().await?;
+            let row = subscriptions::get(&mut tx, &back.subscription).await?;
+            let status = row.as_ref().map_or("", |row| &row.status);
+            let group = intent.plan_group.as_deref().unwrap_or_default();
+            let holds = kept::slot_of(&mut tx, payer.id, group).await?;
+            let holds = holds.subscription() == Some(&back.subscription);
+            Ok(holds || matches!(status, "canceled" | "incomplete_expired"))
+        }
+        "recover" => {
+            let recovery: Recovery = read(intent)?;
+            look(customer.to_string()).await?;
+            let mut tx = app.db.read().await?;
+            let row = customers::get(&mut tx, customer).await?;
+            let card = row.and_then(|row| row.default_payment_method);
+            Ok(card.as_deref() != Some(recovery.payment_method.as_str()))
+        }
+        _ => Ok(false),
     }
-    let back: TakeBack = read(intent)?;
-    if let Some(customer) = &payer.stripe {
-        let look = WishFor::Object { id: back.subscription.to_string() };
-        lanes::look_now(app, customer.as_str(), look).await?;
-    }
-    let mut tx = app.db.read().await?;
-    let row = subscriptions::get(&mut tx, &back.subscription).await?;
-    Ok(row.is_some_and(|row| matches!(row.status.as_str(), "canceled" | "incomplete_expired")))
 }
 
 /// Whether a refused step has nevertheless what it aimed at, or does no harm when it is left out.
@@ -241,10 +294,11 @@ pub(crate) async fn may_go_on(
             let row = checkout_sessions::get(&mut tx, &id).await?;
             row.is_some_and(|row| row.status.as_deref() == Some("expired"))
         }
+        // Of a canceled one Stripe says that it is not there; our own read of it may lag.
         "cancel" => {
             let Ok(id) = target.as_str().try_into() else { return Ok(false) };
             let row = subscriptions::get(&mut tx, &id).await?;
-            row.is_some_and(|row| row.status == "canceled")
+            fault.status == 404 || row.is_some_and(|row| row.status == "canceled")
         }
         // Declined, or paid meanwhile: that is Stripe's news, and the lane has seen it.
         "pay" => matches!(fault.status, 400 | 402),

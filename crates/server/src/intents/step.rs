@@ -8,9 +8,10 @@ use specie_store::{StoreError, Tx};
 use specie_stripe::{Answer, ApiFault, StoredRequest, StripeError};
 use specie_vocab::{CustomerId, WallTime};
 
+use super::request::Built;
 use super::{effect, request};
 use crate::lanes::{self, WishFor};
-use crate::{ApiError, App, kept};
+use crate::{ApiError, App, kept, meter};
 
 /// After how long an open try is looked for before any call, in seconds: Stripe may forget a key
 /// after 24 hours.
@@ -37,6 +38,7 @@ pub(super) async fn take(
         Prepared::Send(prepared) => prepared,
         Prepared::Ends(state, result) => return Ok(Stepped::Ends(state, result)),
         Prepared::NotNeeded => return Ok(Stepped::Done),
+        Prepared::NotYet => return Ok(Stepped::Waits(10)),
     };
     if prepared.look_first {
         if let Some(found) = effect::find(app, intent, payer, name, &prepared.row.body).await? {
@@ -55,6 +57,12 @@ pub(super) async fn take(
         }
         Err(error) if error.is_outage() || matches!(error, StripeError::KeyInUse) => {
             Ok(Stepped::Waits(2))
+        }
+        // Nothing was carried out, and nothing is until the key is mended.
+        Err(StripeError::Unauthorized) => {
+            tracing::error!(intent = %intent.id, step = name, "stripe does not accept the API key");
+            meter::alarm("stripe_key_refused");
+            Ok(Stepped::Waits(30))
         }
         Err(StripeError::Refused(fault)) => {
             refused(app, intent, payer, prepared, name, *fault).await
@@ -80,6 +88,8 @@ struct Ready {
 enum Prepared {
     Send(Box<Ready>),
     NotNeeded,
+    /// What it needs cannot be read yet.
+    NotYet,
     Ends(IntentState, Value),
 }
 
@@ -116,12 +126,19 @@ async fn prepare(
             _ => return Ok(Prepared::Ends(IntentState::Undone, json!({ "why": "slot taken" }))),
         }
     }
-    let Some(call) = request::build(app, &mut tx, intent, payer, name, steps).await? else {
-        let step =
-            Step { intent: intent.id, n, name: name.into(), state: StepState::Done, object: None };
-        stored::save_step(&mut tx, &step).await?;
-        tx.commit().await?;
-        return Ok(Prepared::NotNeeded);
+    let call = match request::build(app, &mut tx, intent, payer, name, steps).await? {
+        Built::Call(call) => call,
+        Built::NotYet => {
+            tx.commit().await?;
+            return Ok(Prepared::NotYet);
+        }
+        Built::NotNeeded => {
+            let (name, state) = (name.into(), StepState::Done);
+            let step = Step { intent: intent.id, n, name, state, object: None };
+            stored::save_step(&mut tx, &step).await?;
+            tx.commit().await?;
+            return Ok(Prepared::NotNeeded);
+        }
     };
     let ready = first(&mut tx, intent, n, name, call, now, 1).await?;
     tx.commit().await?;

@@ -35,6 +35,8 @@ pub(crate) struct Ending {
 pub enum Task {
     /// To replace the card.
     ReplaceCard,
+    /// To end the subscription.
+    Cancel,
 }
 
 /// `portal`: a visit to Stripe's portal.
@@ -44,6 +46,9 @@ pub struct Visit {
     pub return_url: String,
     /// One task, or the whole portal.
     pub task: Option<Task>,
+    /// The subscription that a task is about.
+    #[serde(default)]
+    pub subscription: Option<SubscriptionId>,
 }
 
 /// `cancel_and_refund`: a second subscription of ours, to be ended and paid back.

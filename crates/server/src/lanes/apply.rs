@@ -2,12 +2,12 @@
 //! was decided, and set handled exactly what was claimed.
 
 use serde_json::json;
-use specie_billing::{Before, Decision, Effect, IntentRequest, decide};
+use specie_billing::{Before, Decision, Effect, IntentRequest, Slot, decide};
 use specie_store::customers::{self, Payer};
 use specie_store::inbox::InboxState;
-use specie_store::intents as intents_table;
+use specie_store::intents::{self as intents_table, IntentState};
 use specie_store::lanes::{self as stored, Claim};
-use specie_store::mirrors as m;
+use specie_store::mirrors::{self as m, Mirrored};
 use specie_store::outbox;
 use specie_store::{StoreError, Tx, quarantine};
 use specie_vocab::CustomerId;
@@ -28,13 +28,14 @@ pub(super) async fn apply(
     claim: &Claim,
     mut seen: Seen,
 ) -> Result<(), LaneError> {
-    let again = second_look::differing(claim, &seen);
+    let mut again = second_look::differing(claim, &seen);
     second_look::believe_the_end(claim, &mut seen)?;
 
     let mut tx = app.db.begin().await?;
-    customers::lock(&mut tx, payer.id).await?;
+    let locked = customers::lock(&mut tx, payer.id).await?;
     finish(&mut tx, claim, InboxState::Handled).await?;
-    write_mirrors(&mut tx, &seen).await?;
+    let written = write_mirrors(&mut tx, &seen).await?;
+    again.extend(written.doubtful);
     let now = tx.now().await?;
     for id in again {
         let due = now.plus_seconds(SECOND_LOOK);
@@ -49,6 +50,10 @@ pub(super) async fn apply(
     let facts = translate::facts(app, &mut tx, payer, customer).await?;
     let decision = decide(&before, &facts, &app.catalog.policies, app.business.now());
     let wake_at = decision.wake_at;
+    let changed = written.changed
+        || decision.slots != before.slots
+        || decision.held != before.held
+        || !decision.effects.is_empty();
     let why = claim.events.first().map_or("look", |event| event.id.as_str());
     save(app, &mut tx, payer, &before, decision, &claim.lane, why).await?;
     for waiting in &claim.wishes {
@@ -56,39 +61,64 @@ pub(super) async fn apply(
             ask(app, &mut tx, payer, request, &claim.lane).await?;
         }
     }
-    let version = customers::bump(&mut tx, payer.id).await?;
+    let version = match changed {
+        true => customers::bump(&mut tx, payer.id).await?,
+        false => locked.map_or(payer.version, |payer| payer.version),
+    };
     stored::release(&mut tx, &claim.lane, claim.fence, wake_at).await?;
     tx.commit().await?;
     app.cache.drop_below(payer.id, version);
     Ok(())
 }
 
-async fn write_mirrors(tx: &mut Tx, seen: &Seen) -> Result<(), LaneError> {
+/// What came of writing mirrors.
+#[derive(Default)]
+struct Written {
+    /// Whether any row is another one now.
+    changed: bool,
+    /// The objects that must be looked at again.
+    doubtful: Vec<String>,
+}
+
+async fn write_mirrors(tx: &mut Tx, seen: &Seen) -> Result<Written, LaneError> {
     let at = tx.now().await?;
+    let mut written = Written::default();
+    let mut note = |id: &str, mirrored| {
+        written.changed |= !matches!(mirrored, Mirrored::Same | Mirrored::Kept);
+        if second_look::is_doubtful(mirrored, at) {
+            written.doubtful.push(id.to_owned());
+        }
+    };
     for it in &seen.customers {
-        m::customers::upsert(tx, &translate::customer(it, at)).await?;
+        let row = translate::customer(it, at);
+        note(row.id.as_str(), m::customers::upsert(tx, &row).await?);
     }
     for it in &seen.payment_methods {
         if let Some(row) = translate::payment_method(it, at) {
-            m::payment_methods::upsert(tx, &row).await?;
+            note(row.id.as_str(), m::payment_methods::upsert(tx, &row).await?);
         }
     }
     for it in &seen.subscriptions {
-        m::subscriptions::upsert(tx, &translate::subscription(it, at)).await?;
+        let row = translate::subscription(it, at);
+        note(row.id.as_str(), m::subscriptions::upsert(tx, &row).await?);
     }
     for it in &seen.invoices {
-        m::invoices::upsert(tx, &translate::invoice(it, at)?).await?;
+        let row = translate::invoice(it, at)?;
+        note(row.id.as_str(), m::invoices::upsert(tx, &row).await?);
     }
     for it in &seen.payments {
-        m::payments::upsert(tx, &translate::payment(&it.intent, at)?).await?;
+        let row = translate::payment(&it.intent, at)?;
+        note(row.id.as_str(), m::payments::upsert(tx, &row).await?);
         for refund in &it.refunds {
-            m::refunds::upsert(tx, &translate::refund(refund, &it.intent, at)?).await?;
+            let refund = translate::refund(refund, &it.intent, at)?;
+            note(row.id.as_str(), m::refunds::upsert(tx, &refund).await?);
         }
     }
     for it in &seen.sessions {
-        m::checkout_sessions::upsert(tx, &translate::session(it, at)?).await?;
+        let row = translate::session(it, at)?;
+        note(row.id.as_str(), m::checkout_sessions::upsert(tx, &row).await?);
     }
-    Ok(())
+    Ok(written)
 }
 
 async fn save(
@@ -101,10 +131,16 @@ async fn save(
     why: &str,
 ) -> Result<(), StoreError> {
     let now = tx.now().await?;
-    for (group, slot) in &decision.slots {
-        if before.slots.get(group) != Some(slot) {
-            kept::save_slot(tx, payer.id, group, slot).await?;
+    let changed = |(group, slot): &(&String, &Slot)| before.slots.get(*group) != Some(*slot);
+    let changed: Vec<_> = decision.slots.iter().filter(changed).collect();
+    // A subscription may go from one slot to another, and is never in two.
+    for (group, slot) in &changed {
+        if **slot != Slot::Empty {
+            kept::save_slot(tx, payer.id, group, &Slot::Empty).await?;
         }
+    }
+    for (group, slot) in changed {
+        kept::save_slot(tx, payer.id, group, slot).await?;
     }
     for (id, row) in &decision.held {
         if before.held.get(id) != Some(row) {
@@ -173,8 +209,9 @@ async fn ask(
         return Ok(());
     }
     let now = tx.now().await?;
-    if intents_table::open_of(tx, payer.id, request.group()).await?.is_some() {
-        return wish(app, tx, lane, &WishFor::Ask { ask: request }, now.plus_seconds(2)).await;
+    if let Some(open) = intents_table::open_of(tx, payer.id, request.group()).await? {
+        let wait = if open.state == IntentState::Stuck { 60 } else { 2 };
+        return wish(app, tx, lane, &WishFor::Ask { ask: request }, now.plus_seconds(wait)).await;
     }
     let (group, told) = (Some(request.group()), format!("{kind}.begun"));
     let new = New { who: Who::Specie, group, kind, what, told: &told };

@@ -89,8 +89,7 @@ pub(super) async fn all(
 /// charge or a refund is read through its payment intent.
 pub(super) fn named_by(event: &Event) -> Option<String> {
     let kind = event.kind.as_str();
-    let through = kind.starts_with("charge.") || kind.starts_with("refund.");
-    if through {
+    if kind.starts_with("charge.") || kind.starts_with("refund.") {
         return payload_field(event, "payment_intent");
     }
     if kind.starts_with("invoice_payment.") {
@@ -99,11 +98,25 @@ pub(super) fn named_by(event: &Event) -> Option<String> {
     if kind == "invoice.upcoming" || kind.starts_with("billing_portal.") {
         return None;
     }
-    event.object.clone().filter(|id| READABLE.iter().any(|prefix| id.starts_with(prefix)))
+    event.object.clone().filter(|id| is_readable(id))
+}
+
+/// The object through which one is read that has no call of its own here.
+pub(super) fn through(object: &Value) -> Option<&str> {
+    let field = match object["object"].as_str()? {
+        "charge" | "refund" | "dispute" => "payment_intent",
+        "invoice_payment" => "invoice",
+        _ => return None,
+    };
+    object[field].as_str().or_else(|| object[field]["id"].as_str())
 }
 
 /// Kinds of objects that a customer's lane reads.
 const READABLE: [&str; 6] = ["sub_", "in_", "pi_", "cs_", "cus_", "pm_"];
+
+pub(super) fn is_readable(id: &str) -> bool {
+    READABLE.iter().any(|prefix| id.starts_with(prefix))
+}
 
 /// A field of the object in an event's body: an id, or an expanded object's id.
 pub(super) fn payload_field(event: &Event, field: &str) -> Option<String> {

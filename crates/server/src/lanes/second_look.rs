@@ -1,18 +1,22 @@
 //! The second look: Stripe's reads may lag behind its events.
 //!
-//! When a fetched object differs, in the fields we read, from the newest payload that was claimed
-//! for it, nobody can tell which is newer: the lane looks again in ten seconds. A terminal state in
-//! a verified payload is believed over a fetch that does not show it yet.
+//! When what was fetched differs, in the fields we read, from what an event of the claim told,
+//! nobody can tell which is newer: the lane looks again in ten seconds. So it does when an event
+//! cannot be compared, when what it told of is not there yet, and when a row changes so soon after
+//! it was last read that this read may have been the late one. A terminal state in a verified
+//! payload is believed over a fetch that does not show it yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use specie_store::inbox::Event;
 use specie_store::lanes::Claim;
+use specie_store::mirrors::Mirrored;
 use specie_stripe::{API_VERSION, CheckoutSession, Customer, Invoice, Subscription};
+use specie_vocab::WallTime;
 
 use super::LaneError;
-use super::fetch::Seen;
+use super::fetch::{self, Seen};
 
 /// The fields that we read, by kind of object; compared as the pinned version writes them.
 const READ: &[(&str, &[&str])] = &[
@@ -50,12 +54,35 @@ const READ: &[(&str, &[&str])] = &[
     ("payment_method", &["customer", "card"]),
 ];
 
-/// The newest payload of each object among the claimed events, if it is of the pinned version.
+/// So long, in seconds, a read may lag behind what was read before it.
+const LAG: i64 = 60;
+
+/// Whether a row must be read again: it has changed although it was read lately, and nobody can tell
+/// which of the two reads was the late one.
+pub(super) fn is_doubtful(mirrored: Mirrored, now: WallTime) -> bool {
+    matches!(mirrored, Mirrored::Differed { read_at } if now.seconds_since(read_at) < LAG)
+}
+
+/// The objects that must be looked at again: what was fetched differs from what was told, or cannot
+/// be compared with it.
+pub(super) fn differing(claim: &Claim, seen: &Seen) -> BTreeSet<String> {
+    let told = newest(claim);
+    let differs = |(_, object): &&(i64, Value)| !is_told(object, seen);
+    let of_objects = told.iter().filter(|(_, it)| differs(it)).filter_map(|(id, (_, object))| {
+        let fetched_as = fetch::through(object).unwrap_or(id);
+        fetch::is_readable(fetched_as).then(|| fetched_as.to_owned())
+    });
+    let of_others = claim.events.iter().filter(|event| !current(event)).filter_map(fetch::named_by);
+    of_objects.chain(of_others).collect()
+}
+
+/// The newest payload of each object among the claimed events of the pinned version.
 fn newest(claim: &Claim) -> BTreeMap<String, (i64, Value)> {
     let mut newest: BTreeMap<String, (i64, Value)> = BTreeMap::new();
-    for event in claim.events.iter().filter(|event| current(event)) {
-        let Ok(mut body) = serde_json::from_slice::<Value>(&event.payload) else { continue };
-        let object = body["data"]["object"].take();
+    for event in
+        claim.events.iter().filter(|event| current(event) && fetch::named_by(event).is_some())
+    {
+        let Some(object) = payload(event) else { continue };
         let Some(id) = object["id"].as_str().map(String::from) else { continue };
         let at = event.created.as_second();
         if newest.get(&id).is_none_or(|(seen, _)| *seen <= at) {
@@ -65,20 +92,43 @@ fn newest(claim: &Claim) -> BTreeMap<String, (i64, Value)> {
     newest
 }
 
+fn payload(event: &Event) -> Option<Value> {
+    let mut body: Value = serde_json::from_slice(&event.payload).ok()?;
+    Some(body["data"]["object"].take())
+}
+
 fn current(event: &Event) -> bool {
     event.api_version.as_deref() == Some(API_VERSION)
 }
 
-/// The objects that must be looked at again: what was fetched differs from what was told.
-pub(super) fn differing(claim: &Claim, seen: &Seen) -> Vec<String> {
-    let told = newest(claim);
-    let differs = |id: &String, object: &Value| {
-        let Some(fetched) = seen.raw.get(id) else { return false };
-        let fields =
-            READ.iter().find(|(kind, _)| object["object"] == *kind).map_or(&[][..], |it| it.1);
-        fields.iter().any(|field| fetched[field] != object[field])
+/// Whether what was fetched says what was told. What is over is believed, and need not be fetched.
+fn is_told(object: &Value, seen: &Seen) -> bool {
+    let fetched = |id: &Value| id.as_str().and_then(|id| seen.raw.get(id));
+    let same = |fetched: &Value, fields: &[&str]| {
+        fields.iter().all(|field| fetched[field] == object[field])
     };
-    told.iter().filter(|(id, (_, object))| differs(id, object)).map(|(id, _)| id.clone()).collect()
+    match object["object"].as_str().unwrap_or_default() {
+        "charge" => fetched(&object["payment_intent"]).is_some_and(|intent| {
+            let newest = &intent["latest_charge"];
+            let later = newest["created"].as_i64() > object["created"].as_i64();
+            let fields = ["status", "paid", "refunded", "amount_refunded", "disputed"];
+            if newest["id"] == object["id"] { same(newest, &fields) } else { later }
+        }),
+        "dispute" => fetched(&object["payment_intent"])
+            .is_some_and(|intent| intent["latest_charge"]["disputed"] == true),
+        "refund" => seen.payments.iter().flat_map(|payment| &payment.refunds).any(|refund| {
+            object["id"] == refund.id.as_str()
+                && object["status"].as_str() == refund.status.as_deref()
+        }),
+        "invoice_payment" => fetched(&object["invoice"]).is_some_and(|invoice| {
+            let payments = invoice["payments"]["data"].as_array().into_iter().flatten();
+            payments.filter(|it| it["id"] == object["id"]).any(|it| same(it, &["status"]))
+        }),
+        kind => {
+            let fields = READ.iter().find(|(of, _)| *of == kind).map_or(&[][..], |it| it.1);
+            fetched(&object["id"]).map_or(is_over(object), |fetched| same(fetched, fields))
+        }
+    }
 }
 
 fn is_over(object: &Value) -> bool {
@@ -91,23 +141,26 @@ fn is_over(object: &Value) -> bool {
     }
 }
 
-/// Puts terminal states that were told in the place of what was fetched, or could not be.
+/// Puts terminal states that were told in the place of what was fetched, or could not be. They are
+/// read in every version that Stripe has sent them in.
 pub(super) fn believe_the_end(claim: &Claim, seen: &mut Seen) -> Result<(), LaneError> {
-    for (id, (_, object)) in newest(claim) {
-        if is_over(&object) && !seen.raw.get(&id).is_some_and(is_over) {
-            match object["object"].as_str() {
-                Some("subscription") => {
-                    seen.subscriptions.retain(|it| it.id.as_str() != id);
-                    seen.subscriptions.push(Subscription::parse(&object)?);
-                }
-                Some("invoice") => {
-                    seen.invoices.retain(|it| it.id.as_str() != id);
-                    seen.invoices.push(Invoice::parse(&object)?);
-                }
-                _ => {
-                    seen.sessions.retain(|it| it.id.as_str() != id);
-                    seen.sessions.push(CheckoutSession::parse(&object)?);
-                }
+    for object in claim.events.iter().filter_map(payload).filter(is_over) {
+        let id = object["id"].as_str().unwrap_or_default().to_owned();
+        if seen.raw.get(&id).is_some_and(is_over) {
+            continue;
+        }
+        match object["object"].as_str() {
+            Some("subscription") => {
+                seen.subscriptions.retain(|it| it.id.as_str() != id);
+                seen.subscriptions.push(Subscription::parse(&object)?);
+            }
+            Some("invoice") => {
+                seen.invoices.retain(|it| it.id.as_str() != id);
+                seen.invoices.push(Invoice::parse(&object)?);
+            }
+            _ => {
+                seen.sessions.retain(|it| it.id.as_str() != id);
+                seen.sessions.push(CheckoutSession::parse(&object)?);
             }
         }
     }

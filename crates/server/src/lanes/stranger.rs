@@ -14,7 +14,7 @@ use super::{LaneError, WishFor, finish, wish};
 use crate::{App, translate};
 
 /// What an object's lane found.
-enum Found {
+pub(super) enum Found {
     Product(Product),
     Price(Price),
     /// It belongs to a customer, whose lane is to look at it.
@@ -26,8 +26,8 @@ enum Found {
     Nothing,
 }
 
-pub(super) async fn handle(app: &App, claim: &Claim) -> Result<(), LaneError> {
-    let found = look(app, claim).await?;
+/// Writes what was found, or leaves a wish for it in its customer's lane.
+pub(super) async fn apply(app: &App, claim: &Claim, found: Found) -> Result<(), LaneError> {
     let mut tx = app.db.begin().await?;
     let now = tx.now().await?;
     let mut state = InboxState::Handled;
@@ -52,7 +52,8 @@ pub(super) async fn handle(app: &App, claim: &Claim) -> Result<(), LaneError> {
     Ok(tx.commit().await?)
 }
 
-async fn look(app: &App, claim: &Claim) -> Result<Found, LaneError> {
+/// Reads the lane's object, as far as is needed to know whose it is.
+pub(super) async fn look(app: &App, claim: &Claim) -> Result<Found, LaneError> {
     let lane = claim.lane.as_str();
     if lane.starts_with("prod_") {
         let found = get(app, &format!("/v1/products/{lane}")).await?;

@@ -200,7 +200,7 @@ fn held(t: &Texts, app: &App, view: SubscriptionView) -> HeldCard {
     let name = plan.map(|(_, plan)| plan.name.clone()).or_else(|| view.plan.clone());
     HeldCard {
         group: view.group.clone(),
-        title: name.unwrap_or_else(|| t.account_none_title.clone()),
+        title: in_group(t, app, &view.group, name.unwrap_or_else(|| t.account_none_title.clone())),
         status,
         badge,
         facts: facts(t, app, &view),
@@ -210,6 +210,15 @@ fn held(t: &Texts, app: &App, view: SubscriptionView) -> HeldCard {
             && view.cancel_at_period_end,
         can_cancel: matches!(view.status.as_str(), "active" | "trialing" | "past_due" | "unpaid")
             && !ends(&view),
+    }
+}
+
+/// Where there are several plan groups, a card says which one it is about.
+fn in_group(t: &Texts, app: &App, key: &str, title: String) -> String {
+    let groups = &app.catalog.groups;
+    match groups.iter().find(|group| group.key == key).filter(|_| groups.len() > 1) {
+        Some(group) => fill(&t.account_in_group, &[("group", &group.name), ("title", &title)]),
+        None => title,
     }
 }
 

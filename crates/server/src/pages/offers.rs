@@ -1,5 +1,6 @@
 //! The plans as the plan page shows them: one price each, by the interval that was chosen.
 
+use specie_billing::PriceRef;
 use specie_billing::catalog::{Catalog, Plan, PlanGroup, Price};
 use specie_vocab::{Interval, IntervalUnit, Money};
 
@@ -32,6 +33,8 @@ pub(crate) struct Offer {
     pub yours: bool,
     /// The visitor has another plan of the group.
     pub taken: bool,
+    /// The service cannot sell it yet.
+    pub not_sold: bool,
     /// What the button says.
     pub action: String,
 }
@@ -72,9 +75,16 @@ pub(crate) fn intervals(catalog: &Catalog) -> Vec<Interval> {
 pub(crate) fn toggle(t: &Texts, catalog: &Catalog, named: Option<&str>) -> Vec<Choice> {
     let all = intervals(catalog);
     let chosen = all.iter().position(|it| Some(key(*it).as_str()) == named).unwrap_or(0);
+    let name = |interval: &Interval| words::interval_name(t, *interval);
+    // Where two would have the same name, each is called what it is.
+    let label =
+        |interval: &Interval| match all.iter().filter(|it| name(it) == name(interval)).count() {
+            1 => name(interval),
+            _ => words::capital(&words::every(t, *interval)),
+        };
     let entry = |(i, interval): (usize, &Interval)| Choice {
         key: key(*interval),
-        label: words::interval_name(t, *interval),
+        label: label(interval),
         saves: least_saved(catalog, *interval)
             .map(|percent| fill(&t.plans_toggle_saves, &[("percent", &percent.to_string())])),
         chosen: i == chosen,
@@ -93,7 +103,10 @@ pub(crate) fn section(
     let of = |plan: &Plan| {
         let price = plan.prices.iter().find(|price| key(price.interval) == chosen);
         let price = price.or(plan.prices.first())?;
-        Some(offer(t, catalog, plan, price, held))
+        let found =
+            PriceRef { group: group.key.clone(), plan: plan.key.clone(), price: price.key.clone() };
+        let not_sold = catalog.why_unsellable(&found).is_some();
+        Some(Offer { not_sold, ..offer(t, catalog, plan, price, held) })
     };
     let name = (catalog.groups.len() > 1).then(|| group.name.clone());
     Section { name, offers: group.plans.iter().filter_map(of).collect() }
@@ -121,6 +134,7 @@ fn offer(
         features_label: fill(&t.plans_features, &name),
         yours: subscribed && same,
         taken: subscribed && !same,
+        not_sold: false,
         action: fill(&t.plans_choose, &name),
     }
 }
@@ -130,7 +144,8 @@ pub(crate) fn is_held(view: &SubscriptionView) -> bool {
     !matches!(view.status.as_str(), "none" | "canceled" | "incomplete_expired")
 }
 
-fn feature(catalog: &Catalog, plan: &Plan, key: &str) -> String {
+/// What a plan gives: a feature, with its limit if it has one.
+pub(crate) fn feature(catalog: &Catalog, plan: &Plan, key: &str) -> String {
     let name = catalog.feature(key).map_or(key, |feature| &feature.name);
     match plan.limits.get(key) {
         Some(limit) => format!("{name}: {limit}"),

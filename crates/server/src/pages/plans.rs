@@ -100,27 +100,50 @@ pub(super) struct Back {
     session: String,
 }
 
-/// The customer comes back from paying, often before the webhook: what is true is read now.
+/// The customer comes back from paying, often before the webhook: what is true is read now. Whoever
+/// is not signed in here, because the app made the session, hears only whether it was paid.
 pub(super) async fn come_back(
     State(app): State<App>,
-    visitor: Visitor,
+    visitor: Result<Visitor, ApiError>,
     uri: Uri,
     back: Result<Query<Back>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let session = back.ok().and_then(|Query(back)| SessionId::try_from(back.session).ok());
+    let visitor = match (visitor, &session) {
+        (Ok(visitor), _) => visitor,
+        (Err(stranger), Some(session)) => return thank(&app, session, &uri).await?.ok_or(stranger),
+        (Err(stranger), None) => return Err(stranger),
+    };
     let session = session.ok_or_else(|| ApiError::not_found("checkout session"))?;
-    let now = checkout::sync(&app, &visitor.payer, &session).await?;
     let t = english();
+    let now = checkout::sync(&app, &visitor.payer, &session).await?;
     let frame = Frame::new(&app, &t.return_title, Some(&visitor.session), &uri).await?;
     if offers::is_held(&now) {
         let done = if now.access { "?done=paid" } else { "" };
         return Ok(Redirect::to(&format!("{}/account{done}", frame.base)).into_response());
     }
+    Ok(not_yet(frame, &session, now.open_checkout.map(|open| open.url)))
+}
+
+/// What somebody hears of a session who knows its id and is not signed in; nothing of an unknown one.
+async fn thank(app: &App, session: &SessionId, uri: &Uri) -> Result<Option<Response>, ApiError> {
+    let t = english();
+    let Some(complete) = checkout::is_complete(app, session).await? else { return Ok(None) };
+    let mut frame = Frame::new(app, &t.return_title, None, uri).await?;
+    if !complete {
+        return Ok(Some(not_yet(frame, session, None)));
+    }
+    let actions = frame.way_to_app().into_iter().collect();
+    frame.title.clone_from(&t.return_done_title);
+    let (title, text) = (t.return_done_title.clone(), t.return_done_text.clone());
+    Ok(Some(html(StatusCode::OK, &Message { frame, title, text, actions })))
+}
+
+fn not_yet(frame: Frame, session: &SessionId, open: Option<String>) -> Response {
+    let t = english();
     let again = format!("{}/return?session={session}", frame.base);
     let mut actions = vec![Link { url: again, text: t.return_again.clone() }];
-    if let Some(open) = now.open_checkout {
-        actions.push(Link { url: open.url, text: t.return_resume.clone() });
-    }
+    actions.extend(open.map(|url| Link { url, text: t.return_resume.clone() }));
     let (title, text) = (t.return_title.clone(), t.return_text.clone());
-    Ok(html(StatusCode::OK, &Message { frame, title, text, actions }))
+    html(StatusCode::OK, &Message { frame, title, text, actions })
 }

@@ -23,9 +23,9 @@ texts! {
     lang date title skip nav nav_plans nav_account back_to_app legal terms privacy support monthly
     annual every_day every_days every_week every_weeks every_month every_months every_year
     every_years plans_title plans_lead plans_toggle plans_toggle_saves plans_saves plans_choose plans_continue
-    plans_yours plans_manage plans_taken plans_features plans_not_paid plans_not_paid_text
+    plans_yours plans_manage plans_taken plans_not_sold plans_features plans_not_paid plans_not_paid_text
     account_title account_lead account_plan account_price account_next account_next_value
-    account_none_due account_until account_ended account_since account_none_title account_none_text
+    account_in_group account_none_due account_until account_ended account_since account_none_title account_none_text
     account_see_plans account_cancel account_resume account_card account_card_ending account_no_card
     account_update_card account_history account_history_none account_older account_newest
     account_date account_amount account_status account_with account_receipt account_receipt_of
@@ -37,9 +37,10 @@ texts! {
     status_incomplete status_incomplete_expired status_paused payment_pending
     payment_requires_action payment_succeeded payment_failed payment_partially_refunded
     payment_refunded payment_disputed cancel_title cancel_text cancel_text_undated cancel_text_owing cancel_confirm
-    cancel_keep return_title return_text return_again return_resume sign_in_title sign_in_text
+    cancel_keep return_title return_text return_again return_done_title return_done_text return_resume sign_in_title sign_in_text
     error_title error_not_found error_not_found_text error_form error_subscribed error_stripe
-    error_busy error_catalog error_no_customer error_other error_back
+    error_busy error_catalog error_no_customer error_not_sold error_not_possible error_request
+    error_other error_back
 }
 
 static ENGLISH: LazyLock<Texts> = LazyLock::new(|| {

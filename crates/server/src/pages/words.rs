@@ -44,8 +44,14 @@ pub fn interval_name(t: &Texts, interval: Interval) -> String {
         (IntervalUnit::Day, 360..=366) | (IntervalUnit::Month, 12) | (IntervalUnit::Year, 1) => {
             t.annual.clone()
         }
-        _ => every(t, interval),
+        _ => capital(&every(t, interval)),
     }
+}
+
+/// With a capital letter at its beginning.
+pub fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 /// A subscription's status, and the colour of its badge.
@@ -111,7 +117,7 @@ mod tests {
         let name = |unit, count| interval_name(t, Interval { unit, count });
         assert_eq!(name(IntervalUnit::Day, 30), "Monthly");
         assert_eq!(name(IntervalUnit::Day, 365), "Annual");
-        assert_eq!(name(IntervalUnit::Week, 2), "every 2 weeks");
+        assert_eq!(name(IntervalUnit::Week, 2), "Every 2 weeks");
     }
 
     #[test]

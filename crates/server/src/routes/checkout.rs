@@ -40,7 +40,6 @@ pub(super) struct CheckoutRequest {
     responses(
         (status = 201, description = "Send the browser to `url`", body = CheckoutView),
         (status = 400, description = "A return address is not allowed, or the body is wrong", body = Problem),
-        (status = 401, description = "No credentials", body = Problem),
         (status = 404, description = "The catalog has no such price", body = Problem),
         (status = 409, description = "`already_subscribed`, `checkout_in_progress`", body = Problem),
         (status = 503, description = "Stripe does not answer", body = Problem),
@@ -85,7 +84,6 @@ pub(super) fn return_url(app: &App, given: Option<String>) -> Result<Option<Stri
     params(("session" = String, Path, description = "Stripe's id of the session, `cs_…`")),
     responses(
         (status = 200, description = "The subscription, as it is now", body = SubscriptionView),
-        (status = 401, description = "No credentials", body = Problem),
         (status = 404, description = "No such session of this customer", body = Problem),
         (status = 503, description = "Stripe does not answer", body = Problem),
     )

@@ -11,10 +11,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::Value;
 use utoipa::Modify;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 
 use super::problems::{CODES, Code};
 use crate::App;
@@ -46,6 +47,60 @@ impl Modify for Security {
             SecurityRequirement::new("server_key", none).add("customer", none),
             SecurityRequirement::new("app_jwt", none),
         ]);
+    }
+}
+
+/// What every door may answer that takes a credential, a body, parameters or a key: it holds for all
+/// of them alike, and is written here alone.
+pub(super) struct CommonAnswers;
+
+impl Modify for CommonAnswers {
+    fn modify(&self, document: &mut OpenApi) {
+        for (path, item) in &mut document.paths.paths {
+            if !path.starts_with("/api/billing/") || path.ends_with("/webhook") {
+                continue;
+            }
+            let changes = [&mut item.post, &mut item.delete].into_iter().flatten();
+            changes.for_each(|door| complete(door, true));
+            item.get.iter_mut().for_each(|door| complete(door, false));
+        }
+    }
+}
+
+fn complete(door: &mut Operation, changes: bool) {
+    let parameters = door.parameters.iter().flatten().filter_map(|it| match it {
+        RefOr::T(parameter) => Some(parameter),
+        RefOr::Ref(_) => None,
+    });
+    let keyed = parameters.clone().any(|it| it.name == "Idempotency-Key");
+    let asks = parameters.clone().any(|it| it.parameter_in == ParameterIn::Query);
+    let in_group = parameters.clone().any(|it| it.name == "group");
+    let body = door.request_body.is_some();
+    let secret = door.security.is_none();
+    let all = [
+        (secret, "401", "No credentials, or none that are known"),
+        (
+            secret && changes,
+            "403",
+            "The credential may not do this: its claim `billing` says `read`",
+        ),
+        (
+            secret,
+            "429",
+            "`rate_limited`: too many calls for this customer; `Retry-After` says when",
+        ),
+        (asks || body, "400", "A parameter or the body is wrong"),
+        (in_group, "404", "The catalog has no such plan group"),
+        (keyed, "422", "`idempotency_key_reused`: this key was used for another request"),
+        (body, "413", "The body is too large"),
+        (body, "415", "The body is not `application/json`"),
+    ];
+    for (_, status, text) in all.into_iter().filter(|(holds, ..)| *holds) {
+        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+        let answer =
+            ResponseBuilder::new().description(text).content("application/problem+json", problem);
+        let answers = &mut door.responses.responses;
+        answers.entry(status.into()).or_insert_with(|| RefOr::T(answer.build()));
     }
 }
 

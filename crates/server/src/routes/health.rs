@@ -13,7 +13,11 @@ const CLOCK_OFF: i64 = 60;
 /// The pass reads Stripe every minute; after this long, in seconds, Stripe is taken to be away.
 const SILENT: i64 = 300;
 
-/// Alive.
+/// Says that the process lives.
+#[utoipa::path(
+    get, path = "/healthz", tag = "health", security(()),
+    responses((status = 200, description = "`ok`", body = String, content_type = "text/plain"))
+)]
 pub(super) async fn healthz() -> &'static str {
     "ok"
 }
@@ -51,7 +55,11 @@ async fn database(app: &App) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// What is known of Stripe: `no answer` when the last call got none.
 async fn stripe(app: &App) -> Result<&'static str, StoreError> {
+    if app.stripe.outages() > 0 {
+        return Ok("no answer");
+    }
     let mut tx = app.db.read().await?;
     Ok(match watermarks::latest(&mut tx).await? {
         None => "not asked yet",

@@ -42,7 +42,7 @@ async fn gauges(
 ) -> Result<Vec<(&'static str, &'static str, i64)>, ApiError> {
     let now = tx.now().await?;
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let waiting = count(lanes::restless(tx, now).await?.len());
+    let waiting = count(lanes::restless(tx).await?.len());
     let oldest = lanes::oldest_pending(tx).await?;
     let lag = oldest.map_or(0, |since| now.seconds_since(since).max(0));
     Ok(vec![

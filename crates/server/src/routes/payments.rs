@@ -32,7 +32,6 @@ const PAGE: u16 = 20;
     responses(
         (status = 200, description = "A page", body = PageView<PaymentView>),
         (status = 400, description = "The cursor or the limit is wrong", body = Problem),
-        (status = 401, description = "No credentials", body = Problem),
     )
 )]
 pub(super) async fn list(

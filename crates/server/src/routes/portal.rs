@@ -22,7 +22,7 @@ pub(super) struct PortalRequest {
     /// Where the portal's way back leads; must be allowed by the catalog's settings. Default: the
     /// hosted account page.
     return_url: Option<String>,
-    /// One task, or the whole portal.
+    /// One task, or without it the whole portal.
     task: Option<PortalTask>,
 }
 
@@ -32,18 +32,19 @@ pub(super) struct PortalRequest {
 pub(super) enum PortalTask {
     /// To replace the card.
     ReplaceCard,
+    /// To end the subscription; 409 `not_subscribed` without one.
+    Cancel,
 }
 
 /// Makes a session of Stripe's customer portal.
 #[utoipa::path(
     post, path = "/portal", tag = "portal",
-    request_body = PortalRequest,
+    request_body = Option<PortalRequest>,
     params(("Idempotency-Key" = Option<String>, Header, description = "Brings the same answer twice")),
     responses(
         (status = 201, description = "Send the browser to `url`", body = PortalView),
         (status = 400, description = "The return address is not allowed, or the body is wrong", body = Problem),
-        (status = 401, description = "No credentials", body = Problem),
-        (status = 409, description = "`no_stripe_customer`: nothing was ever bought", body = Problem),
+        (status = 409, description = "`no_stripe_customer`: nothing was ever bought; `not_subscribed`: nothing to cancel", body = Problem),
         (status = 503, description = "Stripe does not answer", body = Problem),
     )
 )]
@@ -57,7 +58,11 @@ pub(super) async fn start(
     let account = format!("{}/billing/account?from=portal", app.settings.public_url);
     let visit = portal::Visit {
         return_url: return_url(&app, request.return_url)?.unwrap_or(account),
-        task: request.task.map(|PortalTask::ReplaceCard| portal::Task::ReplaceCard),
+        task: request.task.map(|task| match task {
+            PortalTask::ReplaceCard => portal::Task::ReplaceCard,
+            PortalTask::Cancel => portal::Task::Cancel,
+        }),
+        subscription: None,
     };
     once(&app, &scope, key, StatusCode::CREATED, portal::start(&app, &payer, who, &visit)).await
 }

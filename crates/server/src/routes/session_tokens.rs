@@ -30,11 +30,10 @@ pub(super) struct SessionTokenView {
 /// Makes a link into the hosted pages: one use, 15 minutes. Needs a server key.
 #[utoipa::path(
     post, path = "/session-tokens", tag = "pages",
-    request_body = SessionTokenRequest,
+    request_body = Option<SessionTokenRequest>,
     responses(
         (status = 201, description = "The link", body = SessionTokenView),
         (status = 400, description = "No customer is named", body = Problem),
-        (status = 401, description = "No credentials", body = Problem),
         (status = 403, description = "Not a server key", body = Problem),
     )
 )]

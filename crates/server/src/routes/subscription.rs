@@ -6,14 +6,13 @@ use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::json;
 use specie_store::customers::Payer;
 use utoipa::IntoParams;
 
 use super::body::StrictQuery;
 use super::problems::Problem;
 use crate::auth::{Changer, Reader};
-use crate::commands::cancellation::{self, Wanted};
+use crate::commands::cancellation::{self, Change, Wanted};
 use crate::once::{Key, Scope, once};
 use crate::views::SubscriptionView;
 use crate::{ApiError, App, reads};
@@ -45,7 +44,6 @@ pub(super) struct Shown {
     responses(
         (status = 200, description = "With status `none` when there is none", body = SubscriptionView),
         (status = 304, description = "Nothing changed since that `ETag`"),
-        (status = 401, description = "No credentials", body = Problem),
         (status = 404, description = "No such plan group", body = Problem),
         (status = 409, description = "`version_ahead`: nothing as new as `at_least` is there yet", body = Problem),
     )
@@ -78,7 +76,6 @@ pub(super) async fn show(
     ),
     responses(
         (status = 200, description = "Also when it was so before", body = SubscriptionView),
-        (status = 401, description = "No credentials", body = Problem),
         (status = 409, description = "`not_subscribed`, `not_possible`, `change_in_progress`", body = Problem),
         (status = 412, description = "It has changed since that `ETag`", body = Problem),
         (status = 503, description = "Stripe does not answer", body = Problem),
@@ -104,7 +101,6 @@ pub(super) async fn cancel(
     ),
     responses(
         (status = 200, description = "Also when it was so before", body = SubscriptionView),
-        (status = 401, description = "No credentials", body = Problem),
         (status = 409, description = "`not_subscribed`, `not_possible`, `change_in_progress`", body = Problem),
         (status = 412, description = "It has changed since that `ETag`", body = Problem),
         (status = 503, description = "Stripe does not answer", body = Problem),
@@ -131,26 +127,28 @@ async fn change(
     let group = reads::only_group(app, group.as_deref())?;
     let scope = Scope::new(&payer, "cancellation", &(&group, wanted == Wanted::End));
     let work = async {
-        if let Some(given) = headers.get(IF_MATCH) {
-            still(app, &payer, &group, given).await?;
-        }
-        cancellation::set(app, &payer, who, &group, wanted).await
+        let decided_on = match headers.get(IF_MATCH) {
+            Some(given) => still(app, &payer, &group, given).await?,
+            None => None,
+        };
+        cancellation::set(app, &payer, who, &group, Change { wanted, decided_on }).await
     };
     once(app, &scope, key, StatusCode::OK, work).await
 }
 
-/// 412, with the state as it is, when it is not the one that the caller saw.
-async fn still(app: &App, payer: &Payer, group: &str, given: &HeaderValue) -> Result<(), ApiError> {
+/// The version that the caller saw, none if any will do; 412 when it is not that of now.
+async fn still(
+    app: &App,
+    payer: &Payer,
+    group: &str,
+    given: &HeaderValue,
+) -> Result<Option<i64>, ApiError> {
     let view = reads::subscription(app, payer, group).await?;
-    if names(given, &tag(&view)) {
-        return Ok(());
+    match given.as_bytes() {
+        b"*" => Ok(None),
+        _ if names(given, &tag(&view)) => Ok(Some(view.version)),
+        _ => Err(cancellation::changed_meanwhile(app, payer, group).await),
     }
-    let error = ApiError::new(
-        StatusCode::PRECONDITION_FAILED,
-        "changed_meanwhile",
-        "the subscription has changed since it was read",
-    );
-    Err(error.with("subscription", json!(view)))
 }
 
 /// What tells two states apart: the version of the last decision, and what time alone changes.

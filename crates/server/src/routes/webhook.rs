@@ -25,8 +25,19 @@ pub(super) fn router() -> Router<App> {
         .layer(late)
 }
 
-/// A refusal says nothing but its status.
-async fn receive(
+/// Takes Stripe's events, signed in `Stripe-Signature` over the raw body. An answer says nothing but
+/// its status.
+#[utoipa::path(
+    post, path = "/api/billing/webhook", tag = "webhook", security(()),
+    request_body(content = String, content_type = "application/json", description = "The event, as Stripe signed it"),
+    responses(
+        (status = 200, description = "It is stored, or was before"),
+        (status = 400, description = "The signature is not good"),
+        (status = 413, description = "The body is too large"),
+        (status = 503, description = "It could not be stored in time; send it again"),
+    )
+)]
+pub(super) async fn receive(
     State(app): State<App>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,

@@ -206,6 +206,18 @@ async fn the_document_names_every_door_and_its_errors() {
         assert!(door["summary"].as_str().is_some_and(|text| !text.is_empty()), "{method} {path}");
         assert!(door["responses"]["401"].is_object(), "{method} {path}");
     }
+    let answers = |method: &str, path: &str| {
+        let answers = document["paths"][path][method]["responses"].as_object().unwrap();
+        answers.keys().map(String::as_str).collect::<Vec<_>>().join(" ")
+    };
+    let all = "201 400 401 403 404 409 413 415 422 429 503";
+    assert_eq!(answers("post", "/api/billing/checkout"), all);
+    let path = "/api/billing/subscription/cancellation";
+    assert_eq!(answers("delete", path), "200 400 401 403 404 409 412 422 429 503");
+    assert_eq!(answers("post", "/api/billing/webhook"), "200 400 413 503");
+    assert_eq!(answers("get", "/healthz"), "200");
+    let body = &document["paths"]["/api/billing/portal"]["post"]["requestBody"];
+    assert_ne!(body["required"], true);
     let plans = &document["paths"]["/api/billing/plans"]["get"];
     assert_eq!(plans["security"], json!([{}]));
     let body = &document["components"]["schemas"]["CheckoutRequest"];

@@ -205,6 +205,34 @@ async fn what_the_catalog_says_is_shown_and_never_run() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_sold_yet_has_no_button_and_is_not_offered() {
+    let wish = Wish::default();
+    let priced = "trial_days = 14, ";
+    let at = wish.catalog.find("every = \"30 days\"").unwrap();
+    let catalog = format!("{}{priced}{}", &wish.catalog[..at], &wish.catalog[at..]);
+    let house = House::new(Wish { catalog, ..wish }).await;
+    let browser = signed_in(&house, "user_1").await;
+    let page = browser.get(&house, "/billing/plans").await;
+    assert!(page.text.contains("Not available yet") && !page.text.contains("Choose Pro"));
+    let page = browser.get(&house, "/billing/plans?every=365day").await;
+    assert!(page.text.contains("Choose Pro"));
+    let plans = browser.get(&house, "/api/billing/plans").await.json();
+    let prices = plans[0]["prices"].as_array().unwrap();
+    assert_eq!(prices.iter().map(|it| &it["price"]).collect::<Vec<_>>(), ["annual"]);
+}
+
+#[tokio::test]
+async fn two_intervals_of_a_month_are_told_apart() {
+    let wish = Wish::default();
+    let catalog = wish.catalog.replace("every = \"365 days\"", "every = \"month\"");
+    assert_ne!(catalog, wish.catalog);
+    let house = House::new(Wish { catalog, ..wish }).await;
+    let page = signed_in(&house, "user_1").await.get(&house, "/billing/plans").await;
+    assert!(page.text.contains("Every 30 days") && page.text.contains("Every month"));
+    assert!(!page.text.contains("Monthly"));
+}
+
+#[tokio::test]
 async fn there_are_no_development_tools_in_production() {
     let house = House::new(Wish::default()).await;
     let browser = signed_in(&house, "user_1").await;

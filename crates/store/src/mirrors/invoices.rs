@@ -6,7 +6,10 @@ use crate::mirrors::mirror;
 
 mirror! {
     /// An invoice of Stripe's.
-    pub struct InvoiceRow in "stripe_invoices" by InvoiceId, of customer, ended |row| (row.status == "void").then_some("void");
+    pub struct InvoiceRow in "stripe_invoices" by InvoiceId, of customer, ended |row| match row.status.as_str() {
+            "paid" | "void" => Some(&row.status),
+            _ => None,
+        };
     /// Whose.
     pub customer: CustomerId,
     /// For which subscription.

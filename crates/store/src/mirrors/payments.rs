@@ -7,7 +7,10 @@ use crate::sql::all;
 
 mirror! {
     /// A payment intent of Stripe's, with its latest charge.
-    pub struct PaymentRow in "stripe_payments" by PaymentIntentId, of customer, ended |row| (row.status == "canceled").then_some("canceled");
+    pub struct PaymentRow in "stripe_payments" by PaymentIntentId, of customer, ended |row| match row.status.as_str() {
+            "succeeded" | "canceled" => Some(&row.status),
+            _ => None,
+        };
     /// Whose.
     pub customer: CustomerId,
     /// For which invoice.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use specie_store::Db;
-use specie_store::mirrors::Mirrored::{Changed, Kept, Same};
+use specie_store::mirrors::Mirrored::{Changed, Differed, Kept, Same};
 use specie_store::mirrors::checkout_sessions::{self, SessionRow};
 use specie_store::mirrors::customers::{self, CustomerRow};
 use specie_store::mirrors::invoices::{self, InvoiceRow};
@@ -204,7 +204,7 @@ both! {
             let row = |status| SubscriptionRow { id: id.as_str().try_into().unwrap(), ..subscription(status) };
             subscriptions::upsert(tx, &row(late)).await.unwrap();
             if late != "incomplete_expired" {
-                assert_eq!(subscriptions::upsert(tx, &row(end)).await.unwrap(), Changed);
+                assert_eq!(subscriptions::upsert(tx, &row(end)).await.unwrap(), Differed { read_at: wall(1) });
                 assert_eq!(subscriptions::upsert(tx, &row(late)).await.unwrap(), Kept);
                 let found = subscriptions::get(tx, &row(end).id).await.unwrap();
                 assert_eq!(found, Some(row(end)));
@@ -218,10 +218,17 @@ both! {
             checkout_sessions::upsert(tx, &row(end)).await.unwrap();
             assert_eq!(checkout_sessions::upsert(tx, &row("open")).await.unwrap(), Kept);
             let paid = SessionRow { payment_status: "paid".into(), ..row(end) };
-            assert_eq!(checkout_sessions::upsert(tx, &paid).await.unwrap(), Changed);
+            assert_eq!(checkout_sessions::upsert(tx, &paid).await.unwrap(), Differed { read_at: wall(1) });
         }
-        invoices::upsert(tx, &invoice("void")).await.unwrap();
-        assert_eq!(invoices::upsert(tx, &invoice("open")).await.unwrap(), Kept);
+        for end in ["void", "paid"] {
+            let id = format!("in_{end}");
+            let row = |status| InvoiceRow { id: id.as_str().try_into().unwrap(), ..invoice(status) };
+            invoices::upsert(tx, &row(end)).await.unwrap();
+            assert_eq!(invoices::upsert(tx, &row("open")).await.unwrap(), Kept);
+        }
+        let late = PaymentRow { status: "processing".into(), ..payment(1, 1) };
+        payments::upsert(tx, &PaymentRow { status: "succeeded".into(), ..payment(1, 1) }).await.unwrap();
+        assert_eq!(payments::upsert(tx, &late).await.unwrap(), Kept);
         let deleted = CustomerRow { deleted: true, ..customer() };
         customers::upsert(tx, &deleted).await.unwrap();
         assert_eq!(customers::upsert(tx, &customer()).await.unwrap(), Kept);

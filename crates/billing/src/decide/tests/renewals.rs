@@ -128,6 +128,7 @@ fn a_new_card_pays_at_once_once_per_invoice_and_card() {
             group: "main".into(),
             payment_method: card(2),
             invoice: Some(InvoiceId::try_from("in_1").unwrap()),
+            turn: 1,
         })]
     );
     // It was moved and declined as well; then a third one comes.
@@ -152,13 +153,17 @@ fn a_new_card_while_all_is_paid_becomes_the_subscriptions_own() {
             group: "main".into(),
             payment_method: card(2),
             invoice: None,
+            turn: 1,
         })]
     );
     assert_eq!(life.sees(&seen, day(1)).effects, [], "once");
     seen.subscriptions[0].default_payment_method = Some(card(2));
     assert_eq!(asked(&life.sees(&seen, day(1))), [] as [String; 0], "it was moved");
     seen.customer = with(card(3));
-    assert_eq!(asked(&life.sees(&seen, day(2))), ["move_card:sub_1:pm_3"]);
+    assert_eq!(asked(&life.sees(&seen, day(2))), ["move_card:sub_1:pm_3:2"]);
+    seen.subscriptions[0].default_payment_method = Some(card(3));
+    seen.customer = with(card(2));
+    assert_eq!(asked(&life.sees(&seen, day(3))), ["move_card:sub_1:pm_2:3"], "it comes back");
 }
 
 #[test]
@@ -168,6 +173,12 @@ fn a_card_that_the_customer_had_before_the_subscription_is_left_alone() {
     seen.customer = Some(CustomerFact { default_payment_method: Some(card(9)), ..customer() });
     assert_eq!(asked(&life.sees(&seen, day(0))), ["receipt:in_0"]);
     assert_eq!(life.sees(&seen, day(1)).effects, []);
+    // Nor is it charged when the subscription's own is declined: nobody put it in that one's place.
+    seen.subscriptions[0].status = Status::PastDue;
+    seen.invoices.push(declined(1, 1));
+    assert_eq!(asked(&life.sees(&seen, day(31))), ["payment_failed:in_1:1"]);
+    seen.customer = Some(CustomerFact { default_payment_method: Some(card(2)), ..customer() });
+    assert_eq!(asked(&life.sees(&seen, day(32))), ["recover:in_1:pm_2"]);
 }
 
 #[test]

@@ -99,6 +99,7 @@ async fn change(
     let key = visitor.check_form(&token)?;
     let group = reads::only_group(app, Some(&group))?;
     let scope = Scope::new(&visitor.payer, "page.cancellation", &(&group, wanted == Wanted::End));
-    let work = cancellation::set(app, &visitor.payer, Who::Customer, &group, wanted);
+    let change = cancellation::Change { wanted, decided_on: None };
+    let work = cancellation::set(app, &visitor.payer, Who::Customer, &group, change);
     once_for_page(app, &scope, &key, work).await
 }

@@ -39,6 +39,7 @@ pub(in crate::pages) async fn portal(
     let visit = portal::Visit {
         return_url: format!("{}/billing/account?from=portal", app.settings.public_url),
         task: Some(Task::ReplaceCard),
+        subscription: None,
     };
     let scope = Scope::new(&visitor.payer, "page.portal", &());
     let session: PortalView = once_for_page(

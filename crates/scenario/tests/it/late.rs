@@ -1,0 +1,277 @@
+//! Stripe's reads lag behind its events and its own answers, or are none of Stripe's at all: in the
+//! end what we hold is what Stripe holds, and nothing was done twice or left out on the way.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use serde_json::{Value, json};
+use specie_scenario::{Card, Person, Stage, agree};
+use specie_store::{customers, inbox, intents};
+use specie_stripe::{Transport, TransportError};
+use specie_vocab::WallClock;
+use tower::ServiceExt;
+
+use crate::losses::pay_a_second_session;
+use crate::set::{beside, having, stage, text, way};
+
+/// What is answered in Stripe's place: status, content type, body.
+type Instead = (u16, &'static str, String);
+
+fn json_of(value: &Value) -> Instead {
+    (200, "application/json", value.to_string())
+}
+
+fn missing() -> Instead {
+    let error = json!({ "error": {
+        "type": "invalid_request_error", "code": "resource_missing", "message": "No such thing",
+    } });
+    (404, "application/json", error.to_string())
+}
+
+/// A way to Stripe on which some calls get other answers, each once: `GET /v1/invoices/in_1`, or
+/// `GET /v1/invoices/*` for any that begins so.
+fn instead(stage: &Stage, answers: Vec<(String, Instead)>) -> Transport {
+    let mut queues: BTreeMap<String, VecDeque<Instead>> = BTreeMap::new();
+    for (call, answer) in answers {
+        queues.entry(call).or_default().push_back(answer);
+    }
+    let (inner, queues) = (stage.stripe.transport.clone(), Arc::new(Mutex::new(queues)));
+    way(move |request: Request<Bytes>| {
+        let (inner, queues) = (inner.clone(), Arc::clone(&queues));
+        async move {
+            let call = format!("{} {}", request.method(), request.uri().path());
+            let taken = queues.lock().unwrap().iter_mut().find_map(|(named, queue)| {
+                let fits = match named.strip_suffix('*') {
+                    Some(start) => call.starts_with(start),
+                    None => *named == call,
+                };
+                if fits { queue.pop_front() } else { None }
+            });
+            let Some((status, kind, body)) = taken else { return inner.oneshot(request).await };
+            Ok(Response::builder()
+                .status(status)
+                .header("content-type", kind)
+                .body(Bytes::from(body))
+                .unwrap())
+        }
+    })
+}
+
+/// A way to Stripe that does not show objects of a kind until so many seconds have passed.
+fn lagging(stage: &Stage, kind: &str, seconds: i64) -> Transport {
+    let (inner, wall) = (stage.stripe.transport.clone(), stage.wall.clone());
+    let (path, until) = (format!("/v1/{kind}/"), wall.now().plus_seconds(seconds));
+    way(move |request: Request<Bytes>| {
+        let (inner, wall, path) = (inner.clone(), wall.clone(), path.clone());
+        async move {
+            let named = request.method() == Method::GET && request.uri().path().starts_with(&path);
+            if named && wall.now() < until {
+                let (status, _, body) = missing();
+                return Ok(Response::builder().status(status).body(Bytes::from(body)).unwrap());
+            }
+            inner.oneshot(request).await
+        }
+    })
+}
+
+async fn subscribed(stage: &Stage) -> Value {
+    let ada = Person::new(stage, "ada", "Ada");
+    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    stage.sandbox.list("subscription").remove(0)
+}
+
+/// All is at rest, and says what Stripe says.
+async fn assert_agreed(stage: &Stage) {
+    stage.conductor.settle().await.unwrap();
+    let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
+    assert_eq!(found.differing, [] as [String; 0]);
+}
+
+async fn intents_of_ada(stage: &Stage, kind: &str) -> Vec<intents::Intent> {
+    let mut tx = stage.app.db.read().await.unwrap();
+    let ada = customers::find(&mut tx, "app", "ada").await.unwrap().unwrap();
+    let mut all = intents::of_payer(&mut tx, ada.id, 100).await.unwrap();
+    all.retain(|it| it.kind == kind);
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_read_for_whoever_asks_is_put_right_again() {
+    let (stage, _folder) = stage().await;
+    let old = subscribed(&stage).await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    ada.cancel().await.unwrap();
+    stage.conductor.settle().await.unwrap();
+
+    let path = format!("GET /v1/subscriptions/{}", text(&old["id"]));
+    let process = beside(&stage, instead(&stage, vec![(path, json_of(&old))]));
+    let session = stage.sandbox.list("checkout.session").remove(0);
+    let sync = format!("checkout/{}/sync", text(&session["id"]));
+    let late = Person::new(&stage, "ada", "Ada").at(&process.service);
+    let view = late.call(Method::POST, &sync, Value::Null).await.unwrap().json().unwrap();
+    assert_eq!(view["cancel_at_period_end"], false, "it is what Stripe said");
+    stage.conductor.settle().await.unwrap();
+    assert_eq!(ada.subscription().await.unwrap()["cancel_at_period_end"], true);
+    assert_agreed(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_and_not_there_yet_is_looked_for_again() {
+    for kind in ["subscriptions", "invoices", "payment_intents", "checkout/sessions"] {
+        let (stage, _folder) = stage().await;
+        let ada = Person::new(&stage, "ada", "Ada");
+        let checkout = ada.checkout("pro", "monthly").await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let process = beside(&stage, lagging(&stage, kind, 9));
+        ada.pay(text(&checkout["url"]), Card::GOOD).await.unwrap();
+        process.conductor.settle().await.unwrap();
+        assert_eq!(ada.subscription().await.unwrap()["status"], "active", "{kind}");
+        assert_agreed(&stage).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_is_seen_though_its_payment_is_read_late() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    let id = text(&stage.sandbox.list("payment_intent")[0]["id"]).to_owned();
+    let path = format!("/v1/payment_intents/{id}");
+    let old = ada.api(Method::GET, &format!("{path}?expand[0]=latest_charge"), "").await.unwrap();
+    let process = beside(&stage, instead(&stage, vec![(format!("GET {path}"), json_of(&old))]));
+    ada.api(Method::POST, "/v1/refunds", &format!("payment_intent={id}")).await.unwrap();
+    process.conductor.settle().await.unwrap();
+    assert_eq!(ada.payments().await.unwrap()["data"][0]["status"], "refunded");
+    assert_agreed(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_reads_do_not_show_yet_is_made_once() {
+    let (stage, _folder) = stage().await;
+    let old = subscribed(&stage).await;
+    let path = format!("GET /v1/subscriptions/{}", text(&old["id"]));
+    let late = (0..4).map(|_| (path.clone(), json_of(&old))).collect();
+    let process = beside(&stage, instead(&stage, late));
+    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
+    assert_eq!(ada.cancel().await.unwrap()["cancel_at_period_end"], true);
+    assert_eq!(intents_of_ada(&stage, "cancellation").await.len(), 1);
+    assert_agreed(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_payment_is_given_back_though_nothing_can_be_read_at_first() {
+    for kind in ["payment_intents", "invoices", "subscriptions"] {
+        let (stage, _folder) = stage().await;
+        pay_a_second_session(&stage).await;
+        let process = beside(&stage, lagging(&stage, kind, 9));
+        process.conductor.settle().await.unwrap();
+        assert_eq!(having(&stage, "subscription", "canceled").len(), 1, "{kind}");
+        assert_eq!(stage.sandbox.list("refund").len(), 1, "{kind}");
+        assert_agreed(&stage).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_payment_is_given_back_though_its_end_had_no_answer() {
+    let (stage, _folder) = stage().await;
+    pay_a_second_session(&stage).await;
+    let newest = stage.sandbox.list("subscription").into_iter().max_by_key(|it| {
+        (it["created"].as_i64(), it["items"]["data"][0]["price"]["unit_amount"] == 2900)
+    });
+    let second = newest.unwrap();
+    let (inner, late) = (stage.stripe.transport.clone(), Arc::new(Mutex::new(0)));
+    let path = format!("/v1/subscriptions/{}", text(&second["id"]));
+    let old = second.to_string();
+    let lost = way(move |request: Request<Bytes>| {
+        let (inner, late, path, old) =
+            (inner.clone(), Arc::clone(&late), path.clone(), old.clone());
+        async move {
+            let of_it = request.uri().path() == path;
+            if of_it && request.method() == Method::DELETE {
+                let first = std::mem::replace(&mut *late.lock().unwrap(), 3) == 0;
+                let answer = inner.oneshot(request).await?;
+                return if first { Err(TransportError::new("lost")) } else { Ok(answer) };
+            }
+            if of_it && request.method() == Method::GET {
+                let mut left = late.lock().unwrap();
+                if *left > 0 {
+                    *left -= 1;
+                    return Ok(Response::new(Bytes::from(old)));
+                }
+            }
+            inner.oneshot(request).await
+        }
+    });
+    let process = beside(&stage, lost);
+    process.conductor.settle().await.unwrap();
+    assert_eq!(having(&stage, "subscription", "canceled").len(), 1);
+    assert_eq!(stage.sandbox.list("refund").len(), 1);
+    assert_agreed(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_a_proxy_parks_nothing() {
+    let (stage, _folder) = stage().await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    let checkout = ada.checkout("pro", "monthly").await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    let page = || (200, "text/html", "<h1>Please log in</h1>".to_owned());
+    let late = (0..40).map(|_| ("GET /v1/*".into(), page())).collect();
+    let process = beside(&stage, instead(&stage, late));
+    ada.pay(text(&checkout["url"]), Card::GOOD).await.unwrap();
+    process.conductor.settle().await.unwrap();
+    let customer = stage.sandbox.list("customer").remove(0);
+    let mut tx = stage.app.db.read().await.unwrap();
+    let customer = text(&customer["id"]).try_into().unwrap();
+    assert_eq!(inbox::parked(&mut tx, &customer).await.unwrap(), 0);
+    drop(tx);
+    assert_eq!(ada.subscription().await.unwrap()["status"], "active");
+    assert_agreed(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_another_account_handles_nothing() {
+    let (stage, _folder) = stage().await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    let checkout = ada.checkout("pro", "monthly").await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    let other = way(|request: Request<Bytes>| async move {
+        let account = json!({ "id": "acct_another", "object": "account" });
+        let (status, _, body) = match request.uri().path() {
+            "/v1/account" => json_of(&account),
+            _ => missing(),
+        };
+        Ok(Response::builder().status(status).body(Bytes::from(body)).unwrap())
+    });
+    let process = beside(&stage, other);
+    ada.pay(text(&checkout["url"]), Card::GOOD).await.unwrap();
+    for _ in 0..3 {
+        process.conductor.pulse().await.unwrap();
+    }
+    assert_eq!(ada.subscription().await.unwrap()["status"], "none");
+    stage.conductor.settle().await.unwrap();
+    assert_eq!(ada.subscription().await.unwrap()["status"], "active");
+    assert_agreed(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_refused_for_a_while_leaves_nothing_stuck() {
+    let (stage, _folder) = stage().await;
+    let refused = json!({ "error": { "type": "invalid_request_error", "message": "Expired" } });
+    let refused = (401, "application/json", refused.to_string());
+    let call = "POST /v1/checkout/sessions".to_owned();
+    let process = beside(&stage, instead(&stage, vec![(call, refused)]));
+    let ada = Person::new(&stage, "ada", "Ada");
+    let blind = Person::new(&stage, "ada", "Ada").at(&process.service);
+    assert!(blind.checkout("pro", "monthly").await.is_err());
+    stage.conductor.settle().await.unwrap();
+    assert_eq!(having(&stage, "checkout.session", "open").len(), 1, "it was finished by itself");
+    let checkout = ada.checkout("pro", "monthly").await.unwrap();
+    ada.pay(text(&checkout["url"]), Card::GOOD).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    assert_eq!(ada.subscription().await.unwrap()["status"], "active");
+    assert_agreed(&stage).await;
+}

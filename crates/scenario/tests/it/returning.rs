@@ -1,0 +1,49 @@
+//! Where Stripe's pages lead back to, and the portal's tasks.
+
+use http::{Method, StatusCode};
+use serde_json::json;
+use specie_scenario::{Card, Person};
+
+use crate::set::{stage, text};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_paid_without_our_cookie_is_thanked_and_told_nothing_else() {
+    let (stage, _folder) = stage().await;
+    let ada = Person::new(&stage, "ada", "Ada Lovelace");
+    let checkout = ada.checkout("pro", "monthly").await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    let back = format!("/billing/return?session={}", text(&checkout["id"]));
+    let page = stage.service.get(&back, &[]).await.unwrap();
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text().contains("Your payment is not complete yet"), "{}", page.text());
+    assert!(!page.text().contains(text(&checkout["url"])), "it is another's to pay");
+
+    ada.pay(text(&checkout["url"]), Card::GOOD).await.unwrap();
+    let page = stage.service.get(&back, &[]).await.unwrap();
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text().contains("Thank you, your payment went through"), "{}", page.text());
+    for private in ["29.00", "Lovelace", "ada", "4242", "Pro"] {
+        let (_, main) =
+            page.text().split_once("<main").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        assert!(!main.contains(private), "{private}: {main}");
+    }
+    let unknown = stage.service.get("/billing/return?session=cs_test_guessed", &[]).await.unwrap();
+    assert_eq!(unknown.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_portal_leads_straight_to_the_end_of_the_subscription() {
+    let (stage, _folder) = stage().await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    let open = || ada.call(Method::POST, "portal", json!({ "task": "cancel" }));
+    assert_eq!(open().await.unwrap().json().unwrap()["code"], "no_stripe_customer");
+    ada.checkout("pro", "monthly").await.unwrap();
+    assert_eq!(open().await.unwrap().json().unwrap()["code"], "not_subscribed");
+    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+    let reply = open().await.unwrap();
+    assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.text());
+    let url = reply.json().unwrap();
+    let page = stage.stripe.get(text(&url["url"]), &[]).await.unwrap();
+    let page = stage.stripe.get(page.location().unwrap(), &[]).await.unwrap();
+    assert!(page.text().contains("Cancel Pro?"), "{}", page.text());
+}
