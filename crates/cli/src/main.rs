@@ -17,6 +17,7 @@ mod ports;
 mod sandbox;
 mod serve;
 mod settings;
+mod spec;
 mod table;
 
 use clap::{Parser, Subcommand};
@@ -50,6 +51,8 @@ enum Command {
     Catalog(catalog::Arguments),
     /// Makes, lists and revokes server keys.
     Keys(keys::Arguments),
+    /// Reads specs, plans and tasks as files, and ticks tasks.
+    Spec(spec::Arguments),
 }
 
 fn main() -> std::process::ExitCode {
@@ -81,5 +84,6 @@ async fn run(command: Command) -> Result<(), fail::Fail> {
         Command::Migrate(arguments) => migrate::run(arguments).await,
         Command::Catalog(arguments) => catalog::run(arguments).await,
         Command::Keys(arguments) => keys::run(arguments).await,
+        Command::Spec(arguments) => spec::run(&arguments),
     }
 }

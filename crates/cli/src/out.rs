@@ -16,6 +16,15 @@ pub fn say(line: impl Display) -> Result<(), Fail> {
     })
 }
 
+/// Writes bytes as they are.
+pub fn bytes(bytes: &[u8]) -> Result<(), Fail> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Fail::Unheard,
+        _ => Fail::Failed(format!("the output cannot be written: {error}")),
+    })
+}
+
 /// Says one JSON document.
 pub fn json(document: &impl Serialize) -> Result<(), Fail> {
     let text = serde_json::to_string_pretty(document)

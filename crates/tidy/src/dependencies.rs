@@ -17,7 +17,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("server", &["vocab", "billing", "stripe", "store"]),
     ("sandbox", &["vocab", "stripe"]),
     ("scenario", &["vocab", "billing", "stripe", "store", "server", "sandbox"]),
-    ("cli", &["vocab", "billing", "stripe", "store", "server", "sandbox", "scenario"]),
+    ("spec", &[]),
+    ("engine", &["spec", "vocab"]),
+    (
+        "cli",
+        &["vocab", "billing", "stripe", "store", "server", "sandbox", "scenario", "spec", "engine"],
+    ),
     ("tidy", &[]),
 ];
 
@@ -32,7 +37,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
 ];
 
 /// What the crates that only decide do without.
-const PURE: &[&str] = &["vocab", "billing"];
+const PURE: &[&str] = &["vocab", "billing", "spec"];
 const IMPURE: &[&str] = &["tokio", "sqlx", "axum", "hyper", "hyper-util", "tower", "tower-http"];
 
 /// What must not come in at all, not even through others, and what to take.

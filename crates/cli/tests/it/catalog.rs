@@ -142,7 +142,7 @@ fn a_secret_in_the_file_is_refused_and_never_shown() {
     let place = Place::new();
     place.run(&["init"]).fine();
     let text = place.read("specie.toml");
-    let secret = "sk_live_51HiddenHidden";
+    let secret = format!("sk_live_{}", "HiddenHidden");
     place.write("specie.toml", &format!("stripe_key = \"{secret}\"\n{text}"));
     for arguments in [&["catalog", "check"][..], &["catalog", "check", "--json"], &["dev"]] {
         let ended = place.run(arguments);

@@ -10,5 +10,6 @@ mod keys;
 mod place;
 mod sandbox;
 mod serve;
+mod spec;
 mod state;
 mod web;

@@ -1,0 +1,8 @@
+//! The engine's shell: reading and writing the files of a spec, and their JSON forms.
+//!
+//! What is decided about a document is decided in `specie-spec`; nothing here starts a process.
+
+mod file;
+pub mod form;
+
+pub use file::{File, FileError};

@@ -1,0 +1,22 @@
+//! Spec documents: bytes in; a tree of nodes, diagnostics and edits out.
+//!
+//! Nothing here does I/O or asks for the time. A document is text with spans (`docs/decisions`):
+//! every byte of the file belongs to a node, an untouched byte stays as it is, and an edit is a
+//! splice. Two dialects are read in full, Kiro and SmartSpec.
+
+mod detect;
+mod document;
+pub mod ears;
+mod edit;
+mod ids;
+mod lines;
+mod read;
+mod refs;
+mod resolve;
+mod tree;
+
+pub use detect::{Dialect, Kind, detect};
+pub use document::{By, Document, Node, NodeKind, Ref, RefKind, State};
+pub use edit::{Change, Tick, TickError, Which, apply, tick};
+pub use read::read;
+pub use resolve::Targets;
