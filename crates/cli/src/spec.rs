@@ -1,10 +1,16 @@
 //! `specie spec`: specs, plans and tasks as files.
 
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use specie_engine::{File, FileError, form};
-use specie_spec::{Document, NodeKind, State, TickError, Which, tick};
+use serde_json::json;
+use specie_engine::{File, FileError, Spec, form, full, specs};
+use specie_spec::check::{Input, check};
+use specie_spec::trace::{Dangling, Trace, trace};
+use specie_spec::{
+    Diagnostic, Document, NodeKind, Rule, Severity, State, TickError, Which, rules, tick,
+};
 
 use crate::fail::Fail;
 use crate::out;
@@ -41,6 +47,43 @@ enum What {
         after_help = "Examples:\n  specie spec tick tasks.md 1.2 --state done\n  specie spec tick tasks.md --line 17 --state doing"
     )]
     Tick(TickArguments),
+    /// Checks the specs under a folder: wording, ids, references, the order of tasks.
+    #[command(
+        after_help = "Examples:\n  specie spec check\n  specie spec check .kiro/specs/billing --format concise\n\nExit code 3 when there is an error or a warning; `specie spec rule` explains each."
+    )]
+    Check {
+        /// A folder, or a file of a spec.
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// How findings are shown.
+        #[arg(long, value_enum, default_value = "full")]
+        format: Format,
+    },
+    /// Explains a rule of `check`, or lists them all.
+    #[command(after_help = "Examples:\n  specie spec rule\n  specie spec rule vague-word")]
+    Rule {
+        /// Its name.
+        name: Option<String>,
+    },
+    /// Shows which tasks are for which criteria, and what points nowhere.
+    #[command(
+        after_help = "Examples:\n  specie spec trace .kiro/specs/billing\n\nExit code 3 when a criterion has no task or a reference points nowhere."
+    )]
+    Trace {
+        /// A folder, or a file of a spec.
+        #[arg(default_value = ".")]
+        path: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// With the lines they are about, and how to mend them.
+    Full,
+    /// One line each.
+    Concise,
+    /// One JSON document.
+    Json,
 }
 
 #[derive(Args)]
@@ -92,6 +135,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Fail> {
             out::bytes(&file.document.print(&file.bytes, |_| true))
         }
         What::Tick(what) => tick_task(what, arguments.json),
+        What::Check { path, format } => {
+            check_specs(path, if arguments.json { Format::Json } else { *format })
+        }
+        What::Rule { name } => explain(name.as_deref(), arguments.json),
+        What::Trace { path } => show_trace(path, arguments.json),
     }
 }
 
@@ -128,6 +176,132 @@ fn show(document: &Document) -> Result<(), Fail> {
         out::say(format!("{:5} {indent}{}", node.line, words.join(" ")))?;
     }
     Ok(())
+}
+
+fn found_at(path: &Path) -> Result<Vec<Spec>, Fail> {
+    let specs = specs(path).map_err(wrong)?;
+    if specs.iter().all(|spec| spec.files.is_empty()) {
+        return Err(Fail::Input(format!(
+            "there is no spec in `{}`\n\nhint: a spec is a folder with `requirements.md` or `spec.md`, `design.md` and `tasks.md`",
+            path.display()
+        )));
+    }
+    Ok(specs)
+}
+
+/// The files of a spec, as the checks take them.
+fn with_inputs<T>(spec: &Spec, work: impl FnOnce(&[Input<'_>]) -> T) -> T {
+    let paths: Vec<String> = spec.files.iter().map(|it| it.path.display().to_string()).collect();
+    let inputs: Vec<Input<'_>> = spec
+        .files
+        .iter()
+        .zip(&paths)
+        .map(|(file, path)| Input { path, bytes: &file.bytes, document: &file.document })
+        .collect();
+    work(&inputs)
+}
+
+fn check_specs(path: &Path, format: Format) -> Result<(), Fail> {
+    let specs = found_at(path)?;
+    let files = || specs.iter().flat_map(|spec| &spec.files);
+    let mut found: Vec<Diagnostic> =
+        specs.iter().flat_map(|spec| with_inputs(spec, check)).collect();
+    if path.is_file() {
+        found.retain(|it| Path::new(&it.path).file_name() == path.file_name());
+    }
+    let is_bad = found.iter().any(|it| it.rule.severity != Severity::Advice);
+    match format {
+        Format::Json => out::json(&form::check(files(), &found))?,
+        Format::Concise => found.iter().try_for_each(|it| out::say(concise(it)))?,
+        Format::Full => {
+            let coloured =
+                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            for it in &found {
+                let file = files().find(|file| file.path.display().to_string() == it.path);
+                let bytes = file.map(|file| file.bytes.as_slice()).unwrap_or_default();
+                out::say(format!("{}\n", full(it, bytes, coloured)))?;
+            }
+            let count = |severity| found.iter().filter(|it| it.rule.severity == severity).count();
+            out::say(format!(
+                "{}: {}, {}, {} of advice",
+                out::count(files().count(), "file"),
+                out::count(count(Severity::Error), "error"),
+                out::count(count(Severity::Warning), "warning"),
+                out::count(count(Severity::Advice), "piece"),
+            ))?;
+        }
+    }
+    if is_bad { Err(Fail::Found) } else { Ok(()) }
+}
+
+/// `tasks.md:3:5: error[dangling-reference]: …`
+fn concise(it: &Diagnostic) -> String {
+    let Diagnostic { path, line, column, rule, message, .. } = it;
+    format!("{path}:{line}:{column}: {}[{}]: {message}", rule.severity.as_str(), rule.name)
+}
+
+fn explain(name: Option<&str>, json: bool) -> Result<(), Fail> {
+    let form = |rule: &Rule| {
+        json!({
+            "rule": rule.name, "severity": rule.severity.as_str(), "what": rule.what,
+            "why": rule.why, "bad": rule.bad, "good": rule.good,
+        })
+    };
+    let Some(name) = name else {
+        if json {
+            return out::json(&rules::ALL.iter().map(|rule| form(rule)).collect::<Vec<_>>());
+        }
+        return rules::ALL.iter().try_for_each(|rule| {
+            out::say(format!("{:28} {:8} {}", rule.name, rule.severity.as_str(), rule.what))
+        });
+    };
+    let rule = rules::named(name).ok_or_else(|| {
+        Fail::Input(format!("there is no rule `{name}`\n\nhint: `specie spec rule` lists them"))
+    })?;
+    if json {
+        return out::json(&form(rule));
+    }
+    let (what, why, bad, good) = (rule.what, rule.why, rule.bad, rule.good);
+    out::say(format!(
+        "{} ({})\n\n{what} {why}\n\n  not: {bad}\n  but: {good}",
+        rule.name,
+        rule.severity.as_str()
+    ))
+}
+
+fn show_trace(path: &Path, json: bool) -> Result<(), Fail> {
+    let specs = found_at(path)?;
+    let traces: Vec<_> = specs.iter().map(|spec| (spec, with_inputs(spec, trace))).collect();
+    if json {
+        out::json(&form::trace(&traces))?;
+    } else {
+        for (spec, trace) in &traces {
+            show_one(spec, trace)?;
+        }
+    }
+    let whole =
+        |trace: &Trace| trace.dangling.is_empty() && trace.covered() == trace.criteria.len();
+    if traces.iter().all(|(_, trace)| whole(trace)) { Ok(()) } else { Err(Fail::Found) }
+}
+
+fn show_one(spec: &Spec, trace: &Trace) -> Result<(), Fail> {
+    let (covered, all) = (trace.covered(), out::count(trace.criteria.len(), "criterion"));
+    let all = all.replace("criterions", "criteria");
+    let tasks = out::count(trace.tasks.len(), "task");
+    out::say(format!(
+        "{}: {covered} of {all} named by tasks, {} of {tasks} naming criteria",
+        spec.folder.display(),
+        trace.traced()
+    ))?;
+    for it in &trace.criteria {
+        let id = it.ordinal.as_deref().or(it.id.as_deref()).unwrap_or("?");
+        let tasks = if it.tasks.is_empty() { "no task".into() } else { it.tasks.join(", ") };
+        out::say(format!("  {id:8} {tasks}"))?;
+    }
+    trace.dangling.iter().try_for_each(|it| {
+        let Dangling { path, line, kind, text } = it;
+        out::say(format!("  {path}:{line}: there is no {} {text}", kind.as_str()))
+    })
 }
 
 fn tick_task(arguments: &TickArguments, json: bool) -> Result<(), Fail> {

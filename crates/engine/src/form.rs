@@ -1,10 +1,11 @@
 //! The JSON forms that other programs rely on, one document a call.
 
 use serde_json::{Value, json};
-use specie_spec::{Node, NodeKind, Ref, State, Tick};
+use specie_spec::trace::Trace;
+use specie_spec::{Diagnostic, Node, NodeKind, Ref, Severity, State, Tick};
 
-use crate::File;
 use crate::file::sha256;
+use crate::{File, Spec};
 
 /// `specie spec read --json`: `specie.spec.read/1`.
 pub fn read(file: &File) -> Value {
@@ -70,5 +71,83 @@ pub fn tick(file: &File, ticked: &Tick, after: &[u8]) -> Value {
         "changes": changes,
         "sha256_before": sha256(&file.bytes),
         "sha256_after": sha256(after),
+    })
+}
+
+/// `specie spec check --json`: `specie.spec.check/1`.
+pub fn check<'a>(files: impl IntoIterator<Item = &'a File>, found: &[Diagnostic]) -> Value {
+    let files: Vec<_> = files.into_iter().map(|file| file.path.display().to_string()).collect();
+    let count = |severity| found.iter().filter(|it| it.rule.severity == severity).count();
+    json!({
+        "schema": "specie.spec.check/1",
+        "files": files,
+        "diagnostics": found.iter().map(diagnostic).collect::<Vec<_>>(),
+        "counts": {
+            "error": count(Severity::Error),
+            "warning": count(Severity::Warning),
+            "advice": count(Severity::Advice),
+        },
+    })
+}
+
+fn diagnostic(it: &Diagnostic) -> Value {
+    json!({
+        "rule": it.rule.name,
+        "severity": it.rule.severity.as_str(),
+        "path": it.path,
+        "line": it.line,
+        "column": it.column,
+        "span": [it.span.start, it.span.end],
+        "message": it.message,
+        "help": it.help,
+        "id": it.id,
+    })
+}
+
+/// `specie spec trace --json`: `specie.spec.trace/1`.
+pub fn trace(specs: &[(&Spec, Trace)]) -> Value {
+    let all: Vec<_> = specs.iter().map(|(spec, trace)| traced(spec, trace)).collect();
+    let sum = |of: fn(&Trace) -> usize| specs.iter().map(|(_, trace)| of(trace)).sum::<usize>();
+    json!({
+        "schema": "specie.spec.trace/1",
+        "specs": all,
+        "totals": {
+            "criteria": sum(|it| it.criteria.len()),
+            "covered": sum(Trace::covered),
+            "tasks": sum(|it| it.tasks.len()),
+            "traced": sum(Trace::traced),
+            "dangling": sum(|it| it.dangling.len()),
+        },
+    })
+}
+
+fn traced(spec: &Spec, trace: &Trace) -> Value {
+    let dialect = spec.files.first().map_or("unknown", |file| file.document.dialect.as_str());
+    let criteria: Vec<_> = trace
+        .criteria
+        .iter()
+        .map(|it| {
+            json!({
+                "id": it.id, "ordinal": it.ordinal, "path": it.path, "line": it.line,
+                "tasks": it.tasks, "properties": it.properties, "tests": [], "proofs": [],
+            })
+        })
+        .collect();
+    let tasks: Vec<_> = trace
+        .tasks
+        .iter()
+        .map(|it| json!({ "id": it.id, "path": it.path, "line": it.line, "criteria": it.criteria }))
+        .collect();
+    let dangling: Vec<_> = trace
+        .dangling
+        .iter()
+        .map(|it| json!({ "path": it.path, "line": it.line, "kind": it.kind.as_str(), "text": it.text }))
+        .collect();
+    json!({
+        "spec": spec.folder.display().to_string(),
+        "dialect": dialect,
+        "criteria": criteria,
+        "tasks": tasks,
+        "dangling": dangling,
     })
 }

@@ -4,5 +4,9 @@
 
 mod file;
 pub mod form;
+mod render;
+mod walk;
 
 pub use file::{File, FileError};
+pub use render::full;
+pub use walk::{Spec, specs};

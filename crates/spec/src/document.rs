@@ -239,14 +239,21 @@ impl Document {
         out
     }
 
-    /// A node and all nodes under it.
-    pub fn subtree(&self, root: usize) -> Vec<usize> {
-        let mut inside = vec![false; self.nodes.len()];
-        inside[root] = true;
-        for (n, node) in self.nodes.iter().enumerate().skip(root + 1) {
-            inside[n] = node.parent.is_some_and(|parent| inside[parent]);
+    /// A node and all nodes under it: they follow each other.
+    pub fn subtree(&self, root: usize) -> Range<usize> {
+        let rest = self.nodes.iter().enumerate().skip(root + 1);
+        let end = rest.into_iter().find(|(_, node)| node.parent.is_none_or(|parent| parent < root));
+        root..end.map_or(self.nodes.len(), |(n, _)| n)
+    }
+
+    /// For each node the innermost of those that `is` says, itself or above it.
+    pub fn nearest(&self, is: impl Fn(&Node) -> bool) -> Vec<Option<usize>> {
+        let mut nearest: Vec<Option<usize>> = Vec::with_capacity(self.nodes.len());
+        for (n, node) in self.nodes.iter().enumerate() {
+            let above = node.parent.and_then(|parent| nearest[parent]);
+            nearest.push(if is(node) { Some(n) } else { above });
         }
-        (0..self.nodes.len()).filter(|n| inside[*n]).collect()
+        nearest
     }
 
     /// The nodes that have a box.

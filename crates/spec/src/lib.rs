@@ -4,7 +4,9 @@
 //! every byte of the file belongs to a node, an untouched byte stays as it is, and an edit is a
 //! splice. Two dialects are read in full, Kiro and SmartSpec.
 
+pub mod check;
 mod detect;
+mod diagnostic;
 mod document;
 pub mod ears;
 mod edit;
@@ -13,9 +15,12 @@ mod lines;
 mod read;
 mod refs;
 mod resolve;
+pub mod rules;
+pub mod trace;
 mod tree;
 
 pub use detect::{Dialect, Kind, detect};
+pub use diagnostic::{Diagnostic, Rule, Severity};
 pub use document::{By, Document, Node, NodeKind, Ref, RefKind, State};
 pub use edit::{Change, Tick, TickError, Which, apply, tick};
 pub use read::read;

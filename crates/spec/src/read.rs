@@ -11,6 +11,9 @@ use crate::refs;
 use crate::tree::Tree;
 use crate::{Dialect, Kind};
 
+/// How many members of ranges are written out in one file.
+const MEMBERS: u32 = 100_000;
+
 /// Reads a file. It never fails: what it does not know is prose.
 pub fn read(bytes: &[u8], dialect: Dialect, kind: Kind) -> Document {
     let lines = lines::split(bytes);
@@ -22,6 +25,7 @@ pub fn read(bytes: &[u8], dialect: Dialect, kind: Kind) -> Document {
         after_blank: true,
         untitled: None,
         counts: Counts::default(),
+        members: MEMBERS,
     };
     let front = front_matter(bytes, &lines, kind);
     for (n, range) in lines.iter().enumerate() {
@@ -76,6 +80,8 @@ struct Reader {
     /// A box that has no words yet: they stand on the next line.
     untitled: Option<usize>,
     counts: Counts,
+    /// How many members of ranges may still be written out.
+    members: u32,
 }
 
 impl Reader {
@@ -194,9 +200,10 @@ impl Reader {
             }
             _ => (None, None, item.optional, ids::unmarked(&words)),
         };
-        let mut found = refs_of(&words, line.start + item.text);
+        let mut found = self.refs_of(&words, line.start + item.text);
         if self.part == Part::Depends && found.is_empty() {
-            found = refs::all(&words, line.start + item.text, crate::RefKind::Task);
+            found =
+                refs::all(&words, line.start + item.text, crate::RefKind::Task, &mut self.members);
         }
         let node_ref = self.tree.node(node);
         (node_ref.id, node_ref.ordinal, node_ref.optional, node_ref.text) =
@@ -313,7 +320,8 @@ impl Reader {
         let depends = kind == crate::RefKind::Task;
         let kind_of_node = if depends { NodeKind::Depends } else { NodeKind::Detail };
         let node = self.tree.add(kind_of_node, start);
-        let found = refs::all(&words[at_refs..], line.start + at + at_refs, kind);
+        let found =
+            refs::all(&words[at_refs..], line.start + at + at_refs, kind, &mut self.members);
         self.part = match depends && found.is_empty() {
             true => Part::Depends,
             false if self.part == Part::Criteria => Part::Criteria,
@@ -362,10 +370,18 @@ impl Reader {
                 self.tree.add(NodeKind::Prose, start)
             }
         };
-        let found = refs_of(words, at);
+        let found = self.refs_of(words, at);
         let node = self.tree.node(node);
         append(&mut node.text, words, " ");
         node.refs.extend(found);
+    }
+
+    /// The references of a line, if it is one of references.
+    fn refs_of(&mut self, words: &str, at: usize) -> Vec<crate::Ref> {
+        match refs::label(words) {
+            Some((kind, start)) => refs::all(&words[start..], at + start, kind, &mut self.members),
+            None => Vec::new(),
+        }
     }
 
     /// Whether the words of a node may go on in the next line.
@@ -429,14 +445,6 @@ fn label(text: &str) -> Option<(String, String)> {
     let value = format!("{} {}", inside.trim(), after.trim());
     let fits = !name.trim().is_empty() && name.len() <= 60;
     fits.then(|| (name.trim().to_owned(), value.trim().to_owned()))
-}
-
-/// The references of a line, if it is one of references.
-fn refs_of(words: &str, at: usize) -> Vec<crate::Ref> {
-    match refs::label(words) {
-        Some((kind, start)) => refs::all(&words[start..], at + start, kind),
-        None => Vec::new(),
-    }
 }
 
 /// References to what stands in the same file are resolved here.

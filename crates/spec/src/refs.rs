@@ -27,7 +27,10 @@ pub(crate) fn label(text: &str) -> Option<(RefKind, usize)> {
 }
 
 /// The references in `text`, which begins at `start` in the file.
-pub(crate) fn all(text: &str, start: usize, kind: RefKind) -> Vec<Ref> {
+///
+/// `members` is how many members of ranges may still be written out in this file; a range that is
+/// larger stays as its two ends, so that a small file cannot become a large one.
+pub(crate) fn all(text: &str, start: usize, kind: RefKind, members: &mut u32) -> Vec<Ref> {
     let lower = text.to_ascii_lowercase();
     let mut found = Vec::new();
     if kind == RefKind::Requirement && lower.trim_start_matches(['*', '_', ' ']).starts_with("all")
@@ -49,13 +52,13 @@ pub(crate) fn all(text: &str, start: usize, kind: RefKind) -> Vec<Ref> {
         }
         let (first, last) = word.split_once(['-', '–']).unwrap_or((word, ""));
         if is_number(first) && is_number(last) {
-            range(first, last, &span, kind, &mut found);
+            range(first, last, &span, kind, (&mut found, members));
             (before, joined) = (None, false);
         } else if is_id(word) {
             match before.take().filter(|_| joined && is_number(word)) {
                 Some((first, whole)) if is_number(&first) => {
                     found.pop();
-                    range(&first, word, &(whole.start..span.end), kind, &mut found);
+                    range(&first, word, &(whole.start..span.end), kind, (&mut found, members));
                 }
                 _ => {
                     found.push(one(word, &span, kind, By::Unresolved));
@@ -112,12 +115,19 @@ fn one(word: &str, span: &Range<usize>, kind: RefKind, by: By) -> Ref {
 }
 
 /// `1.1-1.5` is five; one that does not count upwards within one requirement stays two.
-fn range(first: &str, last: &str, span: &Range<usize>, kind: RefKind, found: &mut Vec<Ref>) {
+fn range(
+    first: &str,
+    last: &str,
+    span: &Range<usize>,
+    kind: RefKind,
+    (found, members): (&mut Vec<Ref>, &mut u32),
+) {
     let (stem, from) = first.rsplit_once('.').map_or(("", first), |(stem, it)| (stem, it));
     let (other, to) = last.rsplit_once('.').map_or((stem, last), |(stem, it)| (stem, it));
     let counted = from.parse::<u32>().ok().zip(to.parse::<u32>().ok());
-    match counted.filter(|(from, to)| stem == other && from <= to && to - from < 1000) {
+    match counted.filter(|(from, to)| stem == other && from <= to && to - from < *members) {
         Some((from, to)) => {
+            *members -= to - from;
             let member =
                 |n: u32| if stem.is_empty() { n.to_string() } else { format!("{stem}.{n}") };
             found.extend((from..=to).map(|n| one(&member(n), span, kind, By::Range)));
@@ -150,7 +160,7 @@ mod tests {
 
     fn texts(text: &str) -> Vec<String> {
         let (kind, at) = label(text).unwrap();
-        let found = all(&text[at..], at, kind);
+        let found = all(&text[at..], at, kind, &mut 100);
         for one in &found {
             assert!(one.by == By::Range || text[one.span.clone()] == one.text, "{one:?}");
         }
@@ -179,6 +189,13 @@ mod tests {
             assert_eq!(texts(text), expected, "{text}");
         }
         assert_eq!(label("Some words: 1.1"), None);
+    }
+
+    #[test]
+    fn a_range_that_is_too_large_stays_as_its_ends() {
+        let mut members = 10;
+        let found = all("1.1-1.9, 2.1-2.9", 0, RefKind::Requirement, &mut members);
+        assert_eq!((found.len(), members), (9 + 2, 2));
     }
 
     #[test]

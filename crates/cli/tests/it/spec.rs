@@ -61,3 +61,82 @@ fn what_cannot_be_ticked_is_refused_and_nothing_is_written() {
     place.write("twice.md", "- [ ] 1. a\n- [ ] 1. b\n");
     refused(&["twice.md", "1", "--state", "done"], "name one by `--line`: 1, 2");
 }
+
+const REQUIREMENTS: &str = "\
+# Requirements Document
+
+### Requirement 1: Refunds
+
+#### Acceptance Criteria
+
+1. WHEN a refund is asked, THE Ledger SHALL create one entry.
+2. THE Ledger SHALL respond quickly.
+";
+
+const TRACED: &str = "\
+# Implementation Plan
+
+- [ ] 1. Ledger
+  - _Requirements: 1.1, 4.4_
+";
+
+#[test]
+fn a_check_finds_what_is_wrong_in_all_specs_below_a_folder() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path(".kiro/specs/refunds")).unwrap();
+    place.write(".kiro/specs/refunds/requirements.md", REQUIREMENTS);
+    place.write(".kiro/specs/refunds/tasks.md", TRACED);
+    let ended = place.run(&["spec", "check", "--format", "concise"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.err);
+    let expected = "\
+./.kiro/specs/refunds/requirements.md:8:1: warning[criterion-without-task]: no task names criterion 1.2
+./.kiro/specs/refunds/requirements.md:8:29: warning[vague-word]: `quickly` in criterion 1.2 cannot be measured
+./.kiro/specs/refunds/tasks.md:4:25: error[dangling-reference]: there is no criterion 4.4
+";
+    assert_eq!(ended.out, expected);
+    let full = place.run(&["spec", "check", ".kiro"]);
+    assert_eq!(full.code, Some(3));
+    assert!(
+        full.out.contains("2. THE Ledger SHALL respond quickly.") && full.out.contains("help: ")
+    );
+    assert!(full.out.contains("2 files: 1 error, 2 warnings, 0 pieces of advice"), "{}", full.out);
+    let json = place.run(&["spec", "check", "--json"]);
+    let told = json.json();
+    assert_eq!((json.code, &told["schema"]), (Some(3), &"specie.spec.check/1".into()));
+    assert_eq!(told["diagnostics"].as_array().unwrap().len(), 3);
+    let one = place.run(&["spec", "check", ".kiro/specs/refunds/tasks.md", "--format", "concise"]);
+    assert_eq!(one.out.lines().count(), 1, "{}", one.out);
+    place.run(&["spec", "check", "nowhere"]).refused(2, &["there is no file `nowhere`"]);
+    place.write("notes.txt", "");
+    let empty = Place::new();
+    empty.run(&["spec", "check"]).refused(2, &["there is no spec in `.`", "`tasks.md`"]);
+}
+
+#[test]
+fn a_trace_shows_which_tasks_are_for_which_criteria() {
+    let place = Place::new();
+    place.write("requirements.md", REQUIREMENTS);
+    place.write("tasks.md", TRACED);
+    let told = place.run(&["spec", "trace", "--json"]);
+    let json = told.json();
+    assert_eq!((told.code, &json["schema"]), (Some(3), &"specie.spec.trace/1".into()));
+    let totals = serde_json::json!({
+        "criteria": 2, "covered": 1, "tasks": 1, "traced": 1, "dangling": 1,
+    });
+    assert_eq!(json["totals"], totals);
+    assert_eq!(json["specs"][0]["criteria"][0]["tasks"], serde_json::json!(["1"]));
+    let shown = place.run(&["spec", "trace"]);
+    assert!(shown.out.contains("1 of 2 criteria named by tasks"), "{}", shown.out);
+    place.write("tasks.md", "- [ ] 1. Ledger\n  - _Requirements: 1_\n");
+    place.run(&["spec", "trace"]).fine();
+}
+
+#[test]
+fn each_rule_can_be_read_about() {
+    let place = Place::new();
+    let all = place.run(&["spec", "rule"]).fine();
+    assert!(all.out.contains("vague-word"));
+    let one = place.run(&["spec", "rule", "vague-word"]).fine();
+    assert!(one.out.contains("not: THE API SHALL respond quickly."), "{}", one.out);
+    place.run(&["spec", "rule", "nonsense"]).refused(2, &["there is no rule `nonsense`"]);
+}

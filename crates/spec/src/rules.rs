@@ -1,0 +1,103 @@
+//! The rules, with what each one is for.
+
+use crate::diagnostic::{Rule, Severity};
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $id:ident $severity:ident $name:literal
+        $what:literal because $why:literal not $bad:literal but $good:literal;)*) => {
+        $($(#[$doc])* pub static $id: Rule = Rule {
+            name: $name,
+            severity: Severity::$severity,
+            what: $what,
+            why: $why,
+            bad: $bad,
+            good: $good,
+        };)*
+
+        /// All rules, by name.
+        pub static ALL: &[&Rule] = &[$(&$id,)*];
+    };
+}
+
+rules! {
+    /// Wording.
+    NO_MODAL Error "criterion-without-shall"
+        "A criterion says what a system SHALL do."
+        because "Without a demand nobody can say whether it holds."
+        not "The ledger is balanced." but "THE Ledger SHALL keep debits equal to credits.";
+    /// Wording.
+    NO_SYSTEM Warning "criterion-without-system"
+        "A criterion names the system that SHALL do it."
+        because "Whoever reads it must know where to look and what to test."
+        not "WHEN a refund is asked, SHALL create one entry." but "WHEN a refund is asked, THE Ledger SHALL create one entry.";
+    /// Wording.
+    NO_RESPONSE Error "criterion-without-response"
+        "A criterion says what is to happen after SHALL."
+        because "A demand without content cannot be met."
+        not "THE Ledger SHALL." but "THE Ledger SHALL create one entry.";
+    /// Wording.
+    NO_TRIGGER Error "clause-without-condition"
+        "WHEN, WHILE, WHERE and IF are followed by what they depend on."
+        because "A clause that says nothing makes the criterion hold always, or never."
+        not "WHEN, THE Ledger SHALL create one entry." but "WHEN a refund is asked, THE Ledger SHALL create one entry.";
+    /// Wording.
+    COMPOUND Warning "criterion-with-two-demands"
+        "A criterion has one SHALL."
+        because "Two demands in one criterion are met, tested and ticked apart."
+        not "THE API SHALL store the event and SHALL answer 200." but "Two criteria, one for each.";
+    /// Wording.
+    WEAK Advice "weak-modal"
+        "A demand is written with SHALL."
+        because "SHOULD leaves open whether it must hold, and a mix of words makes readers wonder."
+        not "THE API SHOULD answer 200." but "THE API SHALL answer 200.";
+    /// Wording.
+    VAGUE Warning "vague-word"
+        "A criterion has no word that everybody measures in another way."
+        because "What cannot be measured cannot be tested."
+        not "THE API SHALL respond quickly." but "THE API SHALL respond within 200 ms.";
+    /// Structure.
+    NO_CRITERIA Warning "requirement-without-criteria"
+        "A requirement has acceptance criteria."
+        because "Without them nobody can say when it is met."
+        not "A requirement with a user story alone." but "A user story and at least one criterion.";
+    /// Structure.
+    DUPLICATE Error "duplicate-id"
+        "An id stands once in a file."
+        because "Whatever refers to it would mean two things."
+        not "Two tasks 1.2." but "Tasks 1.2 and 1.3.";
+    /// Structure.
+    REPEATED Warning "repeated-number"
+        "A list of criteria counts upwards."
+        because "A renderer shows other numbers than those that are written, and references to either are taken for the other."
+        not "1. 2. 2. 3." but "1. 2. 3. 4.";
+    /// Trace.
+    DANGLING Error "dangling-reference"
+        "A reference points to something that is there."
+        because "A task for a criterion that nobody finds is work for nothing."
+        not "_Requirements: 9.9_" but "_Requirements: 1.2_";
+    /// Trace.
+    NO_TASK Warning "criterion-without-task"
+        "Each criterion is named by a task."
+        because "What no task names is left out."
+        not "Criterion 2.3, which no task names." but "_Requirements: 2.3_ under a task.";
+    /// Trace.
+    NO_CRITERION Advice "task-without-criterion"
+        "A task that makes something names the criteria it is for."
+        because "Work that serves no criterion was not asked for, or a criterion is missing."
+        not "A task without _Requirements:_." but "_Requirements: 1.1_ under it.";
+    /// Order.
+    CYCLE Error "dependency-cycle"
+        "Tasks do not depend on each other in a circle, nor on themselves."
+        because "None of them could ever begin."
+        not "T001 depends on T002, and T002 on T001." but "One of them first.";
+    /// Progress.
+    EARLY Error "ticked-before-its-parts"
+        "A task is ticked when all its required parts are."
+        because "A tick says that it is done."
+        not "[x] 1 with [ ] 1.1 under it" but "[ ] 1 until 1.1 is done";
+}
+
+/// The rule of a name.
+pub fn named(name: &str) -> Option<&'static Rule> {
+    ALL.iter().copied().find(|rule| rule.name == name)
+}
