@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use specie_engine::{File, FileError, Spec, form, full, specs};
+use specie_engine::{File, FileError, Repository, Spec, form, full, specs};
 use specie_spec::check::{Input, check};
+use specie_spec::progress::{Progress, TaskProgress, progress};
 use specie_spec::trace::{Dangling, Trace, trace};
 use specie_spec::{
     Diagnostic, Document, NodeKind, Rule, Severity, State, TickError, Which, rules, tick,
@@ -64,6 +65,15 @@ enum What {
     Rule {
         /// Its name.
         name: Option<String>,
+    },
+    /// Shows how far each task is, and what speaks for or against its tick.
+    #[command(
+        after_help = "Examples:\n  specie spec status .kiro/specs/billing\n\nExit code 3 when a tick is contradicted."
+    )]
+    Status {
+        /// The folder of a spec, or a file of it.
+        #[arg(default_value = ".")]
+        path: PathBuf,
     },
     /// Shows which tasks are for which criteria, and what points nowhere.
     #[command(
@@ -140,6 +150,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Fail> {
         }
         What::Rule { name } => explain(name.as_deref(), arguments.json),
         What::Trace { path } => show_trace(path, arguments.json),
+        What::Status { path } => show_status(path, arguments.json),
     }
 }
 
@@ -267,6 +278,39 @@ fn explain(name: Option<&str>, json: bool) -> Result<(), Fail> {
         rule.name,
         rule.severity.as_str()
     ))
+}
+
+fn show_status(path: &Path, json: bool) -> Result<(), Fail> {
+    let specs = found_at(path)?;
+    let [spec] = specs.as_slice() else {
+        let all: Vec<_> = specs.iter().map(|spec| spec.folder.display().to_string()).collect();
+        return Err(Fail::Input(format!(
+            "`{}` holds {} specs, expected one\n\nhint: name one of {}",
+            path.display(),
+            specs.len(),
+            all.join(", ")
+        )));
+    };
+    let repository = Repository::around(&spec.folder);
+    let made = |path: &str| repository.was_made(path);
+    let tasks: Vec<TaskProgress> = with_inputs(spec, |inputs| {
+        inputs.iter().flat_map(|input| progress(input, &made)).collect()
+    });
+    if json {
+        out::json(&form::status(spec, repository.commit().as_deref(), &tasks))?;
+    } else {
+        for it in &tasks {
+            let id = it.id.as_deref().unwrap_or("?");
+            let (progress, why) = (it.progress.as_str(), it.because.join("; "));
+            out::say(format!("{id:8} {progress:13} {}\n{:23}{why}", it.title, ""))?;
+        }
+        let done = tasks.iter().filter(|it| it.mark == Some(State::Done)).count();
+        out::say(format!("{done} of {} ticked", out::count(tasks.len(), "task")))?;
+    }
+    match tasks.iter().any(|it| it.progress == Progress::Contradicted) {
+        true => Err(Fail::Found),
+        false => Ok(()),
+    }
 }
 
 fn show_trace(path: &Path, json: bool) -> Result<(), Fail> {

@@ -12,6 +12,7 @@ pub mod ears;
 mod edit;
 mod ids;
 mod lines;
+pub mod progress;
 mod read;
 mod refs;
 mod resolve;

@@ -140,3 +140,53 @@ fn each_rule_can_be_read_about() {
     assert!(one.out.contains("not: THE API SHALL respond quickly."), "{}", one.out);
     place.run(&["spec", "rule", "nonsense"]).refused(2, &["there is no rule `nonsense`"]);
 }
+
+#[test]
+fn a_status_believes_no_tick_that_something_speaks_against() {
+    let place = Place::new();
+    let git = |arguments: &[&str]| {
+        let name = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
+        let mut git = std::process::Command::new("git");
+        let done = git.current_dir(place.path(".")).args(name).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    git(&["init", "-q"]);
+    place.write("there.rs", "");
+    place.write("gone.rs", "");
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "first"]);
+    std::fs::remove_file(place.path("gone.rs")).unwrap();
+    let task = |id: &str, file: &str, mark: &str| {
+        let file =
+            if file.is_empty() { String::new() } else { format!("**CREATE: `{file}`**\n\n") };
+        format!(
+            "### Task {id}: Words (~1h)\n\n{file}**Acceptance Criteria:**\n- [{mark}] it holds\n\n"
+        )
+    };
+    let tasks = [
+        task("T001", "there.rs", "x"),
+        task("T002", "gone.rs", "x"),
+        task("T003", "never.rs", "x"),
+        task("T004", "never.rs", " "),
+        task("T005", "", "x"),
+    ];
+    place.write(
+        "tasks.md",
+        &format!("# Implementation Tasks - A\n\n## Phase 1: A\n\n{}", tasks.concat()),
+    );
+    let told = place.run(&["spec", "status", "--json"]);
+    let json = told.json();
+    assert_eq!((told.code, &json["schema"]), (Some(3), &"specie.spec.status/1".into()));
+    let of = |n: usize| json["tasks"][n]["progress"].as_str().unwrap().to_owned();
+    let all: Vec<_> = (0..5).map(of).collect();
+    assert_eq!(all, ["claimed", "claimed", "contradicted", "open", "unverifiable"]);
+    let why = json["tasks"][2]["because"][0].as_str().unwrap();
+    assert!(why.contains("`never.rs`, which it creates, is not there and never was"), "{why}");
+    assert_eq!(json["commit"].as_str().unwrap().len(), 40);
+    assert_eq!(json["phases"][0]["complete"], 4);
+    let shown = place.run(&["spec", "status", "."]);
+    assert!(
+        shown.out.contains("T003     contradicted") && shown.out.contains("4 of 5 tasks ticked")
+    );
+    place.run(&["spec", "status", "nowhere"]).refused(2, &["there is no file"]);
+}
