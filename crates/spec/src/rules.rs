@@ -24,22 +24,22 @@ rules! {
     NO_MODAL Error "criterion-without-shall"
         "A criterion says what a system SHALL do."
         because "Without a demand nobody can say whether it holds."
-        not "The ledger is balanced." but "THE Ledger SHALL keep debits equal to credits.";
+        not "Nothing is lost." but "THE Editor SHALL keep a copy of each file.";
     /// Wording.
     NO_SYSTEM Warning "criterion-without-system"
         "A criterion names the system that SHALL do it."
         because "Whoever reads it must know where to look and what to test."
-        not "WHEN a refund is asked, SHALL create one entry." but "WHEN a refund is asked, THE Ledger SHALL create one entry.";
+        not "WHEN a file is saved, SHALL keep a copy." but "WHEN a file is saved, THE Editor SHALL keep a copy.";
     /// Wording.
     NO_RESPONSE Error "criterion-without-response"
         "A criterion says what is to happen after SHALL."
         because "A demand without content cannot be met."
-        not "THE Ledger SHALL." but "THE Ledger SHALL create one entry.";
+        not "THE Editor SHALL." but "THE Editor SHALL keep a copy.";
     /// Wording.
     NO_TRIGGER Error "clause-without-condition"
         "WHEN, WHILE, WHERE and IF are followed by what they depend on."
         because "A clause that says nothing makes the criterion hold always, or never."
-        not "WHEN, THE Ledger SHALL create one entry." but "WHEN a refund is asked, THE Ledger SHALL create one entry.";
+        not "WHEN, THE Editor SHALL keep a copy." but "WHEN a file is saved, THE Editor SHALL keep a copy.";
     /// Wording.
     COMPOUND Warning "criterion-with-two-demands"
         "A criterion has one SHALL."

@@ -6,7 +6,13 @@ use crate::{Fault, source};
 const EXACT: &[&str] = &["vocab", "billing", "stripe", "store", "sandbox"];
 
 /// Crates that do no I/O at all.
-const PURE: &[&str] = &["vocab", "billing"];
+const PURE: &[&str] = &["vocab", "billing", "spec"];
+
+/// Crates that know of no domain: what they know of one comes from a power.
+const GENERAL: &[&str] = &["spec", "engine"];
+
+/// Words of the domain that the shipped power covers.
+const DOMAIN: &[&str] = &["stripe", "invoice", "refund", "subscription", "checkout", "webhook"];
 
 /// Where the system's clock and chance may be read: the two sources themselves, and the binary.
 const CLOCK_KEEPERS: &[&str] =
@@ -49,10 +55,18 @@ fn words() -> Vec<(String, &'static str)> {
 /// Every rule for a Rust file.
 pub fn rust(path: &str, text: &str) -> Vec<Fault> {
     let code = source::code(text);
-    [header, module_file, floats, unfinished, system_clock, printed_secrets, input_output, sleeping]
-        .iter()
-        .flat_map(|rule| rule(path, text, &code))
-        .collect()
+    let rules = [
+        header,
+        module_file,
+        floats,
+        unfinished,
+        system_clock,
+        printed_secrets,
+        input_output,
+        sleeping,
+        domain,
+    ];
+    rules.iter().flat_map(|rule| rule(path, text, &code)).collect()
 }
 
 /// Every rule for a text file of any kind.
@@ -129,6 +143,21 @@ fn has_float(line: &str) -> bool {
         let digits = dot - start.map_or(0, |at| at + 1);
         let before = start.map_or(b' ', |at| bytes[at]);
         digits > 0 && before != b'.' && !before.is_ascii_alphanumeric()
+    })
+}
+
+/// Before the tests of a file.
+fn domain(path: &str, text: &str, _: &str) -> Vec<Fault> {
+    if !GENERAL.contains(&owner(path)) || path.contains("/tests/") {
+        return Vec::new();
+    }
+    let text = text.split("#[cfg(test)]").next().unwrap_or(text);
+    each_line(path, text, |line| {
+        let lower = line.to_lowercase();
+        let word = DOMAIN.iter().find(|word| lower.contains(*word))?;
+        Some(format!(
+            "`{word}` is a word of one domain: it belongs into a power, not into the engine"
+        ))
     })
 }
 
@@ -265,6 +294,17 @@ mod tests {
 
     const MONEY: &str = "crates/billing/src/sample.rs";
     const SHELL: &str = "crates/server/src/sample.rs";
+
+    #[test]
+    fn the_engine_knows_of_no_domain() {
+        let header = "//! A file.\n";
+        let refused = |path: &str, line: &str| !rust(path, &format!("{header}{line}\n")).is_empty();
+        assert!(refused("crates/spec/src/a.rs", "const A: &str = \"an Invoice\";"));
+        assert!(refused("crates/engine/src/a.rs", "// a webhook"));
+        assert!(!refused("crates/spec/tests/a.rs", "const A: &str = \"an invoice\";"));
+        assert!(!refused("crates/spec/src/a.rs", "#[cfg(test)]\nconst A: &str = \"an invoice\";"));
+        assert!(!refused("crates/billing/src/a.rs", "// an invoice"));
+    }
 
     #[test]
     fn a_file_without_a_header_is_refused() {
