@@ -275,3 +275,30 @@ async fn a_key_that_was_refused_for_a_while_leaves_nothing_stuck() {
     assert_eq!(ada.subscription().await.unwrap()["status"], "active");
     assert_agreed(&stage).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_away_at_stripe_is_not_kept() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    let customer = stage.sandbox.list("customer").remove(0);
+    let form = format!("customer={}", text(&customer["id"]));
+    let path = "/v1/payment_methods/pm_card_mastercard/attach";
+    let card = ada.api(Method::POST, path, &form).await.unwrap();
+    let product = ada.api(Method::POST, "/v1/products", "name=Another").await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    stage.conductor.watermark().await.unwrap();
+    assert_agreed(&stage).await;
+    let path = format!("/v1/payment_methods/{}/detach", text(&card["id"]));
+    ada.api(Method::POST, &path, "").await.unwrap();
+    let path = format!("/v1/products/{}", text(&product["id"]));
+    ada.api(Method::DELETE, &path, "").await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    stage.conductor.watermark().await.unwrap();
+    assert_agreed(&stage).await;
+    let rows = async |table| specie_store::rows::of_table(&stage.app.db, table).await.unwrap();
+    let left = rows("stripe_payment_methods").await;
+    assert!(left.iter().all(|row| row["id"] != card["id"]), "{left:?}");
+    let left = rows("stripe_products").await;
+    assert!(left.iter().all(|row| row["id"] != product["id"]), "{left:?}");
+}

@@ -83,6 +83,7 @@ struct Written {
 async fn write_mirrors(tx: &mut Tx, seen: &Seen) -> Result<Written, LaneError> {
     let at = tx.now().await?;
     let mut written = Written::default();
+    let mut written_gone = false;
     let mut note = |id: &str, mirrored| {
         written.changed |= !matches!(mirrored, Mirrored::Same | Mirrored::Kept);
         if second_look::is_doubtful(mirrored, at) {
@@ -94,8 +95,12 @@ async fn write_mirrors(tx: &mut Tx, seen: &Seen) -> Result<Written, LaneError> {
         note(row.id.as_str(), m::customers::upsert(tx, &row).await?);
     }
     for it in &seen.payment_methods {
-        if let Some(row) = translate::payment_method(it, at) {
-            note(row.id.as_str(), m::payment_methods::upsert(tx, &row).await?);
+        match (translate::payment_method(it, at), it.id.as_str().try_into()) {
+            (Some(row), _) => {
+                note(row.id.as_str(), m::payment_methods::upsert(tx, &row).await?);
+            }
+            (None, Ok(id)) => written_gone |= m::payment_methods::forget(tx, &id).await?,
+            (None, Err(_)) => {}
         }
     }
     for it in &seen.subscriptions {
@@ -118,6 +123,7 @@ async fn write_mirrors(tx: &mut Tx, seen: &Seen) -> Result<Written, LaneError> {
         let row = translate::session(it, at)?;
         note(row.id.as_str(), m::checkout_sessions::upsert(tx, &row).await?);
     }
+    written.changed |= written_gone;
     Ok(written)
 }
 

@@ -7,7 +7,7 @@ use specie_store::inbox::InboxState;
 use specie_store::lanes::{self as stored, Claim};
 use specie_store::mirrors::{prices, products};
 use specie_stripe::{Form, Price, Priority, Product, StripeError};
-use specie_vocab::CustomerId;
+use specie_vocab::{CustomerId, ProductId};
 
 use super::fetch::{named_by, payload_field};
 use super::{LaneError, WishFor, finish, wish};
@@ -16,6 +16,8 @@ use crate::{App, translate};
 /// What an object's lane found.
 pub(super) enum Found {
     Product(Product),
+    /// A product that was deleted.
+    NoProduct(ProductId),
     Price(Price),
     /// It belongs to a customer, whose lane is to look at it.
     Belongs {
@@ -34,6 +36,9 @@ pub(super) async fn apply(app: &App, claim: &Claim, found: Found) -> Result<(), 
     match found {
         Found::Product(product) => {
             products::upsert(&mut tx, &translate::product(&product, now)?).await?;
+        }
+        Found::NoProduct(id) => {
+            products::forget(&mut tx, &id).await?;
         }
         Found::Price(price) => {
             prices::upsert(&mut tx, &translate::price(&price, now)?).await?;
@@ -57,10 +62,14 @@ pub(super) async fn look(app: &App, claim: &Claim) -> Result<Found, LaneError> {
     let lane = claim.lane.as_str();
     if lane.starts_with("prod_") {
         let found = get(app, &format!("/v1/products/{lane}")).await?;
-        let found = found.filter(|found| found["deleted"] != true);
-        return Ok(match found {
-            Some(found) => Found::Product(Product::parse(&found)?),
-            None => Found::Nothing,
+        return Ok(match (found, ProductId::try_from(lane)) {
+            (Some(found), _) if found["deleted"] != true => Found::Product(Product::parse(&found)?),
+            (Some(_), Ok(id)) => Found::NoProduct(id),
+            // Stripe does not know it: it was deleted, if its event says so.
+            (None, Ok(id)) if claim.events.iter().any(|it| it.kind == "product.deleted") => {
+                Found::NoProduct(id)
+            }
+            _ => Found::Nothing,
         });
     }
     if lane.starts_with("price_") {

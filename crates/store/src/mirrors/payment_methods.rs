@@ -3,6 +3,7 @@
 use specie_vocab::{BusinessTime, CustomerId, PaymentMethodId};
 
 use crate::mirrors::mirror;
+use crate::sql::run;
 
 mirror! {
     /// A payment method of Stripe's.
@@ -22,4 +23,10 @@ mirror! {
     /// When it was made.
     pub created: BusinessTime,
     ---
+    FORGET = "delete from stripe_payment_methods where id = $1";
+}
+
+/// One that belongs to nobody any more is not kept. Answers whether it was there.
+pub async fn forget(tx: &mut Tx, id: &PaymentMethodId) -> Result<bool, StoreError> {
+    Ok(run!(tx, FORGET, [id]) == 1)
 }

@@ -3,6 +3,7 @@
 use specie_vocab::{BusinessTime, ProductId};
 
 use crate::mirrors::mirror;
+use crate::sql::run;
 
 mirror! {
     /// A product of Stripe's.
@@ -16,4 +17,10 @@ mirror! {
     /// When it last changed.
     pub updated: BusinessTime,
     ---
+    FORGET = "delete from stripe_products where id = $1";
+}
+
+/// A deleted one is not kept. Answers whether it was there.
+pub async fn forget(tx: &mut Tx, id: &ProductId) -> Result<bool, StoreError> {
+    Ok(run!(tx, FORGET, [id]) == 1)
 }
