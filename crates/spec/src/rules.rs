@@ -101,3 +101,21 @@ rules! {
 pub fn named(name: &str) -> Option<&'static Rule> {
     ALL.iter().copied().find(|rule| rule.name == name)
 }
+
+/// All rules as a page of documentation, in Markdown.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# The rules of `specie spec check`\n\nMade from the program: \
+         `cargo run -p specie-spec --example rules > docs/spec-rules.md`. An error or a warning makes \
+         `check` end with exit code 3; advice does not. Criteria in a language whose keywords are not \
+         known get no findings about their wording.\n",
+    );
+    for rule in ALL {
+        let Rule { name, severity, what, why, bad, good } = rule;
+        page.push_str(&format!(
+            "\n## {name}\n\n{what} {why} ({})\n\n- not: {bad}\n- but: {good}\n",
+            severity.as_str()
+        ));
+    }
+    page
+}

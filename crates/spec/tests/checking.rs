@@ -122,6 +122,8 @@ fn what_tasks_name_must_be_there_and_all_of_it_be_named() {
     - _Requirements: 1.1, 9.9_
 - [ ] 2. Two
   - _Requirements: 2_
+- [ ] 3. Three
+- [ ]* 4. Optional
 ";
     assert_eq!(
         found(&[("requirements.md", requirements), ("tasks.md", tasks)]),
@@ -129,6 +131,7 @@ fn what_tasks_name_must_be_there_and_all_of_it_be_named() {
             "requirements.md:4:1 criterion-without-task: no task names criterion 1.2",
             "tasks.md:1:1 ticked-before-its-parts: task 1 is ticked, and its part 1.1 is not",
             "tasks.md:3:27 dangling-reference: there is no criterion 9.9",
+            "tasks.md:6:1 task-without-criterion: task 3 names no criterion",
         ]
     );
     assert_eq!(found(&[("tasks.md", tasks)]).len(), 1, "without the criteria nothing dangles");
@@ -161,4 +164,11 @@ fn every_rule_explains_itself_and_its_good_example_passes() {
             assert!(criterion(rule.bad).iter().any(|it| it.contains(rule.name)), "{}", rule.name);
         }
     }
+}
+
+#[test]
+fn the_page_of_the_rules_is_up_to_date() {
+    let kept = include_str!("../../../docs/spec-rules.md");
+    let mend = "cargo run -p specie-spec --example rules > docs/spec-rules.md";
+    assert!(kept == rules::page(), "the page differs from the rules: {mend}");
 }

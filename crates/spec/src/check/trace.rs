@@ -17,6 +17,9 @@ pub(super) fn check(files: &[Input<'_>], found: &mut Vec<Diagnostic>) {
     if has_tasks && !named.all {
         untraced(files, &named.ids, found);
     }
+    if has_tasks && !targets.criteria().is_empty() {
+        files.iter().for_each(|file| aimless(file, found));
+    }
     for file in files {
         order(file, found);
     }
@@ -74,6 +77,32 @@ fn untraced(files: &[Input<'_>], named: &BTreeSet<String>, found: &mut Vec<Diagn
                 let message = format!("no task names criterion {shown}");
                 found.push(finding(file, node, &rules::NO_TASK, None, message));
             }
+        }
+    }
+}
+
+/// Tasks without parts that name no criterion, nor stand under one that does.
+fn aimless(file: &Input<'_>, found: &mut Vec<Diagnostic>) {
+    let nodes = &file.document.nodes;
+    let tasks = file.document.nearest(|node| node.kind == NodeKind::Task);
+    let about = |it: &Ref| matches!(it.kind, RefKind::Criterion | RefKind::Requirement);
+    let mut has_aim = vec![false; nodes.len()];
+    let mut has_parts = vec![false; nodes.len()];
+    for (node, task) in nodes.iter().zip(&tasks) {
+        let Some(task) = task else { continue };
+        has_aim[*task] |= node.refs.iter().any(about);
+        if let Some(above) = nodes[*task].parent.and_then(|parent| tasks[parent]) {
+            has_parts[above] = true;
+        }
+    }
+    for (n, node) in nodes.iter().enumerate() {
+        let boxed = node.kind == NodeKind::Task && node.mark.is_some() && !node.optional;
+        let above = node.parent.and_then(|parent| tasks[parent]);
+        has_aim[n] |= node.kind == NodeKind::Task && above.is_some_and(|above| has_aim[above]);
+        if boxed && !has_parts[n] && !has_aim[n] {
+            let id = node.id.as_deref().or(node.ordinal.as_deref()).unwrap_or("?");
+            let message = format!("task {id} names no criterion");
+            found.push(finding(file, node, &rules::NO_CRITERION, None, message));
         }
     }
 }
