@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use specie_store::intents as stored_intents;
 use specie_store::replicas::{self, Replica};
 use specie_store::{StoreError, idempotency, inbox, page_sessions, session_tokens, watermarks};
 use tokio::sync::{Semaphore, watch};
@@ -28,6 +29,8 @@ const SWEEP: Duration = Duration::from_secs(600);
 const BEAT: Duration = Duration::from_secs(30);
 /// How long answers under an idempotency key, and watermarks, are kept, in seconds.
 const KEPT: i64 = 86_400;
+/// How long links into Stripe's portal are kept, in seconds; Stripe's own last no longer.
+const LINKS_KEPT: i64 = 3_600;
 /// How long handled events are kept, in seconds: three times as long as Stripe lists them.
 const EVENTS_KEPT: i64 = 90 * 86_400;
 /// How many of them are forgotten at once, so that nobody waits for it.
@@ -196,6 +199,7 @@ pub async fn sweep(app: &App) -> Result<(), StoreError> {
     session_tokens::sweep(&mut tx, now).await?;
     page_sessions::sweep(&mut tx, now).await?;
     idempotency::sweep(&mut tx, now.plus_seconds(-KEPT)).await?;
+    stored_intents::forget_links(&mut tx, now.plus_seconds(-LINKS_KEPT)).await?;
     watermarks::prune(&mut tx, now.plus_seconds(-KEPT)).await?;
     tx.commit().await?;
     loop {

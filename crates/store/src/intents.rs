@@ -127,6 +127,12 @@ statements! {
     OF_PAYER: Intent = "select {columns} from intents where payer = $1 \
                         order by created_at desc, id desc limit $2";
     COUNT_IN = "select count(*) from intents where state = $1";
+    FORGET_LINKS = "update intents set result = null \
+                    where kind = 'portal' and finished_at <= $1 and result is not null";
+    FORGET_LINKS_OF_STEPS = "update steps set object = null \
+                             where object is not null and intent in ( \
+                                 select id from intents \
+                                 where kind = 'portal' and finished_at <= $1)";
     COUNT_SINCE = "select count(*) from intents where kind = $1 and created_at >= $2";
     FINISH = "update intents set state = $2, result = $3, finished_at = $4, leased_until = null \
               where id = $1 and state in ('open', 'stuck')";
@@ -194,6 +200,14 @@ pub async fn open_list(tx: &mut Tx, limit: i64) -> Result<Vec<Intent>, StoreErro
 /// Open intents that nobody carries out and that may be tried now, oldest first.
 pub async fn due(tx: &mut Tx, now: WallTime, limit: i64) -> Result<Vec<Intent>, StoreError> {
     Ok(all!(tx, DUE, [now, limit]))
+}
+
+/// Forgets the links into Stripe's portal of intents that ended at `until` or before: whoever has one
+/// is signed in there.
+pub async fn forget_links(tx: &mut Tx, until: WallTime) -> Result<(), StoreError> {
+    run!(tx, FORGET_LINKS, [until]);
+    run!(tx, FORGET_LINKS_OF_STEPS, [until]);
+    Ok(())
 }
 
 /// How many intents of a kind were begun since `since`, by any payer.

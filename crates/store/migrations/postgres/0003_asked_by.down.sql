@@ -1,1 +1,2 @@
+drop index intents_kind;
 alter table intents drop column asked_by;

@@ -90,6 +90,30 @@ both! {
         assert_eq!(intents::count_since(&mut tx, "recover", wall(2)).await.unwrap(), 0);
     }
 
+    async fn links_into_the_portal_are_forgotten(db: Db) {
+        let payer = with_payer(&db, 1).await.id;
+        let mut tx = db.begin().await.unwrap();
+        for (n, kind) in [(1, "portal"), (2, "portal"), (3, "checkout")] {
+            let it = intents::Intent { kind: kind.into(), ..intent(n, payer, None) };
+            intents::insert(&mut tx, &it).await.unwrap();
+            let (intent, name, state) = (it.id, kind.into(), intents::StepState::Done);
+            let step = intents::Step { intent, n: 0, name, state, object: Some("https://s".into()) };
+            intents::save_step(&mut tx, &step).await.unwrap();
+            let result = json!({ "url": "https://s" });
+            let ended = wall(10 * n as i64);
+            intents::finish(&mut tx, it.id, IntentState::Done, Some(&result), ended).await.unwrap();
+        }
+        intents::forget_links(&mut tx, wall(10)).await.unwrap();
+        let mut left = Vec::new();
+        for n in 1..=3 {
+            let it = IntentId(id(n));
+            let found = intents::get(&mut tx, it).await.unwrap().unwrap();
+            let steps = intents::steps(&mut tx, it).await.unwrap();
+            left.push((found.result.is_some(), steps[0].object.is_some()));
+        }
+        assert_eq!(left, [(false, false), (true, true), (true, true)]);
+    }
+
     async fn an_intent_is_carried_out_by_one_at_a_time(db: Db) {
         let payer = with_payer(&db, 1).await.id;
         let it = intent(1, payer, Some("main"));
