@@ -31,6 +31,7 @@ statements! {
                      on conflict do nothing";
     LOCK: Payer = "select {columns} from customers where id = $1 {lock}";
     BIND = "update customers set stripe = $2 where id = $1 and (stripe is null or stripe = $2)";
+    UNBIND = "update customers set stripe = null where id = $1 and stripe = $2";
     BUMP = "update customers set version = version + 1 where id = $1 returning version";
     LIST: Payer = "select {columns} from customers order by created_at, id limit $1";
 }
@@ -67,6 +68,12 @@ pub async fn bind(tx: &mut Tx, id: PayerId, customer: &CustomerId) -> Result<(),
         1 => Ok(()),
         _ => Err(StoreError::Conflict(format!("customers.stripe of {id}"))),
     }
+}
+
+/// Unties a payer from a customer that Stripe has deleted, so that they may have another. False, if they
+/// have another by now.
+pub async fn unbind(tx: &mut Tx, payer: PayerId, stripe: &CustomerId) -> Result<bool, StoreError> {
+    Ok(run!(tx, UNBIND, [payer, stripe]) == 1)
 }
 
 /// Raises the version, and answers with it.

@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 use serde_json::json;
-use specie_scenario::{Card, Person};
+use specie_scenario::{Card, Person, agree};
 
 use crate::set::{stage, text};
 
@@ -46,4 +46,28 @@ async fn the_portal_leads_straight_to_the_end_of_the_subscription() {
     let page = stage.stripe.get(text(&url["url"]), &[]).await.unwrap();
     let page = stage.stripe.get(page.location().unwrap(), &[]).await.unwrap();
     assert!(page.text().contains("Cancel Pro?"), "{}", page.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_deleted_at_stripe_may_buy_again() {
+    let (stage, _folder) = stage().await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    let old = stage.sandbox.list("customer").remove(0);
+    let path = format!("/v1/customers/{}", text(&old["id"]));
+    ada.api(Method::DELETE, &path, "").await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    assert_eq!(ada.subscription().await.unwrap()["status"], "canceled");
+
+    ada.subscribe("pro", "annual", Card::GOOD).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    stage.conductor.watermark().await.unwrap();
+    let view = ada.subscription().await.unwrap();
+    assert_eq!((&view["status"], &view["price"]), (&json!("active"), &json!("annual")));
+    assert_eq!(ada.payments().await.unwrap()["data"].as_array().unwrap().len(), 1);
+    // Stripe lists no customer that was deleted.
+    let mut found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
+    found.differing.retain(|it| !it.contains(text(&old["id"])));
+    assert_eq!(found.differing, [] as [String; 0]);
 }

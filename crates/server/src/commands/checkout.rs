@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use specie_billing::{PriceRef, Slot};
-use specie_store::customers::Payer;
+use specie_store::customers::{self, Payer};
 use specie_store::intents as stored;
 use specie_store::mirrors::checkout_sessions::{self, SessionRow};
 use specie_store::mirrors::customers as stripe_customers;
@@ -67,7 +67,8 @@ async fn begin(
 ) -> Result<Begun<CheckoutView>, ApiError> {
     let group = &choice.price.group;
     let mut tx = app.db.begin().await?;
-    let payer = locked(&mut tx, payer.id).await?;
+    let mut payer = locked(&mut tx, payer.id).await?;
+    forget_deleted(&mut tx, &mut payer, group).await?;
     if let Some(open) = stored::open_of(&mut tx, payer.id, group).await? {
         intents::not_stuck(&open)?;
         return Ok(Begun::Open(open.id));
@@ -127,6 +128,20 @@ async fn begin(
     }
     tx.commit().await?;
     Ok(Begun::New(intent.id))
+}
+
+/// A customer who was deleted at Stripe can buy nothing any more. With nothing left in the group, this
+/// one gets another there; what was paid before stays with the old one.
+async fn forget_deleted(tx: &mut Tx, payer: &mut Payer, group: &str) -> Result<(), ApiError> {
+    let Some(customer) = payer.stripe.clone() else { return Ok(()) };
+    let row = stripe_customers::get(tx, &customer).await?;
+    let free = kept::slots(tx, payer.id).await?.values().all(|slot| *slot == Slot::Empty);
+    if free && row.is_some_and(|row| row.deleted) {
+        customers::unbind(tx, payer.id, &customer).await?;
+        payer.stripe = None;
+        tracing::info!(payer = %payer.id, group, "a customer deleted at Stripe gets another there");
+    }
+    Ok(())
 }
 
 /// For so long, in seconds, Stripe's refusal to expire a session stands.
