@@ -302,3 +302,28 @@ async fn what_is_taken_away_at_stripe_is_not_kept() {
     let left = rows("stripe_products").await;
     assert!(left.iter().all(|row| row["id"] != product["id"]), "{left:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_cut_within_an_object_is_read_to_its_end() {
+    let (stage, _folder) = stage().await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    let checkout = ada.checkout("pro", "monthly").await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    ada.pay(text(&checkout["url"]), Card::GOOD).await.unwrap();
+    let mut cut = stage.sandbox.list("subscription").remove(0);
+    let items = json!({ "object": "list", "data": cut["items"]["data"], "has_more": false });
+    let path = format!("/v1/subscriptions/{}", text(&cut["id"]));
+    cut["items"]["data"] = json!([]);
+    cut["items"]["has_more"] = json!(true);
+    let url = format!("/v1/subscription_items?subscription={}", text(&cut["id"]));
+    cut["items"]["url"] = json!(url);
+    let mut answers = Vec::new();
+    for _ in 0..9 {
+        answers.push((format!("GET {path}"), json_of(&cut)));
+        answers.push(("GET /v1/subscription_items".to_owned(), json_of(&items)));
+    }
+    let process = beside(&stage, instead(&stage, answers));
+    process.conductor.settle().await.unwrap();
+    let view = ada.subscription().await.unwrap();
+    assert_eq!((&view["status"], &view["price"]), (&json!("active"), &json!("monthly")));
+}

@@ -141,6 +141,7 @@ impl Reader<'_> {
             .fold(Form::new(), |form, (n, field)| form.set(format!("expand[{n}]"), *field));
         match self.app.stripe.get(path, &query, self.priority).await {
             Ok(found) => {
+                let found = self.whole(found).await?;
                 if let Some(id) = found["id"].as_str() {
                     self.seen.raw.insert(id.into(), found.clone());
                 }
@@ -149,6 +150,23 @@ impl Reader<'_> {
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// An object with all of its lists: those within it are cut at ten.
+    async fn whole(&self, mut found: Value) -> Result<Value, StripeError> {
+        for name in ["items", "lines", "payments"] {
+            if found[name]["has_more"] != true {
+                continue;
+            }
+            let url = found[name]["url"].as_str().unwrap_or_default().to_owned();
+            let (path, query) = url.split_once('?').unwrap_or((&url, ""));
+            let parts = query.split('&').filter_map(|part| part.split_once('='));
+            let query = parts.fold(Form::new(), |form, (name, value)| form.set(name, value));
+            let all = self.app.stripe.list_all(path, &query, self.priority).await?;
+            found[name]["data"] = Value::Array(all);
+            found[name]["has_more"] = false.into();
+        }
+        Ok(found)
     }
 
     async fn one(&mut self, id: &str) -> Result<(), LaneError> {
