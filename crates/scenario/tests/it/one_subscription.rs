@@ -14,7 +14,7 @@ use specie_vocab::WallClock;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use crate::set::{beside, both, having, stage, text, way};
+use crate::set::{beside, beside_but, both, having, stage, text, way};
 
 const PRICES: [&str; 2] = ["monthly", "annual"];
 
@@ -381,4 +381,25 @@ async fn a_session_that_reads_do_not_show_yet_is_not_left_beside_another() {
     let checkout = ada.checkout("pro", "monthly").await.unwrap();
     let open = having(&stage, "checkout.session", "open");
     assert_eq!(open.iter().map(|it| &it["id"]).collect::<Vec<_>>(), [&checkout["id"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_subscribed_hears_that_first_whatever_else_stands_in_the_way() {
+    let (stage, _folder) = stage().await;
+    Person::new(&stage, "ada", "Ada").subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    let way = stage.stripe.transport.clone();
+    let process = beside_but(&stage, way, |parts| {
+        let prices = &mut parts.catalog.groups[0].plans[0].prices;
+        let mut unapplied = prices[0].clone();
+        unapplied.key = "unapplied".into();
+        prices.push(unapplied);
+    });
+    let call = |id: &str| {
+        let person = Person::new(&stage, id, id).at(&process.service);
+        let body = json!({ "plan": "pro", "price": "unapplied" });
+        async move { person.call(Method::POST, "checkout", body).await.unwrap().json().unwrap() }
+    };
+    assert_eq!(call("ada").await["code"], "already_subscribed");
+    assert_eq!(call("bob").await["code"], "catalog_not_applied");
 }

@@ -68,21 +68,16 @@ async fn begin(
     let group = &choice.price.group;
     let mut tx = app.db.begin().await?;
     let mut payer = locked(&mut tx, payer.id).await?;
-    forget_deleted(&mut tx, &mut payer, group).await?;
+    forget_deleted(&mut tx, &mut payer).await?;
     if let Some(open) = stored::open_of(&mut tx, payer.id, group).await? {
         intents::not_stuck(&open)?;
         return Ok(Begun::Open(open.id));
     }
 
     same_currency(app, &mut tx, &payer).await?;
-    let version = price_versions::current(&mut tx, group, &choice.price.plan, &choice.price.price)
-        .await?
-        .ok_or_else(|| {
-            ApiError::conflict(
-                "catalog_not_applied",
-                "this price is not in Stripe yet: run `specie catalog apply`",
-            )
-        })?;
+    let PriceRef { plan, price, .. } = &choice.price;
+    let version = price_versions::current(&mut tx, group, plan, price).await?;
+    let now = version.map(|version| version.stripe_price);
     let slot = kept::slot_of(&mut tx, payer.id, group).await?;
     let expire = match slot {
         Slot::Held { subscription } | Slot::Conflict { subscription, .. } => {
@@ -91,7 +86,7 @@ async fn begin(
         }
         Slot::Open { intent, session } => {
             let row = checkout_sessions::get(&mut tx, &session).await?;
-            let same = is_for(&mut tx, intent, choice, &version.stripe_price).await?;
+            let same = is_for(&mut tx, intent, choice, now.as_ref()).await?;
             match row {
                 Some(row) if same && row.status.as_deref() == Some("open") => {
                     return Ok(Begun::Found(view_of(&row)?));
@@ -111,11 +106,17 @@ async fn begin(
         },
         Slot::Empty => None,
     };
+    let stripe_price = now.ok_or_else(|| {
+        ApiError::conflict(
+            "catalog_not_applied",
+            "this price is not in Stripe yet: run `specie catalog apply`",
+        )
+    })?;
     let purchase = Purchase {
         group: group.clone(),
         plan: choice.price.plan.clone(),
         price: choice.price.price.clone(),
-        stripe_price: version.stripe_price.to_string(),
+        stripe_price: stripe_price.to_string(),
         success_url: choice.success_url.clone(),
         cancel_url: choice.cancel_url.clone(),
         expire: expire.as_ref().map(|session| session.to_string()),
@@ -130,16 +131,16 @@ async fn begin(
     Ok(Begun::New(intent.id))
 }
 
-/// A customer who was deleted at Stripe can buy nothing any more. With nothing left in the group, this
-/// one gets another there; what was paid before stays with the old one.
-async fn forget_deleted(tx: &mut Tx, payer: &mut Payer, group: &str) -> Result<(), ApiError> {
+/// A customer who was deleted at Stripe can buy nothing any more. With nothing left, this one gets
+/// another there; what was paid before stays with the old one.
+async fn forget_deleted(tx: &mut Tx, payer: &mut Payer) -> Result<(), ApiError> {
     let Some(customer) = payer.stripe.clone() else { return Ok(()) };
     let row = stripe_customers::get(tx, &customer).await?;
     let free = kept::slots(tx, payer.id).await?.values().all(|slot| *slot == Slot::Empty);
     if free && row.is_some_and(|row| row.deleted) {
         customers::unbind(tx, payer.id, &customer).await?;
         payer.stripe = None;
-        tracing::info!(payer = %payer.id, group, "a customer deleted at Stripe gets another there");
+        tracing::info!(payer = %payer.id, "a customer deleted at Stripe gets another there");
     }
     Ok(())
 }
@@ -202,13 +203,14 @@ async fn is_for(
     tx: &mut Tx,
     intent: IntentId,
     choice: &Choice,
-    now: &PriceId,
+    now: Option<&PriceId>,
 ) -> Result<bool, ApiError> {
     let Some(intent) = stored::get(tx, intent).await? else { return Ok(false) };
     let begun: Result<Purchase, _> = serde_json::from_value(intent.what);
     let same = |begun: Purchase| {
         let ours = (&choice.price.plan, &choice.price.price);
-        (&begun.plan, &begun.price) == ours && begun.stripe_price == now.as_str()
+        (&begun.plan, &begun.price) == ours
+            && now.is_some_and(|now| begun.stripe_price == now.as_str())
     };
     Ok(begun.is_ok_and(same))
 }
