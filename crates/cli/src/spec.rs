@@ -1,6 +1,9 @@
 //! `specie spec`: specs, plans and tasks as files.
 
 mod check;
+mod new;
+mod now;
+mod powers;
 mod show;
 mod status;
 mod tick;
@@ -32,6 +35,14 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
+    /// Makes a spec of a sentence.
+    #[command(
+        after_help = "Examples:\n  specie spec new \"Add subscription billing so users can pay monthly\"\n  specie spec new \"Sell Basic at $5 and Pro at $10 a month\" --defaults\n\nExit code 2 when no power covers it, 3 with --strict when a word was not understood."
+    )]
+    New(new::Arguments),
+    /// What the engine knows of domains.
+    #[command(subcommand)]
+    Powers(powers::What),
     /// Shows what a file consists of.
     #[command(after_help = "Examples:\n  specie spec read requirements.md --json")]
     Read {
@@ -90,6 +101,8 @@ enum What {
 /// Does it.
 pub fn run(arguments: &Arguments) -> Result<(), Fail> {
     match &arguments.what {
+        What::New(what) => new::run(what, arguments.json),
+        What::Powers(what) => powers::run(what, arguments.json),
         What::Read { file } => {
             let file = open(file)?;
             if arguments.json {

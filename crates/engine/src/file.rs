@@ -35,6 +35,14 @@ pub enum FileError {
     /// It has changed since it was read.
     #[error("`{0}` was changed by another program meanwhile; nothing was written")]
     Changed(PathBuf),
+    /// It is not what its name says.
+    #[error("`{path}` cannot be read: {what}")]
+    Form {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
     /// Anything else.
     #[error("`{path}` cannot be {done}: {error}")]
     Io {

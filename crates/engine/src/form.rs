@@ -1,6 +1,7 @@
 //! The JSON forms that other programs rely on, one document a call.
 
 use serde_json::{Value, json};
+use specie_spec::draft::{Draft, Page};
 use specie_spec::progress::{Progress, TaskProgress};
 use specie_spec::trace::Trace;
 use specie_spec::{Diagnostic, Node, NodeKind, Ref, Severity, State, Tick};
@@ -201,4 +202,58 @@ fn phases(tasks: &[TaskProgress]) -> Vec<Value> {
         })
     };
     names.iter().map(form).collect()
+}
+
+/// The facts of `specie spec new --json`.
+pub fn facts(facts: &specie_spec::power::Facts) -> Vec<Value> {
+    use specie_spec::power::{Origin, Value as Known};
+    let value = |it: &Known| match it {
+        Known::Flag(it) => json!(it),
+        Known::Number(it) => json!(it),
+        Known::Text(it) => json!(it),
+        Known::Items(it) => json!(it.len()),
+    };
+    let from = |it: &Origin| match it {
+        Origin::Prompt(span) => json!({ "prompt": [span.start, span.end] }),
+        Origin::Answer(id) => json!({ "answer": id }),
+        Origin::Default(id) => json!({ "default": id }),
+        Origin::Steering(path) => json!({ "steering": path }),
+    };
+    let form = |(name, known, origin): (String, &Known, &Origin)| json!({ "slot": name, "value": value(known), "from": from(origin) });
+    facts.all().into_iter().map(form).collect()
+}
+
+/// The questions of `specie spec new --json`: those that were answered, and one for each part of the
+/// request that was not understood.
+pub fn questions(draft: &Draft<'_>, prompt: &str) -> Vec<Value> {
+    let answered = draft.answered.iter().map(|(open, answer)| {
+        let options: Vec<Value> =
+            open.options.iter().map(|(id, means)| json!({ "id": id, "means": means })).collect();
+        json!({
+            "id": open.id, "text": open.ask, "why": open.why, "options": options,
+            "default": open.default, "answer": answer.text, "by": answer.by, "at": answer.at,
+        })
+    });
+    let left = draft.unknown.iter().enumerate().map(|(n, words)| {
+        json!({
+            "id": format!("not-covered-{}", n + 1),
+            "text": format!("What does \"{words}\" ask for?"),
+            "why": format!("The power {} knows nothing of it, in \"{prompt}\".", draft.power.name),
+            "options": [], "default": null, "answer": null, "by": null, "at": null,
+        })
+    });
+    answered.chain(left).collect()
+}
+
+/// For each line of the pages its cause.
+pub fn causes(pages: &[(String, Page)]) -> Vec<Value> {
+    let mut all = Vec::new();
+    for (path, page) in pages {
+        for (n, line) in page.lines.iter().enumerate() {
+            all.push(json!({
+                "path": path, "line": n + 1, "fragment": line.fragment, "facts": line.facts,
+            }));
+        }
+    }
+    all
 }

@@ -3,13 +3,22 @@
 //! What is decided about a document is decided in `specie-spec`; nothing here starts a
 //! process but `git`.
 
+mod around;
 mod file;
 pub mod form;
+mod lock;
+pub mod make;
+mod powers;
 mod render;
 mod repository;
+mod tree;
 mod walk;
 
-pub use file::{File, FileError};
+pub use around::{around, steering};
+pub use file::{File, FileError, sha256};
+pub use lock::{Given, Lock, Locked, put};
+pub use powers::{PowersError, power_in, powers_of};
 pub use render::full;
-pub use repository::Repository;
+pub use repository::{Repository, user_name};
+pub use tree::{Tree, root_of};
 pub use walk::{Spec, specs};

@@ -69,3 +69,12 @@ impl Repository {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
+
+/// The name that git knows the user by; none without git or a name.
+pub fn user_name() -> Option<String> {
+    let mut git = Command::new("git");
+    git.args(["config", "user.name"]).stdin(Stdio::null()).stderr(Stdio::null());
+    let output = git.output().ok().filter(|it| it.status.success())?;
+    let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Some(name).filter(|it| !it.is_empty())
+}

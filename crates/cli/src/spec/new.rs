@@ -1,0 +1,209 @@
+//! `specie spec new`: from a sentence to a spec.
+
+mod answers;
+mod author;
+mod told;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use specie_engine::make::{Made, Which, Writing, asked, pages};
+use specie_engine::{Given, Lock, Locked, Tree, around, root_of, sha256};
+use specie_spec::draft::Page;
+use specie_spec::power::{Answer, Around, Power, Understanding, understand};
+
+use super::{now, powers};
+use crate::fail::Fail;
+use crate::out;
+pub use answers::Asking;
+
+/// See `specie spec new --help`.
+#[derive(Args)]
+pub struct Arguments {
+    /// What is wanted, in a sentence or a page; `-` reads it from stdin.
+    prompt: String,
+    #[command(flatten)]
+    asking: Asking,
+    /// The form of the tree: kiro or smartspec; else the one that the repository has.
+    #[arg(long, value_parser = ["kiro", "smartspec"])]
+    dialect: Option<String>,
+    /// The short name of the spec; else the power says it.
+    #[arg(long)]
+    name: Option<String>,
+    /// A power beside those at hand: its folder.
+    #[arg(long)]
+    power: Vec<PathBuf>,
+    /// A script that writes the spec where no power covers the request.
+    #[arg(long, value_name = "FILE")]
+    author: Option<PathBuf>,
+    /// Fails with exit code 3 when a word was not understood, and writes nothing.
+    #[arg(long)]
+    strict: bool,
+    /// Shows what would be written, and writes nothing.
+    #[arg(long)]
+    nogenerate: bool,
+    /// Replaces files that say something else.
+    #[arg(long)]
+    force: bool,
+    /// The time of the documents, as RFC 3339; else SOURCE_DATE_EPOCH, else the clock.
+    #[arg(long, value_name = "TIME")]
+    now: Option<String>,
+}
+
+/// Everything that `new` found out and wrote.
+struct Outcome<'a> {
+    powers: Vec<(&'a Power, bool, Understanding)>,
+    made: Made<'a>,
+    pages: Vec<(String, Page)>,
+    writings: Vec<Writing>,
+}
+
+/// Does it.
+pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
+    let prompt = prompt(&arguments.prompt)?;
+    let now = now::now(arguments.now.as_deref())?;
+    let root = root_of(Path::new("."));
+    let all = powers::at_hand(&root, &arguments.power)?;
+    let read = |power| (power, understand(power, &prompt));
+    let mut understood: Vec<(&Power, Understanding)> = all.iter().map(read).collect();
+    understood.sort_by_key(|(power, it)| (!it.is_covered(power), std::cmp::Reverse(it.used)));
+    let Some((power, _)) = understood.first().filter(|(power, it)| it.is_covered(power)) else {
+        return match &arguments.author {
+            Some(script) => author::run(script, &prompt, arguments, &root, as_json),
+            None => Err(uncovered(&prompt, &understood)),
+        };
+    };
+    let power = *power;
+    let around = around(&root, power);
+    let answers = arguments.asking.answers(now, |answers| {
+        asked(power, std::slice::from_ref(&prompt), answers, &around)
+            .map_err(|error| Fail::Input(error.to_string()))
+    })?;
+    let tree = tree(arguments, &root);
+    let mut locked = locked(&prompt, power, &answers, &around, tree, now);
+    locked.slug = arguments.name.clone().unwrap_or_default();
+    let author = author_of(power);
+    let failed = |error: specie_engine::make::MakeError| Fail::Failed(error.to_string());
+    // The slug is known only now, and the folder's number with it.
+    let slug = locked.make(power, &author, "").map_err(failed)?.draft.names.slug;
+    let (folder, id) = tree.place(&root, &slug);
+    locked.id = id;
+    let made = locked.make(power, &author, &now::minute(now)).map_err(failed)?;
+    if arguments.strict && !made.draft.unknown.is_empty() {
+        return strict(&made);
+    }
+    locked.settle(&made.draft);
+    let pages = pages(&made.draft, tree, &folder, Which::Spec);
+    let writings = write(arguments, &root, &folder, &pages, &mut locked)?;
+    let powers =
+        understood.into_iter().map(|(it, read)| (it, it.name == power.name, read)).collect();
+    let outcome = Outcome { powers, made, pages, writings };
+    told::tell(&outcome, &prompt, &folder, arguments.nogenerate, as_json)
+}
+
+fn prompt(argument: &str) -> Result<String, Fail> {
+    let mut text = argument.to_owned();
+    if argument == "-" {
+        text.clear();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| Fail::Input(format!("stdin cannot be read: {error}")))?;
+    }
+    match text.trim() {
+        "" => Err(Fail::Input(
+            "the request is empty, expected what is wanted\n\nhint: specie spec new \"Add subscription billing so users can pay monthly\"".into(),
+        )),
+        text => Ok(text.to_owned()),
+    }
+}
+
+fn tree(arguments: &Arguments, root: &Path) -> Tree {
+    arguments.dialect.as_deref().and_then(Tree::named).unwrap_or_else(|| Tree::of(root))
+}
+
+/// Who writes: the program and the power.
+pub fn author_of(power: &Power) -> String {
+    format!("Specie, with the power {} {}", power.name, power.version)
+}
+
+fn uncovered(prompt: &str, understood: &[(&Power, Understanding)]) -> Fail {
+    let near = |(power, it): &(&Power, Understanding)| {
+        format!(
+            "\n  {:20} knows {} of the request's {} words: {}",
+            power.name, it.used, it.words, power.description
+        )
+    };
+    let near: String = understood.iter().take(3).map(near).collect();
+    Fail::Input(format!(
+        "no power covers `{prompt}`; nothing was written. The nearest:{near}\n\nhint: write a power of your own (docs/powers.md), or let an author write the spec: `--author FILE`"
+    ))
+}
+
+fn strict(made: &Made<'_>) -> Result<(), Fail> {
+    for words in &made.draft.unknown {
+        out::say(format!("not understood: {words}"))?;
+    }
+    Err(Fail::Found)
+}
+
+fn locked(
+    prompt: &str,
+    power: &Power,
+    answers: &BTreeMap<String, Answer>,
+    around: &Around,
+    tree: Tree,
+    now: jiff::Timestamp,
+) -> Locked {
+    Locked {
+        power: power.name.clone(),
+        power_version: power.version.clone(),
+        dialect: tree.as_str().into(),
+        requests: vec![prompt.to_owned()],
+        answers: answers.iter().map(|(id, it)| (id.clone(), Given::from(it))).collect(),
+        steering: around.steering.clone(),
+        manifests: around.manifests.clone(),
+        version: "1.0.0".into(),
+        status: "DRAFT".into(),
+        created: now::day(now),
+        updated: now::day(now),
+        ..Locked::default()
+    }
+}
+
+/// Writes the pages, and what they were made from.
+fn write(
+    arguments: &Arguments,
+    root: &Path,
+    folder: &str,
+    pages: &[(String, Page)],
+    locked: &mut Locked,
+) -> Result<Vec<Writing>, Fail> {
+    let mut lock = Lock::read(root).map_err(super::wrong)?;
+    if let Some(before) = lock.specs.get(folder)
+        && before.requests != locked.requests
+        && !arguments.force
+    {
+        return Err(Fail::Input(format!(
+            "`{folder}` holds a spec that was made from another request; nothing was written\n\nhint: `specie spec amend {folder} \"…\"` changes it, `--name NAME` makes another one, `--force` replaces it"
+        )));
+    }
+    let written = lock.specs.get(folder).map(|it| it.files.clone()).unwrap_or_default();
+    let mut writings = Vec::new();
+    for (path, page) in pages {
+        let before = written.get(path).map(String::as_str);
+        let one =
+            Writing::of(root, path, page.text(), before, arguments.force).map_err(super::wrong)?;
+        locked.files.insert(path.clone(), sha256(one.text.as_bytes()));
+        writings.push(one);
+    }
+    if !arguments.nogenerate {
+        for one in &writings {
+            one.write(root).map_err(super::wrong)?;
+        }
+        lock.specs.insert(folder.to_owned(), locked.clone());
+        lock.write(root).map_err(super::wrong)?;
+    }
+    Ok(writings)
+}
