@@ -5,6 +5,7 @@
 
 mod file;
 pub mod form;
+pub mod ledger;
 mod render;
 mod repository;
 mod walk;
