@@ -6,6 +6,7 @@
 mod around;
 mod file;
 pub mod form;
+pub mod ledger;
 mod lock;
 pub mod make;
 mod powers;

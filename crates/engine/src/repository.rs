@@ -24,6 +24,18 @@ impl Repository {
         Self { root, has_git: false }
     }
 
+    /// Its folder, from the root of the file system.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What a file held in the commit that is checked out; none when it was not in it, or without git.
+    /// `path` is from the root of the repository.
+    pub fn committed(&self, path: &str) -> Option<Vec<u8>> {
+        // Unlike `show`, this runs no filter that the repository configures.
+        self.git_bytes(&["cat-file", "blob", &format!("HEAD:{path}")])
+    }
+
     /// The commit that is checked out; none without git, or before the first.
     pub fn commit(&self) -> Option<String> {
         let said = self.git(&["rev-parse", "--verify", "--quiet", "HEAD"])?;
@@ -47,6 +59,10 @@ impl Repository {
     }
 
     fn git(&self, arguments: &[&str]) -> Option<String> {
+        self.git_bytes(arguments).map(|said| String::from_utf8_lossy(&said).into_owned())
+    }
+
+    fn git_bytes(&self, arguments: &[&str]) -> Option<Vec<u8>> {
         if !self.has_git {
             return None;
         }
@@ -63,10 +79,11 @@ impl Repository {
         .arg(&self.root)
         .args(arguments)
         .env("GIT_LITERAL_PATHSPECS", "1")
+        .env("GIT_NO_LAZY_FETCH", "1")
         .stdin(Stdio::null())
         .stderr(Stdio::null());
         let output = git.output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+        output.status.success().then_some(output.stdout)
     }
 }
 

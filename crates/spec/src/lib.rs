@@ -4,9 +4,11 @@
 //! every byte of the file belongs to a node, an untouched byte stays as it is, and an edit is a
 //! splice. Two dialects are read in full, Kiro and SmartSpec.
 
+pub mod approval;
 pub mod check;
 mod detect;
 mod diagnostic;
+pub mod diff;
 mod document;
 pub mod draft;
 pub mod ears;
@@ -25,6 +27,6 @@ mod tree;
 pub use detect::{Dialect, Kind, detect};
 pub use diagnostic::{Diagnostic, Rule, Severity};
 pub use document::{By, Document, Node, NodeKind, Ref, RefKind, State};
-pub use edit::{Change, Tick, TickError, Which, apply, tick};
+pub use edit::{Change, Tick, TickError, Which, apply, find, tick};
 pub use read::read;
 pub use resolve::Targets;
