@@ -1,9 +1,11 @@
 //! `specie spec`: specs, plans and tasks as files.
 
 mod check;
+mod make;
 mod new;
 mod now;
 mod powers;
+mod prompt;
 mod show;
 mod status;
 mod tick;
@@ -12,7 +14,10 @@ mod trace;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use specie_engine::ledger::{Standing, approvals};
+use specie_engine::make::{Action, Writing};
 use specie_engine::{File, FileError, Spec, form, specs};
+use specie_spec::approval::Level;
 use specie_spec::check::Input;
 
 use check::Format;
@@ -37,9 +42,28 @@ pub struct Arguments {
 enum What {
     /// Makes a spec of a sentence.
     #[command(
+        aliases = ["generate_spec", "generate_spec_v4", "smartspec_generate_spec", "smartspec_generate_spec_v4"],
         after_help = "Examples:\n  specie spec new \"Add subscription billing so users can pay monthly\"\n  specie spec new \"Sell Basic at $5 and Pro at $10 a month\" --defaults\n\nExit code 2 when no power covers it, 3 with --strict when a word was not understood."
     )]
     New(new::Arguments),
+    /// Makes the plan of a spec: milestones, critical path, people, risks.
+    #[command(
+        aliases = ["generate_plan", "generate_plan_v4", "smartspec_generate_plan", "smartspec_generate_plan_v4"],
+        after_help = "Examples:\n  specie spec plan .kiro/specs/subscription-billing"
+    )]
+    Plan(make::Arguments),
+    /// Makes the tasks of an approved spec, and README, data model, OpenAPI and test plan beside them.
+    #[command(
+        aliases = ["generate_tasks", "generate_tasks_v4", "smartspec_generate_tasks", "smartspec_generate_tasks_v4"],
+        after_help = "Examples:\n  specie spec tasks .kiro/specs/subscription-billing\n  specie spec tasks --draft --nogenerate"
+    )]
+    Tasks(make::Arguments),
+    /// Makes the prompt by which a coding agent carries out the tasks.
+    #[command(
+        aliases = ["generate_kilo_prompt", "generate_kilo_prompt_v4", "smartspec_generate_kilo_prompt", "smartspec_generate_kilo_prompt_v4"],
+        after_help = "Examples:\n  specie spec prompt .kiro/specs/subscription-billing --budget 60000"
+    )]
+    Prompt(prompt::Arguments),
     /// What the engine knows of domains.
     #[command(subcommand)]
     Powers(powers::What),
@@ -102,6 +126,9 @@ enum What {
 pub fn run(arguments: &Arguments) -> Result<(), Fail> {
     match &arguments.what {
         What::New(what) => new::run(what, arguments.json),
+        What::Plan(what) => make::plan(what, arguments.json),
+        What::Tasks(what) => make::tasks(what, arguments.json),
+        What::Prompt(what) => prompt::run(what, arguments.json),
         What::Powers(what) => powers::run(what, arguments.json),
         What::Read { file } => {
             let file = open(file)?;
@@ -158,4 +185,51 @@ fn with_inputs<T>(spec: &Spec, work: impl FnOnce(&[Input<'_>]) -> T) -> T {
         .map(|(file, path)| Input { path, bytes: &file.bytes, document: &file.document })
         .collect();
     work(&inputs)
+}
+
+/// That there are several specs where one is expected.
+fn several(path: &Path, specs: &[Spec]) -> Fail {
+    let all: Vec<_> = specs.iter().map(|spec| spec.folder.display().to_string()).collect();
+    Fail::Input(format!(
+        "`{}` holds {} specs, expected one\n\nhint: name one of {}",
+        path.display(),
+        specs.len(),
+        all.join(", ")
+    ))
+}
+
+/// Whether a level of a spec is approved.
+struct Approved {
+    is_approved: bool,
+    /// Why not, in a few words.
+    why: String,
+}
+
+fn approved(root: &Path, folder: &str, level: Level) -> Result<Approved, Fail> {
+    let specs = found_at(&root.join(folder))?;
+    let [spec] = specs.as_slice() else { return Err(several(&root.join(folder), &specs)) };
+    let all = approvals(spec).map_err(wrong)?;
+    let why = match all.of(level) {
+        _ if all.damaged => "the ledger is damaged".to_owned(),
+        Standing::Approved { .. } => return Ok(Approved { is_approved: true, why: String::new() }),
+        Standing::Lapsed { since, .. } => format!("it was, and lapsed: {}", since.join("; ")),
+        Standing::Never | Standing::Absent => "nobody has approved it".to_owned(),
+    };
+    Ok(Approved { is_approved: false, why })
+}
+
+/// Says what happened to a file.
+fn tell_writing(one: &Writing, dry: bool) -> Result<(), Fail> {
+    let what = match (dry, one.action) {
+        (_, Action::Unchanged) => "unchanged",
+        (true, _) => "would write",
+        (false, Action::Created) => "created",
+        (false, Action::Replaced) => "replaced",
+        (false, Action::Beside) => "beside",
+    };
+    out::say(format!("{what:12} {}", one.path))?;
+    let Some(before) = &one.before else { return Ok(()) };
+    let lines = specie_spec::diff::diff(before.as_bytes(), one.text.as_bytes());
+    let changed = specie_spec::diff::unified(&lines);
+    out::say(changed.trim_end())
 }

@@ -6,12 +6,14 @@
 mod around;
 mod file;
 pub mod form;
+pub mod index;
 pub mod ledger;
 mod lock;
 pub mod make;
 mod powers;
 mod render;
 mod repository;
+mod tokens;
 mod tree;
 mod walk;
 
@@ -21,5 +23,6 @@ pub use lock::{Given, Lock, Locked, put};
 pub use powers::{PowersError, power_in, powers_of};
 pub use render::full;
 pub use repository::{Repository, user_name};
+pub use tokens::{TOKENIZER, count_tokens};
 pub use tree::{Tree, root_of};
 pub use walk::{Spec, specs};

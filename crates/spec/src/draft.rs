@@ -5,6 +5,7 @@
 
 mod kiro;
 mod names;
+mod openapi;
 mod page;
 mod plan;
 mod sections;
@@ -17,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::power::{
     Answer, ComposeError, Facts, FragmentKind, Open, Piece, Power, Stack, Value, Work, compose,
 };
-pub use names::{Names, Numbers};
+pub use names::{Names, Numbers, Related};
 pub use page::{Line, Page};
 
 /// Everything that the documents of a spec are written from.

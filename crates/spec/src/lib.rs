@@ -17,6 +17,7 @@ mod ids;
 mod lines;
 pub mod power;
 pub mod progress;
+pub mod prompt;
 mod read;
 mod refs;
 mod resolve;

@@ -14,13 +14,7 @@ use crate::out;
 pub fn show_status(path: &Path, json: bool) -> Result<(), Fail> {
     let specs = found_at(path)?;
     let [spec] = specs.as_slice() else {
-        let all: Vec<_> = specs.iter().map(|spec| spec.folder.display().to_string()).collect();
-        return Err(Fail::Input(format!(
-            "`{}` holds {} specs, expected one\n\nhint: name one of {}",
-            path.display(),
-            specs.len(),
-            all.join(", ")
-        )));
+        return Err(super::several(path, &specs));
     };
     let repository = Repository::around(&spec.folder);
     let made = |path: &str| repository.was_made(path);

@@ -1,7 +1,6 @@
 //! What `new` says at its end.
 
 use serde_json::{Value as Json, json};
-use specie_engine::make::Action;
 use specie_engine::{form, sha256};
 
 use super::Outcome;
@@ -21,14 +20,7 @@ pub fn tell(
     }
     let draft = &outcome.made.draft;
     for one in &outcome.writings {
-        let what = match (dry, one.action) {
-            (true, Action::Unchanged) | (false, Action::Unchanged) => "unchanged",
-            (true, _) => "would write",
-            (false, Action::Created) => "created",
-            (false, Action::Replaced) => "replaced",
-            (false, Action::Beside) => "kept the other, wrote",
-        };
-        out::say(format!("{what:12} {}", one.path))?;
+        crate::spec::tell_writing(one, dry)?;
     }
     let defaults = draft.answered.iter().filter(|(_, it)| it.by_default).count();
     let criteria = draft.numbers.criteria.len();
