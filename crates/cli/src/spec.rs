@@ -1,5 +1,6 @@
 //! `specie spec`: specs, plans and tasks as files.
 
+mod amend;
 mod check;
 mod make;
 mod new;
@@ -8,6 +9,7 @@ mod powers;
 mod prompt;
 mod show;
 mod status;
+mod sync;
 mod tick;
 mod trace;
 
@@ -46,6 +48,11 @@ enum What {
         after_help = "Examples:\n  specie spec new \"Add subscription billing so users can pay monthly\"\n  specie spec new \"Sell Basic at $5 and Pro at $10 a month\" --defaults\n\nExit code 2 when no power covers it, 3 with --strict when a word was not understood."
     )]
     New(new::Arguments),
+    /// Changes an existing spec: new criteria with new numbers, other bytes as they are.
+    #[command(
+        after_help = "Examples:\n  specie spec amend specs/feature/spec-001-payment-system \"Add PayPal\"\n\nWhat the spec leaves out on purpose is asked about first."
+    )]
+    Amend(amend::Arguments),
     /// Makes the plan of a spec: milestones, critical path, people, risks.
     #[command(
         aliases = ["generate_plan", "generate_plan_v4", "smartspec_generate_plan", "smartspec_generate_plan_v4"],
@@ -64,6 +71,12 @@ enum What {
         after_help = "Examples:\n  specie spec prompt .kiro/specs/subscription-billing --budget 60000"
     )]
     Prompt(prompt::Arguments),
+    /// Shows what differs between a spec, its plan and its tasks, and brings them in line.
+    #[command(
+        aliases = ["sync_spec_tasks", "sync_spec_tasks_v4", "smartspec_sync_spec_tasks", "smartspec_sync_spec_tasks_v4"],
+        after_help = "Examples:\n  specie spec sync\n  specie spec sync .kiro/specs/subscription-billing --apply\n\nExit code 3 with --check when something differs."
+    )]
+    Sync(sync::Arguments),
     /// What the engine knows of domains.
     #[command(subcommand)]
     Powers(powers::What),
@@ -126,6 +139,8 @@ enum What {
 pub fn run(arguments: &Arguments) -> Result<(), Fail> {
     match &arguments.what {
         What::New(what) => new::run(what, arguments.json),
+        What::Amend(what) => amend::run(what, arguments.json),
+        What::Sync(what) => sync::run(what, arguments.json),
         What::Plan(what) => make::plan(what, arguments.json),
         What::Tasks(what) => make::tasks(what, arguments.json),
         What::Prompt(what) => prompt::run(what, arguments.json),
@@ -216,6 +231,14 @@ fn approved(root: &Path, folder: &str, level: Level) -> Result<Approved, Fail> {
         Standing::Never | Standing::Absent => "nobody has approved it".to_owned(),
     };
     Ok(Approved { is_approved: false, why })
+}
+
+/// How a level of a spec stands.
+fn standing(place: &make::Place, level: Level) -> Result<Standing, Fail> {
+    let path = place.root.join(&place.folder);
+    let specs = found_at(&path)?;
+    let [spec] = specs.as_slice() else { return Err(several(&path, &specs)) };
+    Ok(approvals(spec).map_err(wrong)?.of(level).clone())
 }
 
 /// Says what happened to a file.

@@ -4,6 +4,7 @@
 //! process but `git`.
 
 mod around;
+pub mod change;
 mod file;
 pub mod form;
 pub mod index;
@@ -13,13 +14,14 @@ pub mod make;
 mod powers;
 mod render;
 mod repository;
+pub mod sync;
 mod tokens;
 mod tree;
 mod walk;
 
 pub use around::{around, steering};
 pub use file::{File, FileError, sha256};
-pub use lock::{Given, Lock, Locked, put};
+pub use lock::{Given, Lock, Locked, Written, put};
 pub use powers::{PowersError, power_in, powers_of};
 pub use render::full;
 pub use repository::{Repository, user_name};

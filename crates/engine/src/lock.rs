@@ -5,10 +5,11 @@ use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use specie_spec::draft::Numbers;
+use specie_spec::draft::{ByHand, Numbers};
 use specie_spec::power::Answer;
 
 use crate::FileError;
+use crate::file::sha256;
 
 /// Where it stands in a repository.
 const PLACE: &str = ".specie/lock.json";
@@ -61,11 +62,38 @@ pub struct Locked {
     pub requirements: BTreeMap<String, usize>,
     /// The numbers of criteria, by piece.
     pub criteria: BTreeMap<String, (usize, usize)>,
-    /// The SHA-256 of each file as it was written, by its path from the root.
-    pub files: BTreeMap<String, String>,
-    /// The quantities that each criterion names, by its number.
+    /// The phases of the tasks: the area of each, and its tasks.
     #[serde(default)]
-    pub says: BTreeMap<String, Vec<String>>,
+    pub phases: Vec<(String, Vec<String>)>,
+    /// Criteria that people have changed, by number: their text, or null when they were taken out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub criteria_by_hand: BTreeMap<String, Option<String>>,
+    /// Hours that people have changed, by task.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hours_by_hand: BTreeMap<String, i64>,
+    /// Each file as it was written, by its path from the root: what later changes are compared with.
+    pub files: BTreeMap<String, Written>,
+}
+
+/// A file as it was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Its SHA-256.
+    pub sha256: String,
+    /// Its lines.
+    pub lines: Vec<String>,
+}
+
+impl Written {
+    /// Of a text.
+    pub fn of(text: &str) -> Self {
+        Self { sha256: sha256(text.as_bytes()), lines: text.lines().map(str::to_owned).collect() }
+    }
+
+    /// The text again.
+    pub fn text(&self) -> String {
+        self.lines.iter().flat_map(|it| [it.as_str(), "\n"]).collect()
+    }
 }
 
 /// An answer.
@@ -98,7 +126,22 @@ impl From<&Given> for Answer {
 impl Locked {
     /// The numbers that were given.
     pub fn numbers(&self) -> Numbers {
-        Numbers { requirements: self.requirements.clone(), criteria: self.criteria.clone() }
+        Numbers {
+            requirements: self.requirements.clone(),
+            criteria: self.criteria.clone(),
+            phases: self.phases.clone(),
+        }
+    }
+}
+
+impl Locked {
+    /// What people have changed, as far as it was taken over.
+    pub fn by_hand(&self) -> ByHand {
+        let criteria = self.criteria_by_hand.iter().filter_map(|(number, text)| {
+            let (requirement, n) = number.split_once('.')?;
+            Some(((requirement.parse().ok()?, n.parse().ok()?), text.clone()))
+        });
+        ByHand { criteria: criteria.collect(), hours: self.hours_by_hand.clone() }
     }
 }
 

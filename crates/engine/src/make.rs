@@ -5,7 +5,7 @@ use std::path::Path;
 
 use specie_spec::draft::{Draft, Names, Page};
 use specie_spec::power::{
-    Answer, Around, AskError, Asked, ComposeError, Power, Understanding, ask, understand,
+    Answer, Around, AskError, Asked, ComposeError, Power, Understanding, ask, understand_all,
 };
 
 use crate::file::sha256;
@@ -51,11 +51,6 @@ pub struct Made<'a> {
     pub draft: Draft<'a>,
 }
 
-/// Several requests as one text: an empty line parts them.
-pub fn text_of(requests: &[String]) -> String {
-    requests.join("\n\n")
-}
-
 /// The questions of a spec, as far as they are answered.
 pub fn asked(
     power: &Power,
@@ -63,7 +58,7 @@ pub fn asked(
     answers: &BTreeMap<String, Answer>,
     around: &Around,
 ) -> Result<(Understanding, Asked), AskError> {
-    let understood = understand(power, &text_of(requests));
+    let understood = understand_all(power, requests);
     let asked = ask(power, &understood, answers, around)?;
     Ok((understood, asked))
 }
@@ -89,6 +84,7 @@ impl Locked {
             asked.answered,
             unknown,
             &self.numbers(),
+            &self.by_hand(),
             self.names(author, generated),
         )
         .map_err(|error| MakeError::Compose { power: power.name.clone(), error })?;
@@ -116,6 +112,15 @@ impl Locked {
         self.slug = draft.names.slug.clone();
         self.requirements = draft.numbers.requirements.clone();
         self.criteria = draft.numbers.criteria.clone();
+        self.phases = draft
+            .work
+            .phases
+            .iter()
+            .map(|it| {
+                let ids = it.tasks.iter().map(|n| draft.work.tasks[*n].id.clone());
+                (it.area.clone(), ids.collect())
+            })
+            .collect();
         let given = |answer: &Answer| Given::from(answer);
         self.answers =
             draft.answered.iter().map(|(open, it)| (open.id.clone(), given(it))).collect();

@@ -3,6 +3,7 @@
 //! The sections of the documents are fixed; what stands in them comes from the pieces of a power.
 //! Every line names the piece it comes from and the facts that called for it.
 
+mod hand;
 mod kiro;
 mod names;
 mod openapi;
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::power::{
     Answer, ComposeError, Facts, FragmentKind, Open, Piece, Power, Stack, Value, Work, compose,
 };
-pub use names::{Names, Numbers, Related};
+pub use names::{ByHand, Names, Numbers, Related};
 pub use page::{Line, Page};
 
 /// Everything that the documents of a spec are written from.
@@ -54,6 +55,7 @@ impl<'a> Draft<'a> {
         answered: Vec<(Open, Answer)>,
         unknown: Vec<String>,
         numbers: &Numbers,
+        by_hand: &ByHand,
         names: Names,
     ) -> Result<Self, ComposeError> {
         let stack = match facts.get("stack") {
@@ -61,9 +63,13 @@ impl<'a> Draft<'a> {
             _ => None,
         };
         let open = BTreeMap::new();
-        let pieces = compose(power, &facts, stack.map_or(&open, |it| &it.files))?;
-        let work = Work::of(&pieces)?;
-        let numbers = numbers.with(&pieces);
+        let mut pieces = compose(power, &facts, stack.map_or(&open, |it| &it.files))?;
+        let mut numbers = numbers.with(&pieces);
+        hand::take_over(&mut pieces, &mut numbers, by_hand);
+        let mut work = Work::of(&pieces, &numbers.phases)?;
+        for task in &mut work.tasks {
+            task.hours = by_hand.hours.get(&task.id).copied().unwrap_or(task.hours);
+        }
         let mut draft = Self {
             power,
             facts,

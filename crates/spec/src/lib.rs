@@ -15,6 +15,7 @@ pub mod ears;
 mod edit;
 mod ids;
 mod lines;
+pub mod merge;
 pub mod power;
 pub mod progress;
 pub mod prompt;

@@ -23,5 +23,5 @@ pub use fragments::{Field, Fragment, FragmentKind};
 
 pub use lint::{Fault, lint};
 pub use texts::{Texts, Told};
-pub use understand::{Mention, Understanding, answered, understand};
+pub use understand::{Mention, Understanding, answered, understand, understand_all};
 pub use work::{FileUse, Phase, Task, Thing, Work};

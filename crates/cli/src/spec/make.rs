@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use specie_engine::index::Index;
 use specie_engine::make::{Action, Made, Which, Writing, pages};
-use specie_engine::{Lock, Locked, Tree, form, root_of, sha256};
+use specie_engine::{Lock, Locked, Tree, Written, form, root_of, sha256};
 use specie_spec::draft::Page;
 use specie_spec::power::{FragmentKind, Power};
 
@@ -158,11 +158,11 @@ fn write(
 ) -> Result<Vec<Writing>, Fail> {
     let mut writings = Vec::new();
     for (path, page) in pages {
-        let before = locked.files.get(path).cloned();
+        let before = locked.files.get(path).map(|it| it.sha256.clone());
         let one = Writing::of(root, path, page.text(), before.as_deref(), arguments.force)
             .map_err(super::wrong)?;
         if one.action != Action::Beside {
-            locked.files.insert(path.clone(), sha256(one.text.as_bytes()));
+            locked.files.insert(path.clone(), Written::of(&one.text));
         }
         writings.push(one);
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use specie_engine::make::{Made, Which, Writing, asked, pages};
-use specie_engine::{Given, Lock, Locked, Tree, around, root_of, sha256};
+use specie_engine::{Given, Lock, Locked, Tree, Written, around, root_of};
 use specie_spec::draft::Page;
 use specie_spec::power::{Answer, Around, Power, Understanding, understand};
 
@@ -192,10 +192,10 @@ fn write(
     let written = lock.specs.get(folder).map(|it| it.files.clone()).unwrap_or_default();
     let mut writings = Vec::new();
     for (path, page) in pages {
-        let before = written.get(path).map(String::as_str);
+        let before = written.get(path).map(|it| it.sha256.as_str());
         let one =
             Writing::of(root, path, page.text(), before, arguments.force).map_err(super::wrong)?;
-        locked.files.insert(path.clone(), sha256(one.text.as_bytes()));
+        locked.files.insert(path.clone(), Written::of(&one.text));
         writings.push(one);
     }
     if !arguments.nogenerate {

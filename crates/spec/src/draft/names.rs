@@ -44,6 +44,15 @@ pub struct Related {
     pub is_here: bool,
 }
 
+/// What people have changed in the documents since they were made, and what was taken over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ByHand {
+    /// Criteria by number: the text that stands there now; none for one that was taken out.
+    pub criteria: BTreeMap<(usize, usize), Option<String>>,
+    /// Hours of tasks, by their pieces' ids.
+    pub hours: BTreeMap<String, i64>,
+}
+
 /// The numbers that requirements and criteria have. A number, once given, stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Numbers {
@@ -51,6 +60,8 @@ pub struct Numbers {
     pub requirements: BTreeMap<String, usize>,
     /// By the piece's id: the requirement's number and the place in it.
     pub criteria: BTreeMap<String, (usize, usize)>,
+    /// The phases: the area of each, and its tasks by their pieces' ids.
+    pub phases: Vec<(String, Vec<String>)>,
 }
 
 impl Numbers {

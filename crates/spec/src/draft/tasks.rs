@@ -459,7 +459,11 @@ fn acceptance(draft: &Draft<'_>, page: &mut Page, task: &Task, piece: &Piece) {
         draft.of_kind(FragmentKind::Criterion).filter(|it| task.criteria.contains(&it.id))
     {
         let number = draft.numbers.criterion(&criterion.id).unwrap_or_default();
-        page.say(format!("- [ ] {number}: {}", criterion.text("text")), criterion, &["text"]);
+        page.say(
+            format!("- [ ] Criterion {number}: {}", criterion.text("text")),
+            criterion,
+            &["text"],
+        );
     }
     for (n, check) in piece.list("checks").into_iter().enumerate() {
         page.say(format!("- [ ] {check}"), piece, &[&format!("checks.{n}")]);

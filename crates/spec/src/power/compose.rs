@@ -35,6 +35,24 @@ pub struct ComposeError {
 }
 
 impl Piece {
+    /// A piece that somebody wrote by hand.
+    pub(crate) fn by_hand(kind: FragmentKind, id: &str, fields: &[(&str, Field)]) -> Self {
+        let fields = fields.iter().map(|(name, field)| ((*name).to_owned(), field.clone()));
+        Self {
+            kind,
+            id: id.into(),
+            fragment: id.into(),
+            fields: fields.collect(),
+            called: BTreeSet::new(),
+            spoken: BTreeMap::new(),
+        }
+    }
+
+    /// Puts another text into a field.
+    pub(crate) fn set(&mut self, field: &str, text: &str) {
+        self.fields.insert(field.into(), Field::Text(text.into()));
+    }
+
     /// The text of a field; empty when it is left out.
     pub fn text(&self, field: &str) -> &str {
         self.fields.get(field).and_then(Field::as_text).unwrap_or_default()

@@ -16,6 +16,22 @@ pub enum Value {
     Items(Vec<Item>),
 }
 
+impl Value {
+    /// What holds when a later text says `later`: of items those of both, the later one of each key.
+    #[must_use]
+    pub(crate) fn with(&self, later: &Self) -> Self {
+        let (Self::Items(before), Self::Items(now)) = (self, later) else { return later.clone() };
+        let mut all = before.clone();
+        for item in now {
+            match all.iter_mut().find(|it| it.key == item.key) {
+                Some(old) => *old = item.clone(),
+                None => all.push(item.clone()),
+            }
+        }
+        Self::Items(all)
+    }
+}
+
 /// An item of a slot: its key and its fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {

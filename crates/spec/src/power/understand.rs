@@ -61,6 +61,29 @@ impl Understanding {
         self.concepts.iter().filter(|(_, all)| both(all)).map(|(id, _)| id.as_str()).collect()
     }
 
+    /// Adds what a later text says, which begins at `from`.
+    fn then(&mut self, later: Self, from: usize) {
+        let moved = |span: &Range<usize>| span.start + from..span.end + from;
+        for (id, mentions) in later.concepts {
+            let of = |it: Mention| Mention { span: moved(&it.span), ..it };
+            self.concepts.insert(id, mentions.into_iter().map(of).collect());
+        }
+        for (id, (value, span)) in later.slots {
+            let before = self.slots.get(&id).map(|(value, _)| value);
+            let value = before.map_or(value.clone(), |it| it.with(&value));
+            self.slots.insert(id, (value, moved(&span)));
+        }
+        for (id, chosen) in later.options {
+            let of = |(id, span): (String, Range<usize>)| (id, moved(&span));
+            self.options.insert(id, chosen.into_iter().map(of).collect());
+        }
+        self.stacks.extend(later.stacks.into_iter().map(|(id, span)| (id, moved(&span))));
+        self.others.extend(later.others.into_iter().map(|(id, span)| (id, moved(&span))));
+        self.unknown.extend(later.unknown.into_iter().map(|(span, words)| (moved(&span), words)));
+        self.words += later.words;
+        self.used += later.used;
+    }
+
     /// Whether the power covers the text: it wants one of its core concepts.
     pub fn is_covered(&self, power: &Power) -> bool {
         power.concepts.iter().any(|it| it.core && self.wants(&it.id))
@@ -94,6 +117,19 @@ pub fn understand(power: &Power, text: &str) -> Understanding {
     reading.choices(power, &mut found);
     reading.rest(&mut found);
     found
+}
+
+/// Reads several texts, one after the other: what a later one says of a thing holds instead of what
+/// earlier ones said of it; items are added to those of the same slot. Places are those in the texts
+/// joined by empty lines.
+pub fn understand_all(power: &Power, texts: &[String]) -> Understanding {
+    let mut all = Understanding::default();
+    let mut from = 0;
+    for text in texts {
+        all.then(understand(power, text), from);
+        from += text.len() + 2;
+    }
+    all
 }
 
 fn is_priced(kind: SlotKind) -> bool {

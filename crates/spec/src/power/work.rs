@@ -88,9 +88,13 @@ pub struct Work {
 
 impl Work {
     /// Works it out from the pieces.
-    pub fn of(pieces: &[Piece]) -> Result<Self, ComposeError> {
+    ///
+    /// `kept` are the phases that were given before: their tasks keep their places, and what is new
+    /// follows them. A task that is kept never waits for a new one.
+    pub fn of(pieces: &[Piece], kept: &[(String, Vec<String>)]) -> Result<Self, ComposeError> {
         let mut tasks = tasks(pieces);
-        let provided = provided(&tasks, pieces);
+        let mut provided = provided(&tasks, pieces);
+        keep(&mut tasks, kept, &mut provided);
         let given: BTreeSet<Thing> =
             of_kind(pieces, FragmentKind::Given).map(|(_, it)| Thing::read(&it.id)).collect();
         for (n, task) in tasks.iter_mut().enumerate() {
@@ -101,7 +105,7 @@ impl Work {
         }
         reduce(&mut tasks)?;
         serve(pieces, &mut tasks, &provided, &given)?;
-        Ok(arrange(tasks, pieces))
+        Ok(arrange(tasks, pieces, kept))
     }
 
     /// The longest chain of tasks, by their hours.
@@ -242,6 +246,27 @@ fn provided(tasks: &[Task], pieces: &[Piece]) -> BTreeMap<Thing, Vec<usize>> {
     all
 }
 
+/// Takes from kept tasks what only new ones provide: the new ones come behind them.
+fn keep(
+    tasks: &mut [Task],
+    kept: &[(String, Vec<String>)],
+    provided: &mut BTreeMap<Thing, Vec<usize>>,
+) {
+    let is_kept = |task: &Task| kept.iter().any(|(_, ids)| ids.contains(&task.id));
+    let old: Vec<bool> = tasks.iter().map(is_kept).collect();
+    if !old.contains(&true) {
+        return;
+    }
+    for (task, _) in tasks.iter_mut().zip(&old).filter(|(_, old)| **old) {
+        task.needs
+            .retain(|(need, _)| provided.get(need).is_none_or(|by| by.iter().any(|n| old[*n])));
+    }
+    // What both provide is that of the kept ones, for whoever comes later as well.
+    for by in provided.values_mut().filter(|by| by.iter().any(|n| old[*n])) {
+        by.retain(|n| old[*n]);
+    }
+}
+
 /// The tasks that provide what a task needs, and those that make the files it changes.
 fn waits(
     task: &Task,
@@ -334,26 +359,39 @@ fn serve(
     Ok(())
 }
 
-/// Puts the tasks into phases, each task after those it waits for.
-fn arrange(tasks: Vec<Task>, pieces: &[Piece]) -> Work {
+/// Puts the tasks into phases, each task after those it waits for; kept phases come first.
+fn arrange(tasks: Vec<Task>, pieces: &[Piece], kept: &[(String, Vec<String>)]) -> Work {
     let areas: Vec<&str> =
         of_kind(pieces, FragmentKind::Area).map(|(_, it)| it.fragment.as_str()).collect();
     let rank = |task: &Task| areas.iter().position(|it| *it == task.area).unwrap_or(areas.len());
     let mut order: Vec<usize> = Vec::new();
     let mut phases: Vec<Phase> = Vec::new();
+    for (area, ids) in kept {
+        let own = ids.iter().filter_map(|id| tasks.iter().position(|it| it.id == *id));
+        let own: Vec<usize> = own.collect();
+        if !own.is_empty() {
+            let places = order.len()..order.len() + own.len();
+            phases.push(Phase {
+                area: area.clone(),
+                nth: nth(&phases, area),
+                tasks: places.collect(),
+            });
+            order.extend(own);
+        }
+    }
+    let first_new = phases.len();
     while order.len() < tasks.len() {
         let ready: Vec<usize> = (0..tasks.len())
             .filter(|n| !order.contains(n) && tasks[*n].after.iter().all(|it| order.contains(it)))
             .collect();
-        let last =
-            phases.last().filter(|it| it.tasks.len() < LARGEST_PHASE).map(|it| it.area.clone());
+        let last = phases.get(first_new..).unwrap_or_default().last();
+        let last = last.filter(|it| it.tasks.len() < LARGEST_PHASE).map(|it| it.area.clone());
         let goes_on = ready.iter().copied().find(|n| Some(&tasks[*n].area) == last.as_ref());
         let next = goes_on.or_else(|| best(&ready, &tasks, &order, &rank));
         let Some(next) = next else { break };
         if goes_on.is_none() {
             let area = tasks[next].area.clone();
-            let nth = phases.iter().filter(|it| it.area == area).count() + 1;
-            phases.push(Phase { area, nth, tasks: Vec::new() });
+            phases.push(Phase { nth: nth(&phases, &area), area, tasks: Vec::new() });
         }
         if let Some(phase) = phases.last_mut() {
             phase.tasks.push(order.len());
@@ -361,6 +399,10 @@ fn arrange(tasks: Vec<Task>, pieces: &[Piece]) -> Work {
         order.push(next);
     }
     renumbered(tasks, &order, phases)
+}
+
+fn nth(phases: &[Phase], area: &str) -> usize {
+    phases.iter().filter(|it| it.area == area).count() + 1
 }
 
 /// Of the tasks that could begin the one whose area has the most of its tasks ready, so that areas
