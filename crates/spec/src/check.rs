@@ -1,10 +1,13 @@
 //! Checking the files of one spec, each by itself and together.
 
+mod drift;
 mod structure;
 mod trace;
 mod wording;
 
 use std::ops::Range;
+
+pub use drift::drift;
 
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::{Document, Node};

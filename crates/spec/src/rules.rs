@@ -95,6 +95,11 @@ rules! {
         "A task is ticked when all its required parts are."
         because "A tick says that it is done."
         not "[x] 1 with [ ] 1.1 under it" but "[ ] 1 until 1.1 is done";
+    /// Drift.
+    NUMBER_LOST Warning "number-lost"
+        "A number that a spec had when it was made stays, or its change is taken over."
+        because "Amounts, days and limits come from a request or an answer; one that is lost or changed by a slip changes what is built."
+        not "charges every 30 days, where $29.00 stood" but "charges $29.00 every 30 days";
 }
 
 /// The rule of a name.

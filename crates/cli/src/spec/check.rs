@@ -1,11 +1,12 @@
 //! `specie spec check` and `rule`.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde_json::json;
-use specie_engine::{form, full};
+use specie_engine::{Lock, Spec, form, full, root_of};
 use specie_spec::{Diagnostic, Rule, Severity, rules};
 
 use super::{found_at, with_inputs};
@@ -29,6 +30,7 @@ pub fn check_specs(path: &Path, format: Format) -> Result<(), Fail> {
     let files = || specs.iter().flat_map(|spec| &spec.files);
     let mut found: Vec<Diagnostic> =
         specs.iter().flat_map(|spec| with_inputs(spec, specie_spec::check::check)).collect();
+    found.extend(drifted(&specs)?);
     if path.is_file() {
         found.retain(|it| Path::new(&it.path).file_name() == path.file_name());
     }
@@ -55,6 +57,32 @@ pub fn check_specs(path: &Path, format: Format) -> Result<(), Fail> {
         }
     }
     if is_bad { Err(Fail::Found) } else { Ok(()) }
+}
+
+/// What the documents that were made here have lost since.
+fn drifted(specs: &[Spec]) -> Result<Vec<Diagnostic>, Fail> {
+    let mut locks: BTreeMap<PathBuf, Lock> = BTreeMap::new();
+    let mut found = Vec::new();
+    for spec in specs {
+        let folder = std::path::absolute(&spec.folder).unwrap_or_else(|_| spec.folder.clone());
+        let root = root_of(&folder);
+        if !locks.contains_key(&root) {
+            locks.insert(root.clone(), Lock::read(&root).map_err(super::wrong)?);
+        }
+        let named =
+            folder.strip_prefix(&root).unwrap_or(&folder).to_string_lossy().replace('\\', "/");
+        let Some(locked) = locks.get(&root).and_then(|it| it.specs.get(&named)) else { continue };
+        with_inputs(spec, |inputs| {
+            for input in inputs {
+                let name = Path::new(input.path).file_name().unwrap_or_default().to_string_lossy();
+                let made = ["requirements.md", "design.md", "spec.md"].contains(&name.as_ref());
+                if let Some(last) = locked.files.get(&format!("{named}/{name}")).filter(|_| made) {
+                    found.extend(specie_spec::check::drift(input, &last.text()));
+                }
+            }
+        });
+    }
+    Ok(found)
 }
 
 /// `tasks.md:3:5: error[dangling-reference]: …`
