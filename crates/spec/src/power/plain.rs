@@ -62,9 +62,10 @@ someone everyone anyone somebody everybody who team teams company companies busi
 one ones two three several many much more most some any all each every other others another same such
 own few lot lots various different single multiple few whole
 now later soon today first next last once
-good well better best very really quite simple simply easy easily basic basically fully complete whole
+good well better best very really quite simple simply easy easily basically fully complete whole
 full proper properly possible right nice clean
 here there thus hence therefore etc eg ie e.g i.e e.g. i.e. example namely plus
+time times hold holds last lasts valid handled process processes processed processing
 in-app kind kinds type types sort sorts form option options mode
 ";
 

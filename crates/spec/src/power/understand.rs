@@ -102,9 +102,15 @@ pub fn understand(power: &Power, text: &str) -> Understanding {
     let tokens = words::tokens(text);
     let mut reading = Reading { text, tokens, used: BTreeSet::new() };
     let mut found = Understanding::default();
+    let once: Vec<String> = power
+        .slots
+        .iter()
+        .filter(|it| it.kind == SlotKind::Passes)
+        .flat_map(|it| it.near.clone())
+        .collect();
     // What has an amount comes first: its name is no longer a word like others.
     for slot in power.slots.iter().filter(|it| is_priced(it.kind)) {
-        if let Some((items, span)) = prices::find(&mut reading, slot) {
+        if let Some((items, span)) = prices::find(&mut reading, slot, &once) {
             found.slots.insert(slot.id.clone(), (Value::Items(items), span));
         }
     }
@@ -269,7 +275,7 @@ impl Reading<'_> {
 /// The items that a text names for a slot, as an answer gives them.
 pub(crate) fn items(slot: &Slot, text: &str) -> Option<Vec<Item>> {
     let mut reading = Reading { text, tokens: words::tokens(text), used: BTreeSet::new() };
-    prices::find(&mut reading, slot).map(|(items, _)| items)
+    prices::find(&mut reading, slot, &slot.near).map(|(items, _)| items)
 }
 
 /// What an answer to a slot's question says; none when it cannot be read.

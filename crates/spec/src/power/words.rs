@@ -29,6 +29,7 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut all: Vec<Token> = Vec::new();
     let mut clause = 0;
     let mut at = 0;
+    let mut marker = false;
     while let Some(c) = text[at..].chars().next() {
         if c.is_whitespace() {
             let end = at + text[at..].find(|c: char| !c.is_whitespace()).unwrap_or(text.len() - at);
@@ -37,20 +38,25 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
             {
                 clause += 1;
             }
+            marker = text[at..end].contains('\n') || all.is_empty();
             at = end;
             continue;
         }
+        marker |= at == 0;
         let end = at + length(&text[at..]);
         let word = &text[at..end];
         let lower = word.to_lowercase();
-        let sign = !word.chars().any(char::is_alphanumeric);
+        let numbers_item =
+            marker && text[end..].starts_with([')', '.']) && word.parse::<u16>().is_ok();
+        marker = false;
+        let sign = numbers_item || !word.chars().any(char::is_alphanumeric);
         if lower == "but" && all.last().is_some_and(|it| it.clause == clause) {
             clause += 1;
         }
         all.push(Token {
             span: at..end,
             stem: stemmer.stem(&lower).into_owned(),
-            number: hundredths(word),
+            number: if numbers_item { None } else { hundredths(word) },
             capital: c.is_uppercase(),
             text: lower,
             clause,
@@ -60,6 +66,14 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
             clause += 1;
         }
         at = end;
+    }
+    for at in 0..all.len().saturating_sub(2) {
+        let often = matches!(all[at + 1].text.as_str(), "a" | "an" | "per" | "each" | "every");
+        if all[at].text == "once" && often && super::quantities::interval(&all, at + 1).is_some() {
+            // `once a month` says how often, not that it happens once.
+            all[at].text = "each".into();
+            all[at].stem = "each".into();
+        }
     }
     all
 }

@@ -20,8 +20,15 @@ struct Found {
 }
 
 /// The items of a slot, sorted, and the place of the first.
-pub(super) fn find(reading: &mut Reading<'_>, slot: &Slot) -> Option<(Vec<Item>, Range<usize>)> {
+///
+/// `once` are words near which an amount is paid once, for a duration.
+pub(super) fn find(
+    reading: &mut Reading<'_>,
+    slot: &Slot,
+    once: &[String],
+) -> Option<(Vec<Item>, Range<usize>)> {
     let mut all = amounts(reading, slot);
+    durations(reading, once, &mut all);
     let general = general(&reading.tokens);
     let mut interval = None;
     for found in all.iter_mut().rev() {
@@ -49,6 +56,40 @@ fn general(tokens: &[Token]) -> Option<Span> {
     tokens.iter().find_map(|it| quantities::adverb(&it.text))
 }
 
+/// Gives an amount without an interval the duration that stands in its part of the clause, if a word
+/// there says that it is paid once.
+fn durations(reading: &Reading<'_>, once: &[String], all: &mut [Found]) {
+    let tokens = &reading.tokens;
+    let stems: Vec<String> = once.iter().map(|it| words::stem(it)).collect();
+    let places: Vec<(usize, usize)> = all
+        .iter()
+        .map(|it| {
+            let (first, last) = (it.tokens.iter().min(), it.tokens.iter().max());
+            (first.copied().unwrap_or(0), last.copied().unwrap_or(0))
+        })
+        .collect();
+    for n in 0..all.len() {
+        if all[n].every.is_some() || all[n].lasts.is_some() {
+            continue;
+        }
+        let clause = tokens[places[n].0].clause;
+        let from = n.checked_sub(1).map_or(0, |it| places[it].1 + 1);
+        let to = places.get(n + 1).map_or(tokens.len(), |it| it.0);
+        let own: Vec<usize> = (from..to).filter(|at| tokens[*at].clause == clause).collect();
+        if !own.iter().any(|at| stems.contains(&tokens[*at].stem)) {
+            continue;
+        }
+        let free = own.iter().filter(|at| !all[n].tokens.contains(at));
+        let found = free.filter_map(|at| Some((*at, quantities::duration(tokens, *at)?)));
+        let found =
+            found.filter(|(at, _)| tokens[*at].text != "a" && tokens[*at].text != "an").next();
+        if let Some((at, (span, next))) = found {
+            all[n].lasts = Some(span);
+            all[n].tokens.extend(at..next);
+        }
+    }
+}
+
 fn amounts(reading: &Reading<'_>, slot: &Slot) -> Vec<Found> {
     let tokens = &reading.tokens;
     let mut all: Vec<Found> = Vec::new();
@@ -65,6 +106,10 @@ fn amounts(reading: &Reading<'_>, slot: &Slot) -> Vec<Found> {
         before(tokens, from, at, slot, &mut found);
         if found.name.is_none() {
             name_behind(tokens, end, slot, &mut found);
+        }
+        let behind_name = found.tokens.iter().max().map_or(end, |last| last + 1);
+        if found.every.is_none() && found.lasts.is_none() && behind_name > end {
+            behind(tokens, behind_name, &mut found);
         }
         from = found.tokens.iter().max().map_or(end, |last| last + 1).max(end);
         at = from;
@@ -127,7 +172,10 @@ fn behind(tokens: &[Token], mut at: usize, found: &mut Found) -> usize {
             break;
         }
         if text == ","
-            && !matches!(word(at + 1), Some("paid" | "billed" | "valid" | "for" | "charged"))
+            && !matches!(
+                word(at + 1),
+                Some("paid" | "billed" | "valid" | "for" | "charged" | "each" | "every" | "per")
+            )
         {
             break;
         }
@@ -149,14 +197,18 @@ fn before(tokens: &[Token], from: usize, at: usize, slot: &Slot, found: &mut Fou
             found.tokens.insert(0, n);
             continue;
         }
-        if let Some((span, next)) = quantities::duration(tokens, n).filter(|it| it.1 <= at)
-            && n + 1 < next
-        {
+        let ends_here = |start: usize| {
+            quantities::duration(tokens, start).filter(|it| it.1 == n + 1).map(|it| (it.0, start))
+        };
+        let starts = (from..n).rev().take(4);
+        if let Some((span, start)) = starts.filter_map(ends_here).last() {
             found.lasts = found.lasts.or(Some(span));
-            found.tokens.splice(0..0, n..next);
+            found.tokens.splice(0..0, start..=n);
             continue;
         }
-        if is_name(token, slot) {
+        if is_name(token, slot)
+            && (!begins(tokens, n) || listed(token, slot) || has_others(tokens, at))
+        {
             found.name = Some(title(&token.text));
             found.tokens.insert(0, n);
             return;
@@ -186,8 +238,22 @@ fn is_name(token: &Token, slot: &Slot) -> bool {
     if token.sign || token.number.is_some() || is_filler(&token.text) {
         return false;
     }
-    let listed = slot.names.contains(&token.text);
-    listed || (token.capital && !plain::is_plain(&token.text) && token.text.len() > 1)
+    listed(token, slot) || (token.capital && !plain::is_plain(&token.text) && token.text.len() > 1)
+}
+
+/// Whether the power knows it as a name.
+fn listed(token: &Token, slot: &Slot) -> bool {
+    slot.names.contains(&token.text)
+}
+
+/// Whether a token begins its clause, where a capital letter says nothing.
+fn begins(tokens: &[Token], at: usize) -> bool {
+    tokens[..at].iter().rev().take_while(|it| it.clause == tokens[at].clause).all(|it| it.sign)
+}
+
+/// Whether a text has another amount: then it is a list of names with amounts.
+fn has_others(tokens: &[Token], at: usize) -> bool {
+    (0..tokens.len()).any(|n| n.abs_diff(at) > 1 && quantities::money(tokens, n).is_some())
 }
 
 fn is_filler(word: &str) -> bool {
@@ -311,4 +377,54 @@ fn passes(all: &[Found], slot: &Slot) -> Vec<Item> {
         items.push(Item { key: item_key, fields });
     }
     items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<String> {
+        let slot = Slot {
+            id: "prices".into(),
+            kind: SlotKind::Prices,
+            near: Vec::new(),
+            unnamed: "Only".into(),
+            names: vec!["gold".into()],
+        };
+        let mut reading =
+            Reading { text, tokens: words::tokens(text), used: std::collections::BTreeSet::new() };
+        let found = find(&mut reading, &slot, &["pass".into()]);
+        let items = found.map(|it| it.0).unwrap_or_default();
+        let field = |it: &Item, name| match it.fields.get(name) {
+            Some(Value::Text(text)) => text.clone(),
+            other => format!("{other:?}"),
+        };
+        items
+            .iter()
+            .map(|it| {
+                format!("{} {} {}", field(it, "plan"), field(it, "amount"), field(it, "every"))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn prices_are_read_in_many_forms() {
+        let three = ["Basic $5.00 month", "Mid $7.00 month", "Top $10.00 month"];
+        for text in [
+            "Basic $5, Mid $7, Top $10 a month",
+            "Basic at $5, Mid at 7 and Top at ten dollars per month",
+            "$5 (Basic), $7 (Mid) and $10 (Top) a month",
+            "$5 for Basic, $7 for Mid and $10 for Top, each month, as three tiers, and a pass for three months that users pay once ($4)",
+            "monthly: Top costs $10, Mid $7.00, Basic 5 USD",
+            "- Basic: $5 every month\n- Mid: $7 every month\n- Top: $10 every month",
+        ] {
+            assert_eq!(read(text), three, "{text}");
+        }
+        assert_eq!(
+            read("Monthly ($29) and Annual ($290) plans"),
+            ["Only $29.00 month", "Only $290.00 year"]
+        );
+        assert_eq!(read("gold for €10 a week"), ["Gold €10.00 week"]);
+        assert_eq!(read("a pass of $4 for 3 months"), [] as [String; 0]);
+    }
 }

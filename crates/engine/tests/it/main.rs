@@ -1,0 +1,6 @@
+//! Tests of the engine.
+
+mod approvals;
+mod billing;
+mod ledger;
+mod power;

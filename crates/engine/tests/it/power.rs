@@ -1,0 +1,87 @@
+//! Making specs of texts in memory, for tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use specie_engine::make::{Which, asked, pages};
+use specie_engine::{Given, Locked, Tree, power_in};
+use specie_spec::draft::Page;
+use specie_spec::power::{Answer, Around, Power, Value};
+
+/// The shipped power.
+pub fn billing() -> Power {
+    power_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../powers/stripe-billing")).unwrap()
+}
+
+/// What a spec of a text consists of.
+pub struct Spec {
+    /// What was settled.
+    pub locked: Locked,
+    /// The facts by name, without where they are from.
+    pub facts: BTreeMap<String, String>,
+    /// Words that were not understood.
+    pub unknown: Vec<String>,
+    /// The pages, by path.
+    pub pages: BTreeMap<String, Page>,
+    /// The questions that took their defaults.
+    pub defaults: BTreeSet<String>,
+}
+
+/// The spec of a text, with these answers and otherwise the defaults.
+pub fn spec(power: &Power, tree: Tree, text: &str, given: &[(&str, &str)]) -> Spec {
+    let text = text.trim().to_owned();
+    let answer = |text: &str, by_default| Answer {
+        text: text.into(),
+        by: "Ada".into(),
+        at: "2026-01-31T09:30:00Z".into(),
+        by_default,
+    };
+    let mut answers: BTreeMap<String, Answer> =
+        given.iter().map(|(id, text)| ((*id).to_owned(), answer(text, false))).collect();
+    let asked = loop {
+        let (_, asked) = asked(power, &[text.clone()], &answers, &Around::default()).unwrap();
+        let Some(open) = &asked.open else { break asked };
+        let default = open.default.clone().unwrap_or_else(|| panic!("{open:?}"));
+        answers.insert(open.id.clone(), answer(&default, true));
+    };
+    let mut locked = Locked {
+        power: power.name.clone(),
+        dialect: tree.as_str().into(),
+        requests: vec![text],
+        answers: answers.iter().map(|(id, it)| (id.clone(), Given::from(it))).collect(),
+        id: if tree == Tree::Kiro { String::new() } else { "SPEC-001".into() },
+        version: "1.0.0".into(),
+        status: "DRAFT".into(),
+        created: "2026-01-31".into(),
+        updated: "2026-01-31".into(),
+        ..Locked::default()
+    };
+    let made = locked.make(power, "A", "2026-01-31 09:30").unwrap();
+    locked.settle(&made.draft);
+    let shown = |it: &Value| match it {
+        Value::Text(text) => text.clone(),
+        other => format!("{other:?}"),
+    };
+    let all = [Which::Spec, Which::Plan, Which::Tasks].into_iter();
+    let all = all.flat_map(|which| pages(&made.draft, tree, "s", which)).collect();
+    let defaults = made.draft.answered.iter().filter(|(_, it)| it.by_default);
+    Spec {
+        facts: asked.facts.all().into_iter().map(|(name, value, _)| (name, shown(value))).collect(),
+        unknown: made.draft.unknown.clone(),
+        pages: all,
+        defaults: defaults.map(|(open, _)| open.id.clone()).collect(),
+        locked,
+    }
+}
+
+impl Spec {
+    /// The text of a page.
+    pub fn text(&self, path: &str) -> String {
+        self.pages.get(path).unwrap_or_else(|| panic!("{path} of {:?}", self.pages.keys())).text()
+    }
+
+    /// All fragments that stand in it.
+    pub fn fragments(&self) -> BTreeSet<&str> {
+        self.pages.values().flat_map(|it| &it.lines).map(|it| it.fragment.as_str()).collect()
+    }
+}
