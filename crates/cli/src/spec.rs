@@ -1,7 +1,13 @@
 //! `specie spec`: specs, plans and tasks as files.
 
 mod amend;
+mod approve;
+mod approvers;
 mod check;
+mod desk;
+mod gate;
+mod key;
+mod ledger;
 mod make;
 mod new;
 mod now;
@@ -10,6 +16,7 @@ mod prompt;
 mod show;
 mod status;
 mod sync;
+mod terminal;
 mod tick;
 mod trace;
 
@@ -133,6 +140,19 @@ enum What {
         #[arg(default_value = ".")]
         path: PathBuf,
     },
+    /// Shows what is to be approved, asks, and signs the answer into the ledger.
+    #[command(
+        after_help = "Examples:\n  specie spec approve .kiro/specs/billing --level spec\n  specie spec approve .kiro/specs/billing --task 1.2\n  specie spec approve .kiro/specs/billing --mode per-file\n  specie spec approve .kiro/specs/billing --show --json"
+    )]
+    Approve(approve::Arguments),
+    /// Lists who may approve, and lets somebody in or out.
+    #[command(
+        after_help = "Examples:\n  specie spec approvers\n  specie spec approvers key\n  specie spec approvers add ada --levels spec,plan,task"
+    )]
+    Approvers(approvers::Arguments),
+    /// Lists what was decided, by whom, and checks that nobody has tampered with it.
+    #[command(after_help = "Examples:\n  specie spec ledger\n  specie spec ledger verify")]
+    Ledger(ledger::Arguments),
 }
 
 /// Does it.
@@ -163,6 +183,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Fail> {
         What::Rule { name } => check::explain(name.as_deref(), arguments.json),
         What::Trace { path } => trace::show_trace(path, arguments.json),
         What::Status { path } => status::show_status(path, arguments.json),
+        What::Approve(what) => approve::approve(what, arguments.json),
+        What::Approvers(what) => approvers::run(what, arguments.json),
+        What::Ledger(what) => ledger::run(what, arguments.json),
     }
 }
 
@@ -188,6 +211,15 @@ fn found_at(path: &Path) -> Result<Vec<Spec>, Fail> {
         )));
     }
     Ok(specs)
+}
+
+/// The one spec at `path`.
+fn one_at(path: &Path) -> Result<Spec, Fail> {
+    let mut specs = found_at(path)?;
+    match specs.len() {
+        1 => Ok(specs.remove(0)),
+        _ => Err(several(path, &specs)),
+    }
 }
 
 /// The files of a spec, as the checks take them.

@@ -39,6 +39,7 @@ use jiff::Timestamp;
 
 use chain::{Chain, Node, chain, newest};
 use entry::{Approval, By, Entry, LARGEST, Mode, What, is_name, is_word};
+use rights::Judgement;
 use written::signed_part;
 
 /// A ledger, read and judged.
@@ -46,6 +47,7 @@ use written::signed_part;
 pub struct Ledger {
     nodes: Vec<Node>,
     verdicts: Vec<Verdict>,
+    disputed: BTreeMap<usize, Void>,
     approvers: BTreeMap<PublicKey, Approver>,
     /// What is wrong with its files.
     faults: Vec<Fault>,
@@ -64,15 +66,17 @@ pub struct Judged<'a> {
     pub entry: &'a Entry,
     /// Whether it counts.
     pub verdict: &'a Verdict,
+    /// Why it would not count if it did more than take rights away.
+    pub disputed: Option<&'a Void>,
 }
 
 impl Ledger {
     /// Reads the files of a ledger, each with its name.
     pub fn read(files: &[(String, Vec<u8>)]) -> Self {
         let Chain { nodes, faults, loose, specs } = chain(files);
-        let verdicts = rights::judge(&nodes);
+        let Judgement { verdicts, disputed } = rights::judge(&nodes);
         let approvers = rights::approvers(&nodes, &verdicts);
-        Self { nodes, verdicts, approvers, faults, loose, specs }
+        Self { nodes, verdicts, disputed, approvers, faults, loose, specs }
     }
 
     /// Whether there is nothing in it at all.
@@ -87,10 +91,12 @@ impl Ledger {
 
     /// The sound entries, each behind those that it rests on.
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = Judged<'_>> {
-        self.nodes.iter().zip(&self.verdicts).map(|(node, verdict)| Judged {
+        let all = self.nodes.iter().zip(&self.verdicts).enumerate();
+        all.map(|(n, (node, verdict))| Judged {
             digest: node.digest,
             entry: &node.entry,
             verdict,
+            disputed: self.disputed.get(&n),
         })
     }
 
@@ -147,6 +153,9 @@ impl Ledger {
     pub fn propose(&self, by: By, what: What, now: Timestamp) -> Result<Entry, Unwritable> {
         let at = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let entry = Entry { at, by, what, parents: self.heads() };
+        if entry.parents.is_empty() && !self.is_empty() {
+            return Err(Unwritable::NoGround);
+        }
         let text = signed_part(&entry);
         writable(&entry.what)?;
         if text.len() + 256 > LARGEST {
@@ -157,7 +166,7 @@ impl Ledger {
         let digest = Digest::of(text.as_bytes());
         let mut nodes = self.nodes.clone();
         nodes.push(Node { digest, entry: entry.clone(), parents });
-        match rights::judge(&nodes).pop() {
+        match rights::judge(&nodes).verdicts.pop() {
             Some(Err(why)) => Err(Unwritable::Void(why)),
             _ => Ok(entry),
         }
@@ -188,6 +197,9 @@ pub enum Unwritable {
     /// It would count for nothing.
     #[error("{0}")]
     Void(Void),
+    /// The ledger is not empty, and nothing in it counts: a first entry now would be a second one.
+    #[error("nothing in the ledger counts, so that nothing can rest on it")]
+    NoGround,
     /// A name in it would break its form.
     #[error("`{}` cannot be written into the ledger: it is empty, begins or ends with a blank, or has a control character", .0.escape_debug())]
     Word(String),

@@ -6,16 +6,13 @@ use specie_engine::{Repository, form};
 use specie_spec::State;
 use specie_spec::progress::{Progress, TaskProgress, progress};
 
-use super::{found_at, with_inputs};
+use super::{one_at, with_inputs};
 use crate::fail::Fail;
 use crate::out;
 
 /// Shows how far the tasks of the spec at `path` are.
 pub fn show_status(path: &Path, json: bool) -> Result<(), Fail> {
-    let specs = found_at(path)?;
-    let [spec] = specs.as_slice() else {
-        return Err(super::several(path, &specs));
-    };
+    let spec = &one_at(path)?;
     let repository = Repository::around(&spec.folder);
     let made = |path: &str| repository.was_made(path);
     let tasks: Vec<TaskProgress> = with_inputs(spec, |inputs| {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
 #![expect(clippy::disallowed_methods, reason = "how long a real process takes is real time")]
 
+mod approve;
 mod catalog;
 mod demo;
 mod dev;

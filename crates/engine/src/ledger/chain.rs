@@ -36,6 +36,9 @@ pub enum FaultKind {
     BadlySigned,
     /// Who signed it might not, or the rule that it names did not allow it.
     NotAllowed,
+    /// It takes rights away, and who signed it had lost theirs on another branch. It counts: look
+    /// whether it was meant.
+    Disputed,
     /// `.specie/approvers` says something else than the ledger.
     Approvers,
 }
@@ -50,6 +53,7 @@ impl FaultKind {
             Self::Unsigned => "unsigned",
             Self::BadlySigned => "badly-signed",
             Self::NotAllowed => "not-allowed",
+            Self::Disputed => "disputed",
             Self::Approvers => "approvers",
         }
     }

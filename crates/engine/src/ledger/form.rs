@@ -96,6 +96,7 @@ fn entry(ledger: &Ledger, it: Judged<'_>) -> Value {
         "what": what(&it.entry.what),
         "parents": it.entry.parents.iter().map(Digest::to_string).collect::<Vec<_>>(),
         "counts": it.verdict.is_ok(),
+        "disputed": it.disputed.map(ToString::to_string),
         "why_not": it.verdict.as_ref().err().map(ToString::to_string),
     })
 }

@@ -1,9 +1,10 @@
 //! Who might sign what, at each point of the ledger.
 //!
-//! An entry is judged by what it knew of: the entries that it rests on. Two rules are about branches
-//! that did not know of each other. A change of approvers on one branch also binds what the same key
-//! signs on another, so that nobody who was removed can go on from an old entry. And who was let in
-//! so gets nothing by it.
+//! An entry is judged by what it knew of: the entries that it rests on. Three rules are about
+//! branches that did not know of each other. A change of somebody's rights on one branch also binds
+//! what they sign on another, so that nobody who was removed can go on from an old entry. Who was let
+//! in by such an entry gets nothing by it. And what only takes rights away always holds, so that
+//! nobody can undo their own removal from behind.
 
 use std::collections::BTreeMap;
 
@@ -64,8 +65,17 @@ pub type Verdict = Result<Levels, Void>;
 
 type Verdicts = [Verdict];
 
+/// What each entry is worth.
+#[derive(Clone, Debug, Default)]
+pub struct Judgement {
+    /// Whether each counts.
+    pub verdicts: Vec<Verdict>,
+    /// Those that count because they only take rights away, and why they would not otherwise.
+    pub disputed: BTreeMap<usize, Void>,
+}
+
 /// Judges each entry.
-pub fn judge(nodes: &[Node]) -> Vec<Verdict> {
+pub fn judge(nodes: &[Node]) -> Judgement {
     let rules = Rules::of(nodes);
     let first = nodes.iter().filter(|node| is_first(node)).count();
     let mut basis: Vec<Verdict> = Vec::with_capacity(nodes.len());
@@ -74,14 +84,23 @@ pub fn judge(nodes: &[Node]) -> Vec<Verdict> {
         basis.push(verdict);
     }
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(nodes.len());
+    let mut disputed = BTreeMap::new();
     for n in 0..nodes.len() {
         let verdict = match &basis[n] {
             Err(why) => Err(why.clone()),
-            Ok(_) => rules.beside_others(n, &basis, &verdicts),
+            Ok(levels) => match rules.beside_others(n, &basis, &verdicts) {
+                // What only takes rights away holds whatever another branch says: nobody can void
+                // their own removal by going back behind it, and two who remove each other are gone.
+                Err(why) if rules.only_takes(n, &basis) => {
+                    disputed.insert(n, why);
+                    Ok(levels.clone())
+                }
+                verdict => verdict,
+            },
         };
         verdicts.push(verdict);
     }
-    verdicts
+    Judgement { verdicts, disputed }
 }
 
 /// The approvers after all entries that count, by their keys.
@@ -236,9 +255,6 @@ impl<'a> Rules<'a> {
             By::Key(_) if entry.parents.is_empty() => return basis[n].clone(),
             By::Key(key) => key,
         };
-        if self.only_takes(n, basis) {
-            return basis[n].clone();
-        }
         let mut who = self.rights(&self.known[n], &key, verdicts).ok_or(Void::Stranger(key))?;
         self.may(n, &key, &who, verdicts)?;
         for other in self.beside(n, &key).filter(|it| basis[self.entries[*it]].is_ok()) {
@@ -254,8 +270,7 @@ impl<'a> Rules<'a> {
         Ok(who.levels)
     }
 
-    /// Whether an entry only takes rights away. That holds whatever another branch says, so that two
-    /// who remove each other are both gone.
+    /// Whether an entry only takes rights away.
     fn only_takes(&self, n: usize, basis: &Verdicts) -> bool {
         let What::Approver { name, key, levels } = &self.nodes[n].entry.what else { return false };
         let Some(had) = self.rights(&self.known[n], key, basis) else { return false };

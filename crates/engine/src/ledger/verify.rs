@@ -25,9 +25,14 @@ pub struct Beside {
 pub fn verify(ledger: &Ledger, beside: &Beside, expected: &[Digest]) -> Vec<Fault> {
     let mut faults = ledger.faults.clone();
     for it in ledger.entries() {
+        let path = path_of(&it.digest.to_string());
         if let Err(why) = it.verdict {
-            let path = path_of(&it.digest.to_string());
-            faults.push(Fault { kind: FaultKind::NotAllowed, path, message: why.to_string() });
+            let message = why.to_string();
+            faults.push(Fault { kind: FaultKind::NotAllowed, path: path.clone(), message });
+        }
+        if let Some(why) = it.disputed {
+            let message = format!("it takes rights away, and holds, though {why}");
+            faults.push(Fault { kind: FaultKind::Disputed, path, message });
         }
     }
     let there: BTreeSet<Digest> = ledger.entries().map(|it| it.digest).collect();

@@ -218,6 +218,8 @@ mod tests {
             let parents = lines.iter().rposition(|it| it.starts_with("parent")).unwrap();
             let mut swapped = lines.clone();
             swapped.swap(parents - 1, parents);
+            let by_rule = matches!(entry.by, By::Rule(_));
+            assert_eq!(parse(&written(&entry, Some(&[5; 64]))).is_err(), by_rule);
             let others = [
                 text.replace('\n', "\r\n"),
                 text.trim_end().to_owned(),

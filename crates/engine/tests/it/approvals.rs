@@ -160,6 +160,16 @@ fn ticking_lets_nothing_lapse_and_changing_a_task_does() {
     let now = approvals(&project.spec()).unwrap();
     assert_eq!(now.of(Level::Task).as_str(), "lapsed");
     assert_eq!(now.tasks[0].2.as_str(), "lapsed", "only the whole was approved");
+    let of = |it: &Standing| it.sentence();
+    assert!(of(&now.tasks[0].2).contains("(1 line added, 1 removed)"), "{now:?}");
+    for text in project.names(".specie/ledger/texts") {
+        project.write(&format!(".specie/ledger/texts/{text}"), "another text");
+    }
+    let now = approvals(&project.spec()).unwrap();
+    assert!(
+        of(&now.tasks[0].2).ends_with("tasks.md has changed"),
+        "a text that was changed is none"
+    );
     let spec = project.spec();
     let file = task_file(&spec).unwrap();
     let task = named(&file.document, "1")[0];

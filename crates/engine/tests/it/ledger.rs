@@ -265,6 +265,10 @@ fn what_something_rests_on_is_missed_and_nothing_above_it_holds() {
     assert!(found[0].path.ends_with(&gone.to_string()), "{found:?}");
     assert_eq!(short.standing(&spec("a")), Standing::Never);
     assert!(short.ledger().governs(SPEC) && short.ledger().is_damaged());
+    // Nor does what rests on something else beside it.
+    let heads: Vec<Digest> = short.ledger().heads().into_iter().chain([gone]).collect();
+    let merged = short.force(&key(1), mode(Mode::Auto), &heads);
+    assert!(short.ledger().entries().all(|it| it.digest != merged));
     // The newest can be taken away without a trace in the hashes; whoever remembers it finds out.
     files.entries.remove(&last.to_string());
     assert_eq!(files.faults(), []);
@@ -343,16 +347,45 @@ fn whoever_was_removed_cannot_go_on_from_an_old_entry() {
     let friend = files.force(&bob, approver("mallory", &mallory, &Level::ALL), &[let_in]);
     files.force(&mallory, What::Approval(spec("worse").approval()), &[friend]);
     files.force(&mallory, approver("ada", &ada, &[]), &[friend]);
+    let renamed = files.force(&bob, approver("zoe", &ada, &[Level::Spec]), &[let_in]);
+    let nothing = files.force(&bob, approver("bob", &bob, &Level::ALL), &[let_in]);
     assert!(!files.standing(&spec("new")).is_approved());
     assert!(!files.standing(&spec("worse")).is_approved());
-    assert!(!files.names().contains("mallory"));
+    assert!(!files.names().contains("mallory") && !files.names().contains("zoe"));
     let found = files.faults();
     let about = |digest: &Digest| {
         let path = format!(".specie/ledger/{digest}");
         found.iter().find(|it| it.path == path).map(|it| it.message.clone()).unwrap_or_default()
     };
-    assert!(about(&forged).contains("bob's rights were changed by"), "{found:?}");
-    assert!(about(&friend).contains("which did not know of it"), "{found:?}");
+    for it in [forged, friend, renamed, nothing] {
+        assert!(about(&it).contains("bob's rights were changed by"), "{found:?}");
+    }
+}
+
+#[test]
+fn whoever_was_removed_cannot_undo_it_by_removing_whoever_let_their_remover_in() {
+    let mut files = Files::begun();
+    let (ada, bob, cleo) = (key(1), key(2), key(3));
+    let let_in = files.sign(&ada, approver("bob", &bob, &Level::ALL)).unwrap();
+    files.sign(&ada, approver("cleo", &cleo, &Level::ALL)).unwrap();
+    let removal = files.sign(&cleo, approver("bob", &bob, &[])).unwrap();
+    // Behind the entry by which ada let cleo in, who removed him.
+    let back = files.force(&bob, approver("ada", &ada, &[]), &[let_in]);
+    let after = files.force(&bob, What::Approval(spec("new").approval()), &[removal, back]);
+    assert_eq!(files.names(), BTreeSet::new(), "he takes rights away, and gets none");
+    assert!(!files.standing(&spec("new")).is_approved());
+    let found = files.faults();
+    let kind = |digest: Digest| {
+        let path = format!(".specie/ledger/{digest}");
+        found.iter().find(|it| it.path == path).map(|it| it.kind)
+    };
+    assert_eq!(kind(back), Some(FaultKind::Disputed));
+    assert_eq!(kind(after), Some(FaultKind::NotAllowed));
+    // His entry can be taken away, since nothing that counts rests on it.
+    for digest in [back, after] {
+        files.entries.remove(&digest.to_string());
+    }
+    assert_eq!((files.faults(), files.names().len()), (vec![], 2));
 }
 
 #[test]
@@ -364,6 +397,7 @@ fn two_who_remove_each_other_are_both_gone_and_rights_of_two_branches_are_what_b
     left.sign(&ada, approver("bob", &bob, &[])).unwrap();
     right.sign(&bob, approver("ada", &ada, &[])).unwrap();
     assert_eq!(left.with(&right).names(), BTreeSet::new());
+    assert_eq!(kinds(&left.with(&right).faults()), ["disputed", "disputed"]);
     let (mut left, mut right) = (base.clone(), base);
     left.sign(&ada, approver("cleo", &cleo, &[Level::Spec, Level::Plan])).unwrap();
     right.sign(&bob, approver("cleo", &cleo, &[Level::Plan, Level::Task])).unwrap();
@@ -388,6 +422,8 @@ fn a_ledger_has_one_beginning() {
     let nobody = Files::default().ledger();
     let late = nobody.propose(By::Key(key(1).public()), mode(Mode::Auto), Timestamp::UNIX_EPOCH);
     assert_eq!(late, Err(Unwritable::Void(Void::NotTheFirst)));
+    let anew = files.sign(&key(1), approver("ada", &key(1), &Level::ALL));
+    assert_eq!(anew, Err(Unwritable::NoGround), "a third beginning would not mend it");
 }
 
 fn by_rule(files: &mut Files, subject: &Subject, rule: Digest) -> Result<Digest, Unwritable> {
@@ -429,14 +465,21 @@ fn what_is_approved_by_rule_is_never_counted_as_a_persons() {
     let auto = files.sign(&bob, mode(Mode::Auto)).unwrap();
     by_rule(&mut files, &tasks, auto).unwrap();
     assert!(by_rule(&mut files, &spec("c"), auto).is_err());
-    // Nor does a rule make rules or approvers, whoever writes it down.
+    let other = files.sign(&ada, mode(Mode::PerTask)).unwrap();
+    assert!(by_rule(&mut files, &tasks, other).is_err(), "that one is no rule");
+    // Nor does a rule make rules or approvers, whoever writes it down, on this branch or beside it.
+    let heads = files.ledger().heads();
+    files.approve(&ada, &spec("d")).unwrap();
     for what in [mode(Mode::Auto), approver("ada", &ada, &[])] {
-        let mut forced = files.clone();
-        let parents = files.ledger().heads();
-        let entry = Entry { at: forced.now(), by: By::Rule(auto), what, parents };
-        forced.add(written(&entry, None));
-        assert_eq!(kinds(&forced.faults()), ["not-allowed"]);
-        assert!(forced.names().contains("ada"));
+        for parents in [&heads, &files.ledger().heads()] {
+            let mut forced = files.clone();
+            let (at, what) = (forced.now(), what.clone());
+            let entry = Entry { at, by: By::Rule(auto), what, parents: parents.clone() };
+            forced.add(written(&entry, None));
+            assert_eq!(kinds(&forced.faults()), ["not-allowed"]);
+            assert!(forced.names().contains("ada"));
+            assert!(forced.standing(&spec("d")).is_by_person());
+        }
     }
 }
 
