@@ -80,9 +80,8 @@ fn durations(reading: &Reading<'_>, once: &[String], all: &mut [Found]) {
             continue;
         }
         let free = own.iter().filter(|at| !all[n].tokens.contains(at));
-        let found = free.filter_map(|at| Some((*at, quantities::duration(tokens, *at)?)));
-        let found =
-            found.filter(|(at, _)| tokens[*at].text != "a" && tokens[*at].text != "an").next();
+        let mut counted = free.filter(|at| !matches!(tokens[**at].text.as_str(), "a" | "an"));
+        let found = counted.find_map(|at| Some((*at, quantities::duration(tokens, *at)?)));
         if let Some((at, (span, next))) = found {
             all[n].lasts = Some(span);
             all[n].tokens.extend(at..next);
@@ -200,8 +199,8 @@ fn before(tokens: &[Token], from: usize, at: usize, slot: &Slot, found: &mut Fou
         let ends_here = |start: usize| {
             quantities::duration(tokens, start).filter(|it| it.1 == n + 1).map(|it| (it.0, start))
         };
-        let starts = (from..n).rev().take(4);
-        if let Some((span, start)) = starts.filter_map(ends_here).last() {
+        let starts = from.max(n.saturating_sub(4))..n;
+        if let Some((span, start)) = starts.into_iter().find_map(ends_here) {
             found.lasts = found.lasts.or(Some(span));
             found.tokens.splice(0..0, start..=n);
             continue;
