@@ -1,6 +1,8 @@
 //! `specie spec`: specs, plans and tasks as files.
 
 mod check;
+mod now;
+mod record;
 mod show;
 mod status;
 mod tick;
@@ -9,7 +11,7 @@ mod trace;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use specie_engine::{File, FileError, Spec, form, specs};
+use specie_engine::{File, FileError, Recorded, Spec, form, specs};
 use specie_spec::check::Input;
 
 use check::Format;
@@ -67,15 +69,17 @@ enum What {
         /// Its name.
         name: Option<String>,
     },
-    /// Shows how far each task is, and what speaks for or against its tick.
+    /// Shows how far each phase and task is, what speaks for or against its tick, and what to do.
     #[command(
-        after_help = "Examples:\n  specie spec status .kiro/specs/billing\n\nExit code 3 when a tick is contradicted."
+        alias = "verify_tasks_progress",
+        after_help = "Examples:\n  specie spec status .kiro/specs/billing\n  specie spec status specs/feature/spec-001-billing --write\n\nExit code 3 when a tick is contradicted."
     )]
-    Status {
-        /// The folder of a spec, or a file of it.
-        #[arg(default_value = ".")]
-        path: PathBuf,
-    },
+    Status(status::Arguments),
+    /// Runs a command for a task, and keeps how it ended as evidence.
+    #[command(
+        after_help = "Examples:\n  specie spec record T001 -- cargo test billing\n  specie spec record 1.2 .kiro/specs/billing\n\nExit code 1 when the command failed; that is kept, too."
+    )]
+    Record(record::Arguments),
     /// Shows which tasks are for which criteria, and what points nowhere.
     #[command(
         after_help = "Examples:\n  specie spec trace .kiro/specs/billing\n\nExit code 3 when a criterion has no task or a reference points nowhere."
@@ -107,7 +111,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Fail> {
         }
         What::Rule { name } => check::explain(name.as_deref(), arguments.json),
         What::Trace { path } => trace::show_trace(path, arguments.json),
-        What::Status { path } => status::show_status(path, arguments.json),
+        What::Status(what) => status::show_status(what, arguments.json),
+        What::Record(what) => record::record_task(what, arguments.json),
     }
 }
 
@@ -133,6 +138,36 @@ fn found_at(path: &Path) -> Result<Vec<Spec>, Fail> {
         )));
     }
     Ok(specs)
+}
+
+/// The one spec at `path`.
+fn one_spec(path: &Path) -> Result<Spec, Fail> {
+    let mut specs = found_at(path)?;
+    match specs.len() {
+        1 => Ok(specs.remove(0)),
+        n => {
+            let all: Vec<_> = specs.iter().map(|it| it.folder.display().to_string()).collect();
+            Err(Fail::Input(format!(
+                "`{}` holds {n} specs, expected one\n\nhint: name one of {}",
+                path.display(),
+                all.join(", ")
+            )))
+        }
+    }
+}
+
+/// Its folder, as a command line names it.
+fn folder_of(spec: &Spec) -> String {
+    let folder = spec.folder.display().to_string();
+    let folder = folder.trim_start_matches("./").trim_end_matches('/');
+    if folder.is_empty() { ".".into() } else { folder.into() }
+}
+
+/// Says what is not believed among the evidence.
+fn warn_of(recorded: &Recorded) {
+    for it in &recorded.rejected {
+        eprintln!("warning: `{}`: {}", it.path, it.message);
+    }
 }
 
 /// The files of a spec, as the checks take them.

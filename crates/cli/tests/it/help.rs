@@ -21,6 +21,8 @@ const COMMANDS: &[&str] = &[
     "keys create",
     "keys list",
     "keys revoke",
+    "spec status",
+    "spec record",
 ];
 
 #[test]
