@@ -164,12 +164,16 @@ mod tests {
         std::os::unix::fs::symlink("a.rs", root.join("link")).unwrap();
         std::os::unix::fs::symlink("../secret", root.join("out")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", root.join("endless")).unwrap();
+        // Whoever opens one waits for somebody at its other end.
+        let pipe = Command::new("mkfifo").arg(root.join("pipe")).status().unwrap();
+        assert!(pipe.success());
         let repository = Repository::around(&root.join("specs/a"));
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(repository.digest_of("a.rs").as_deref(), Some(abc));
         assert_eq!(repository.digest_of("./specs/a/../../a.rs"), None);
         assert_eq!(repository.digest_of("link").as_deref(), Some(abc));
-        for path in ["out", "endless", "specs", "nothing", "../secret", "/etc/hostname", ""] {
+        for path in ["out", "endless", "pipe", "specs", "nothing", "../secret", "/etc/hostname", ""]
+        {
             assert_eq!(repository.digest_of(path), None, "{path}");
         }
         assert_eq!(repository.name_of(&root.join("specs/../specs/a")), "specs/a");
