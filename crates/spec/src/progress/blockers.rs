@@ -1,6 +1,6 @@
 //! What holds others up: tasks whose evidence failed, and what a file marks as blocked.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::evidence::Stand;
 use super::{Phase, Progress, TaskProgress, command};
@@ -24,13 +24,14 @@ pub struct Blocker {
 
 /// The blockers of a spec. `spec` is how a command line names it.
 pub fn blockers(tasks: &[TaskProgress], phases: &[Phase], spec: &str) -> Vec<Blocker> {
+    let graph = Graph::of(tasks);
     let mut found: Vec<Blocker> =
-        (0..tasks.len()).filter_map(|n| of_task(tasks, n, spec)).collect();
-    found.extend(phases.iter().filter_map(|phase| of_phase(tasks, phase)));
+        (0..tasks.len()).filter_map(|n| of_task(tasks, n, spec, &graph)).collect();
+    found.extend(phases.iter().filter_map(|phase| of_phase(tasks, phase, &graph)));
     found
 }
 
-fn of_task(tasks: &[TaskProgress], n: usize, spec: &str) -> Option<Blocker> {
+fn of_task(tasks: &[TaskProgress], n: usize, spec: &str, graph: &Graph<'_>) -> Option<Blocker> {
     let it = &tasks[n];
     let name = it.task.name();
     let failed = it.commands.iter().find_map(|(command, stand)| match stand {
@@ -50,7 +51,7 @@ fn of_task(tasks: &[TaskProgress], n: usize, spec: &str) -> Option<Blocker> {
         (None, Some(why)) => (why.clone(), "Resolve it, and take the mark away".to_owned()),
         (None, None) => return None,
     };
-    let impact = waiting(tasks, &[n]);
+    let impact = graph.waiting(&[n]);
     Some(Blocker {
         id: name.into(),
         path: it.task.path.clone(),
@@ -61,12 +62,12 @@ fn of_task(tasks: &[TaskProgress], n: usize, spec: &str) -> Option<Blocker> {
     })
 }
 
-fn of_phase(tasks: &[TaskProgress], phase: &Phase) -> Option<Blocker> {
+fn of_phase(tasks: &[TaskProgress], phase: &Phase, graph: &Graph<'_>) -> Option<Blocker> {
     let line = phase.blocked?;
     let open: Vec<usize> =
         phase.tasks.iter().copied().filter(|n| !tasks[*n].is_complete()).collect();
     let own = open.iter().map(|n| tasks[*n].task.name().to_owned());
-    let impact = own.chain(waiting(tasks, &open)).collect();
+    let impact = own.chain(graph.waiting(&open)).collect();
     Some(Blocker {
         id: phase.name(),
         path: phase.path.clone(),
@@ -87,27 +88,45 @@ pub(super) fn record(it: &TaskProgress, spec: &str, command: &str) -> String {
     }
 }
 
-/// The tasks that wait for these, directly or not, in their order. Who waits for a task waits for
-/// all its parts, and the parts of who waits do, too.
-fn waiting(tasks: &[TaskProgress], for_these: &[usize]) -> Vec<String> {
-    let above = |n: usize| std::iter::successors(Some(n), |it| tasks[*it].task.part_of);
-    let mut reached: HashSet<&str> =
-        for_these.iter().flat_map(|n| above(*n)).map(|n| tasks[n].task.name()).collect();
-    let mut waits: BTreeSet<usize> = BTreeSet::new();
-    loop {
-        let more: Vec<usize> = (0..tasks.len())
-            .filter(|n| !waits.contains(n) && !for_these.contains(n))
-            .filter(|n| {
-                let mut needs = above(*n).flat_map(|it| &tasks[it].task.depends);
-                needs.any(|id| reached.contains(id.as_str()))
-            })
-            .collect();
-        if more.is_empty() {
-            break;
+/// Who waits for whom.
+struct Graph<'a> {
+    tasks: &'a [TaskProgress],
+    /// By id, the tasks that wait for it, by themselves or by what they are parts of.
+    needed_by: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Graph<'a> {
+    fn of(tasks: &'a [TaskProgress]) -> Self {
+        let mut graph = Self { tasks, needed_by: HashMap::new() };
+        for n in 0..tasks.len() {
+            let needs: HashSet<&str> =
+                graph.above(n).flat_map(|it| &tasks[it].task.depends).map(String::as_str).collect();
+            needs.into_iter().for_each(|id| graph.needed_by.entry(id).or_default().push(n));
         }
-        reached.extend(more.iter().flat_map(|n| above(*n)).map(|n| tasks[n].task.name()));
-        waits.extend(more);
+        graph
     }
-    let counted = waits.iter().filter(|n| tasks[**n].task.counts || tasks[**n].task.optional);
-    counted.map(|n| tasks[*n].task.name().to_owned()).collect()
+
+    /// A task and all that it is a part of.
+    fn above(&self, n: usize) -> impl Iterator<Item = usize> + use<'a> {
+        let tasks = self.tasks;
+        std::iter::successors(Some(n), move |it| tasks[*it].task.part_of)
+    }
+
+    /// The tasks that wait for these, directly or not, in their order. Who waits for a task waits for
+    /// all its parts.
+    fn waiting(&self, for_these: &[usize]) -> Vec<String> {
+        let mut waits: BTreeSet<usize> = BTreeSet::new();
+        let mut told: HashSet<&str> = HashSet::new();
+        let mut next: Vec<usize> = for_these.to_vec();
+        while let Some(n) = next.pop() {
+            for name in self.above(n).map(|it| self.tasks[it].task.name()) {
+                let new = self.needed_by.get(name).filter(|_| told.insert(name));
+                let new = new.into_iter().flatten().filter(|it| !for_these.contains(it));
+                next.extend(new.filter(|it| waits.insert(**it)));
+            }
+        }
+        let is_sum = |n: &&usize| !self.tasks[**n].task.counts && !self.tasks[**n].task.optional;
+        let own = waits.iter().filter(|n| !is_sum(n));
+        own.map(|n| self.tasks[*n].task.name().to_owned()).collect()
+    }
 }

@@ -14,15 +14,18 @@ pub(super) fn judge(
 ) -> Vec<TaskProgress> {
     let mut ids: HashMap<&str, usize> = HashMap::new();
     tasks.iter().filter_map(|it| it.id.as_deref()).for_each(|id| *ids.entry(id).or_default() += 1);
+    let parts = parts_of(&tasks);
     let mut judged: Vec<Option<Judged>> = vec![None; tasks.len()];
     // Parts stand behind what they are parts of, and are judged before it.
     for n in (0..tasks.len()).rev() {
         let recorded = Recorded::of(&tasks[n], &ids, evidence, outside);
-        let missing = missing(&tasks[n], outside);
-        let open = open_parts(&tasks, n);
-        let parts = parts_of(&tasks, n).filter_map(|part| judged[part].as_ref());
-        let parts = Parts::of(parts.map(|it| it.0));
-        judged[n] = Some(one(&tasks[n], recorded, parts, &missing, &open));
+        let known = parts[n].iter().filter_map(|part| judged[*part].as_ref());
+        let together = Parts::of(known.map(|it| it.0));
+        let lacks = || {
+            let missing = missing(&tasks[n], outside).into_iter();
+            missing.chain(open_parts(&tasks, &parts, n)).collect::<Vec<_>>()
+        };
+        judged[n] = Some(one(&tasks[n], recorded, together, lacks));
     }
     let both = tasks.into_iter().zip(judged.into_iter().flatten());
     both.map(|(task, (progress, because, commands))| TaskProgress {
@@ -36,20 +39,24 @@ pub(super) fn judge(
 
 type Judged = (Progress, Vec<String>, Vec<(String, Stand)>);
 
-/// The parts of a task that must be done.
-fn parts_of(tasks: &[Task], n: usize) -> impl Iterator<Item = usize> {
-    let below = (n + 1..tasks.len()).take_while(move |it| tasks[*it].part_of >= Some(n));
-    below.filter(move |it| tasks[*it].part_of == Some(n) && !tasks[*it].optional)
+/// For each task its parts that must be done.
+fn parts_of(tasks: &[Task]) -> Vec<Vec<usize>> {
+    let mut parts = vec![Vec::new(); tasks.len()];
+    for (n, task) in tasks.iter().enumerate().filter(|(_, it)| !it.optional) {
+        task.part_of.into_iter().for_each(|above| parts[above].push(n));
+    }
+    parts
 }
 
 /// Those of them, and of theirs, that are not ticked.
-fn open_parts(tasks: &[Task], n: usize) -> Vec<String> {
+fn open_parts(tasks: &[Task], parts: &[Vec<usize>], n: usize) -> Vec<String> {
     let mut open = Vec::new();
-    for part in parts_of(tasks, n) {
+    let mut next: Vec<usize> = parts[n].iter().rev().copied().collect();
+    while let Some(part) = next.pop() {
         if !matches!(tasks[part].mark, Some(State::Done) | None) {
             open.push(format!("its part {} is not ticked", tasks[part].name()));
         }
-        open.extend(open_parts(tasks, part));
+        next.extend(parts[part].iter().rev());
     }
     open
 }
@@ -180,20 +187,19 @@ fn tell(command: &str, stand: &Stand) -> String {
     }
 }
 
-/// One task. `missing` and `open` are what it lacks; they speak against a tick, and against proofs.
+/// One task. `lacks` answers what it still needs: that speaks against a tick, and against proofs.
 fn one(
     task: &Task,
     recorded: Recorded,
     parts: Parts,
-    missing: &[String],
-    open: &[String],
+    lacks: impl FnOnce() -> Vec<String>,
 ) -> Judged {
     let ticked = task.mark == Some(State::Done);
     let whole = recorded.commands.is_empty() && task.validations.is_empty();
     let proven = recorded.is_proven() || (whole && parts == Parts::Verified);
     let mut against = recorded.told(|it| matches!(it, Stand::Failed { .. }));
     if ticked || proven {
-        against.extend(missing.iter().chain(open).cloned());
+        against.extend(lacks());
     }
     let unticked = || (!ticked).then(|| said(task.mark).to_owned());
     let (progress, mut because) = if ticked && !against.is_empty() {

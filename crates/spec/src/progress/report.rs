@@ -1,5 +1,6 @@
 //! The progress report, in SmartSpec's form.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use super::{Advice, Blocker, Phase, Progress, TaskProgress};
@@ -83,23 +84,21 @@ fn by_phase(out: &mut String, phases: &[Phase]) {
 }
 
 fn by_task(out: &mut String, tasks: &[TaskProgress], phases: &[Phase]) {
-    let counted = |is: &dyn Fn(usize) -> bool| -> Vec<&TaskProgress> {
-        let all = tasks.iter().enumerate().filter(|(_, it)| it.task.counts);
-        all.filter(|(n, _)| is(*n)).map(|(_, it)| it).collect()
-    };
     for phase in phases {
         let _ = writeln!(out, "### {}: {}\n", phase.name(), phase.title);
-        counted(&|n| phase.tasks.contains(&n)).into_iter().for_each(|it| line(out, it));
+        phase.tasks.iter().for_each(|n| line(out, &tasks[*n]));
         out.push('\n');
     }
-    let others = counted(&|n| !phases.iter().any(|phase| phase.tasks.contains(&n)));
-    if !others.is_empty() {
+    let inside: HashSet<usize> = phases.iter().flat_map(|it| &it.tasks).copied().collect();
+    let outside = tasks.iter().enumerate().filter(|(n, _)| !inside.contains(n));
+    let outside: Vec<_> = outside.map(|(_, it)| it).filter(|it| it.task.counts).collect();
+    if !outside.is_empty() {
         out.push_str(if phases.is_empty() {
             "### Tasks\n\n"
         } else {
             "### Outside the phases\n\n"
         });
-        others.into_iter().for_each(|it| line(out, it));
+        outside.into_iter().for_each(|it| line(out, it));
         out.push('\n');
     }
 }
