@@ -13,6 +13,7 @@ mod new;
 mod now;
 mod powers;
 mod prompt;
+mod record;
 mod show;
 mod status;
 mod sync;
@@ -25,7 +26,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use specie_engine::ledger::{Standing, approvals};
 use specie_engine::make::{Action, Writing};
-use specie_engine::{File, FileError, Spec, form, specs};
+use specie_engine::{File, FileError, Recorded, Spec, form, specs};
 use specie_spec::approval::Level;
 use specie_spec::check::Input;
 
@@ -122,15 +123,17 @@ enum What {
         /// Its name.
         name: Option<String>,
     },
-    /// Shows how far each task is, and what speaks for or against its tick.
+    /// Shows how far each phase and task is, what speaks for or against its tick, and what to do.
     #[command(
-        after_help = "Examples:\n  specie spec status .kiro/specs/billing\n\nExit code 3 when a tick is contradicted."
+        alias = "verify_tasks_progress",
+        after_help = "Examples:\n  specie spec status .kiro/specs/billing\n  specie spec status specs/feature/spec-001-billing --write\n\nExit code 3 when a tick is contradicted."
     )]
-    Status {
-        /// The folder of a spec, or a file of it.
-        #[arg(default_value = ".")]
-        path: PathBuf,
-    },
+    Status(status::Arguments),
+    /// Runs a command for a task, and keeps how it ended as evidence.
+    #[command(
+        after_help = "Examples:\n  specie spec record T001 -- cargo test billing\n  specie spec record 1.2 .kiro/specs/billing\n\nExit code 1 when the command failed; that is kept, too."
+    )]
+    Record(record::Arguments),
     /// Shows which tasks are for which criteria, and what points nowhere.
     #[command(
         after_help = "Examples:\n  specie spec trace .kiro/specs/billing\n\nExit code 3 when a criterion has no task or a reference points nowhere."
@@ -182,10 +185,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Fail> {
         }
         What::Rule { name } => check::explain(name.as_deref(), arguments.json),
         What::Trace { path } => trace::show_trace(path, arguments.json),
-        What::Status { path } => status::show_status(path, arguments.json),
         What::Approve(what) => approve::approve(what, arguments.json),
         What::Approvers(what) => approvers::run(what, arguments.json),
         What::Ledger(what) => ledger::run(what, arguments.json),
+        What::Status(what) => status::show_status(what, arguments.json),
+        What::Record(what) => record::record_task(what, arguments.json),
     }
 }
 
@@ -219,6 +223,20 @@ fn one_at(path: &Path) -> Result<Spec, Fail> {
     match specs.len() {
         1 => Ok(specs.remove(0)),
         _ => Err(several(path, &specs)),
+    }
+}
+
+/// Its folder, as a command line names it.
+fn folder_of(spec: &Spec) -> String {
+    let folder = spec.folder.display().to_string();
+    let folder = folder.trim_start_matches("./").trim_end_matches('/');
+    if folder.is_empty() { ".".into() } else { folder.into() }
+}
+
+/// Says what is not believed among the evidence.
+fn warn_of(recorded: &Recorded) {
+    for it in &recorded.rejected {
+        eprintln!("warning: `{}`: {}", it.path, it.message);
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use specie_spec::merge::{Conflict, merge};
 use specie_spec::{Change, Dialect, Document, Kind, NodeKind, State, apply, detect, read};
 
-use crate::lock::{Written, put};
+use crate::lock::{Base, put};
 use crate::{FileError, Locked};
 
 /// What is to be changed in a file.
@@ -31,7 +31,7 @@ impl FileChange {
     pub fn of(
         root: &Path,
         path: &str,
-        last: Option<&Written>,
+        last: Option<&Base>,
         new: String,
     ) -> Result<Self, FileError> {
         let full = root.join(path);
@@ -53,7 +53,7 @@ impl FileChange {
             change.changes = vec![Change { span: 0..0, was: String::new(), now }];
             return Ok(change);
         };
-        let base = last.map(Written::text).unwrap_or_default();
+        let base = last.map(Base::text).unwrap_or_default();
         let (changes, conflicts) = merge(&base, &change.written, current);
         (change.changes, change.conflicts) = (changes, conflicts);
         change.spare_completed(path);

@@ -1,13 +1,16 @@
 //! The JSON forms that other programs rely on, one document a call.
 
+mod status;
+
 use serde_json::{Value, json};
 use specie_spec::draft::{Draft, Page};
-use specie_spec::progress::{Progress, TaskProgress};
 use specie_spec::trace::Trace;
 use specie_spec::{Diagnostic, Node, NodeKind, Ref, Severity, State, Tick};
 
 use crate::file::sha256;
 use crate::{File, Spec};
+
+pub use status::{Status, record, status};
 
 /// `specie spec read --json`: `specie.spec.read/1`.
 pub fn read(file: &File) -> Value {
@@ -152,56 +155,6 @@ fn traced(spec: &Spec, trace: &Trace) -> Value {
         "tasks": tasks,
         "dangling": dangling,
     })
-}
-
-/// `specie spec status --json`: `specie.spec.status/1`.
-pub fn status(spec: &Spec, commit: Option<&str>, tasks: &[TaskProgress]) -> Value {
-    let all: Vec<_> = tasks
-        .iter()
-        .map(|it| {
-            json!({
-                "id": it.id, "path": it.path, "line": it.line, "box": it.mark.map(State::as_str),
-                "progress": it.progress.as_str(), "because": it.because,
-            })
-        })
-        .collect();
-    let of = |progress: Progress| tasks.iter().filter(|it| it.progress == progress).count();
-    let done = tasks.iter().filter(|it| it.mark == Some(State::Done)).count();
-    json!({
-        "schema": "specie.spec.status/1",
-        "spec": spec.folder.display().to_string(),
-        "commit": commit,
-        "tasks": all,
-        "phases": phases(tasks),
-        "totals": {
-            "tasks": tasks.len(),
-            "done": done,
-            "open": of(Progress::Open),
-            "claimed": of(Progress::Claimed),
-            "contradicted": of(Progress::Contradicted),
-            "unverifiable": of(Progress::Unverifiable),
-        },
-    })
-}
-
-/// Each phase with its tasks counted by what their boxes say.
-fn phases(tasks: &[TaskProgress]) -> Vec<Value> {
-    let mut names: Vec<&str> = tasks.iter().filter_map(|it| it.phase.as_deref()).collect();
-    names.dedup();
-    let form = |name: &&str| {
-        let of = |is: fn(Option<State>) -> bool| {
-            let own = tasks.iter().filter(|it| it.phase.as_deref() == Some(*name));
-            own.filter(|it| is(it.mark)).count()
-        };
-        json!({
-            "phase": name,
-            "tasks": of(|_| true),
-            "complete": of(|mark| mark == Some(State::Done)),
-            "in_progress": of(|mark| mark == Some(State::Doing)),
-            "not_started": of(|mark| !matches!(mark, Some(State::Done | State::Doing))),
-        })
-    };
-    names.iter().map(form).collect()
 }
 
 /// The facts of `specie spec new --json`.

@@ -5,13 +5,16 @@
 
 mod around;
 pub mod change;
+pub mod evidence;
 mod file;
 pub mod form;
 pub mod index;
 pub mod ledger;
 mod lock;
 pub mod make;
+mod new;
 mod powers;
+mod progress;
 mod render;
 mod repository;
 pub mod sync;
@@ -20,9 +23,12 @@ mod tree;
 mod walk;
 
 pub use around::{around, steering};
-pub use file::{File, FileError, sha256};
-pub use lock::{Given, Lock, Locked, Written, put};
+pub use evidence::{Recorded, Rejected};
+pub use file::{File, FileError, Sum, sha256};
+pub use lock::{Base, Given, Lock, Locked, put};
+pub use new::{Written, write_new};
 pub use powers::{PowersError, power_in, powers_of};
+pub use progress::{fingerprint, progress};
 pub use render::full;
 pub use repository::{Repository, user_name};
 pub use tokens::{TOKENIZER, count_tokens};

@@ -72,19 +72,19 @@ pub struct Locked {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hours_by_hand: BTreeMap<String, i64>,
     /// Each file as it was written, by its path from the root: what later changes are compared with.
-    pub files: BTreeMap<String, Written>,
+    pub files: BTreeMap<String, Base>,
 }
 
 /// A file as it was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
+pub struct Base {
     /// Its SHA-256.
     pub sha256: String,
     /// Its lines.
     pub lines: Vec<String>,
 }
 
-impl Written {
+impl Base {
     /// Of a text.
     pub fn of(text: &str) -> Self {
         Self { sha256: sha256(text.as_bytes()), lines: text.lines().map(str::to_owned).collect() }

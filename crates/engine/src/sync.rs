@@ -7,7 +7,7 @@ use specie_spec::power::{FragmentKind, Power, understand};
 use specie_spec::{NodeKind, detect, read};
 
 use crate::change::{FileChange, take_over};
-use crate::lock::Written;
+use crate::lock::Base;
 use crate::make::{MakeError, Which, pages};
 use crate::{FileError, Locked, Tree};
 
@@ -107,7 +107,7 @@ pub fn sync(root: &Path, folder: &str, locked: &Locked, power: &Power) -> Result
             }
             findings.extend(review(&change));
             takes_over |= change.written != last.text();
-            locked.files.insert(path, Written::of(&change.written));
+            locked.files.insert(path, Base::of(&change.written));
             changes.push(change);
         }
         settled = Some(made.draft);
@@ -122,7 +122,7 @@ pub fn sync(root: &Path, folder: &str, locked: &Locked, power: &Power) -> Result
 }
 
 /// A page is compared as it was headed when it was written: by whom, when, and whether as a draft.
-fn head(draft: &mut Draft<'_>, last: &Written) {
+fn head(draft: &mut Draft<'_>, last: &Base) {
     let field = |name: &str| {
         let line = last.lines.iter().find_map(|it| it.strip_prefix(&format!("**{name}:** ")));
         line.unwrap_or_default().to_owned()

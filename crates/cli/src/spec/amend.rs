@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use specie_engine::change::{FileChange, take_over};
 use specie_engine::ledger::Standing;
 use specie_engine::make::{MakeError, Which, asked, pages};
-use specie_engine::{Lock, Locked, Written, steering};
+use specie_engine::{Base, Lock, Locked, steering};
 use specie_spec::approval::Level;
 use specie_spec::draft::Draft;
 use specie_spec::power::{
@@ -17,7 +17,7 @@ use specie_spec::power::{
 
 use super::make::Place;
 use super::new::{Asking, author_of};
-use super::now;
+use super::now::{self, Now};
 use crate::fail::Fail;
 use crate::out;
 
@@ -39,16 +39,15 @@ pub struct Arguments {
     /// Shows what would change, and writes nothing.
     #[arg(long)]
     nogenerate: bool,
-    /// The day of the change, as RFC 3339; else SOURCE_DATE_EPOCH, else the clock.
-    #[arg(long, value_name = "TIME")]
-    now: Option<String>,
+    #[command(flatten)]
+    now: Now,
 }
 
 /// Does it.
 pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     let place = Place::of(&arguments.path)?;
     let power = place.power(&arguments.power)?;
-    let now = now::now(arguments.now.as_deref())?;
+    let now = arguments.now.get()?;
     let said = understand(&power, &arguments.request);
     if said.concepts.is_empty() && said.slots.is_empty() && said.options.is_empty() {
         return Err(Fail::Input(format!(
@@ -170,7 +169,7 @@ fn changes(place: &Place, draft: &Draft<'_>, locked: &mut Locked) -> Result<Vec<
         let text = page.text();
         let one = FileChange::of(&place.root, &path, locked.files.get(&path), text)
             .map_err(super::wrong)?;
-        locked.files.insert(path, Written::of(&one.written));
+        locked.files.insert(path, Base::of(&one.written));
         all.push(one);
     }
     Ok(all)

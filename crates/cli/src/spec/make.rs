@@ -6,13 +6,14 @@ use clap::Args;
 use serde_json::json;
 use specie_engine::index::Index;
 use specie_engine::make::{Action, Made, Which, Writing, pages};
-use specie_engine::{Lock, Locked, Tree, Written, form, root_of, sha256};
+use specie_engine::{Base, Lock, Locked, Tree, form, root_of, sha256};
 use specie_spec::draft::Page;
 use specie_spec::power::{FragmentKind, Power};
 
 use specie_spec::approval::Level;
 
-use super::{now, powers};
+use super::now::{self, Now};
+use super::powers;
 use crate::fail::Fail;
 use crate::out;
 
@@ -37,9 +38,8 @@ pub struct Arguments {
     /// A power beside those at hand: its folder.
     #[arg(long)]
     power: Vec<PathBuf>,
-    /// The time of the documents, as RFC 3339; else SOURCE_DATE_EPOCH, else the clock.
-    #[arg(long, value_name = "TIME")]
-    now: Option<String>,
+    #[command(flatten)]
+    now: Now,
 }
 
 /// A spec that was made here: where it is, and what it was made from.
@@ -111,7 +111,7 @@ pub fn tasks(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
 fn run(arguments: &Arguments, which: Which, as_json: bool) -> Result<(), Fail> {
     let mut place = Place::of(&arguments.path)?;
     let power = place.power(&arguments.power)?;
-    let now = now::now(arguments.now.as_deref())?;
+    let now = arguments.now.get()?;
     let author = super::new::author_of(&power);
     let failed = |error: specie_engine::make::MakeError| Fail::Failed(error.to_string());
     let mut locked = place.locked()?.clone();
@@ -162,7 +162,7 @@ fn write(
         let one = Writing::of(root, path, page.text(), before.as_deref(), arguments.force)
             .map_err(super::wrong)?;
         if one.action != Action::Beside {
-            locked.files.insert(path.clone(), Written::of(&one.text));
+            locked.files.insert(path.clone(), Base::of(&one.text));
         }
         writings.push(one);
     }

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use specie_engine::make::{Made, Which, Writing, asked, pages};
-use specie_engine::{Given, Lock, Locked, Tree, Written, around, root_of};
+use specie_engine::{Base, Given, Lock, Locked, Tree, around, root_of};
 use specie_spec::draft::Page;
 use specie_spec::power::{Answer, Around, Power, Understanding, understand};
 
-use super::{now, powers};
+use super::now::{self, Now};
+use super::powers;
 use crate::fail::Fail;
 use crate::out;
 pub use answers::Asking;
@@ -47,9 +48,8 @@ pub struct Arguments {
     /// Replaces files that say something else.
     #[arg(long)]
     force: bool,
-    /// The time of the documents, as RFC 3339; else SOURCE_DATE_EPOCH, else the clock.
-    #[arg(long, value_name = "TIME")]
-    now: Option<String>,
+    #[command(flatten)]
+    now: Now,
 }
 
 /// Everything that `new` found out and wrote.
@@ -63,7 +63,7 @@ struct Outcome<'a> {
 /// Does it.
 pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     let prompt = prompt(&arguments.prompt)?;
-    let now = now::now(arguments.now.as_deref())?;
+    let now = arguments.now.get()?;
     let root = root_of(Path::new("."));
     let all = powers::at_hand(&root, &arguments.power)?;
     let read = |power| (power, understand(power, &prompt));
@@ -195,7 +195,7 @@ fn write(
         let before = written.get(path).map(|it| it.sha256.as_str());
         let one =
             Writing::of(root, path, page.text(), before, arguments.force).map_err(super::wrong)?;
-        locked.files.insert(path.clone(), Written::of(&one.text));
+        locked.files.insert(path.clone(), Base::of(&one.text));
         writings.push(one);
     }
     if !arguments.nogenerate {

@@ -11,7 +11,8 @@ use specie_spec::prompt::{Prompt, prompts};
 
 use specie_spec::approval::Level;
 
-use super::{now, powers};
+use super::now::{self, Now};
+use super::powers;
 use crate::fail::Fail;
 use crate::out;
 
@@ -33,9 +34,8 @@ pub struct Arguments {
     /// The index of specs; else SPEC_INDEX.json of the root.
     #[arg(long, value_name = "FILE")]
     specindex: Option<PathBuf>,
-    /// The time of the prompt, as RFC 3339; else SOURCE_DATE_EPOCH, else the clock.
-    #[arg(long, value_name = "TIME")]
-    now: Option<String>,
+    #[command(flatten)]
+    now: Now,
 }
 
 /// The documents that a prompt names when they are there.
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
             approved.why
         )));
     }
-    let now = now::now(arguments.now.as_deref())?;
+    let now = arguments.now.get()?;
     let title = tasks
         .document
         .nodes

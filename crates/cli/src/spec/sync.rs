@@ -8,8 +8,9 @@ use serde_json::json;
 use specie_engine::make::{Action, Writing};
 use specie_engine::sync::{Sync, SyncError, sync};
 
+use super::amend;
 use super::make::Place;
-use super::{amend, now};
+use super::now::{self, Now};
 use crate::fail::Fail;
 use crate::out;
 
@@ -31,9 +32,8 @@ pub struct Arguments {
     /// A power beside those at hand: its folder.
     #[arg(long)]
     power: Vec<PathBuf>,
-    /// The day of the report, as RFC 3339; else SOURCE_DATE_EPOCH, else the clock.
-    #[arg(long, value_name = "TIME")]
-    now: Option<String>,
+    #[command(flatten)]
+    now: Now,
 }
 
 /// Does it.
@@ -102,7 +102,7 @@ fn tell(
 
 /// The report, in SmartSpec's form; one that says something else is kept.
 fn write(arguments: &Arguments, place: &Place, found: &Sync) -> Result<Writing, Fail> {
-    let now = now::now(arguments.now.as_deref())?;
+    let now = arguments.now.get()?;
     let day = now.strftime("%Y%m%d").to_string();
     let text = report(found, &now::minute(now));
     let minute = now.strftime("%H%M").to_string();

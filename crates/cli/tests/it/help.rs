@@ -29,6 +29,8 @@ const COMMANDS: &[&str] = &[
     "spec approvers restore",
     "spec ledger",
     "spec ledger verify",
+    "spec status",
+    "spec record",
 ];
 
 #[test]

@@ -9,6 +9,7 @@ mod dev;
 mod help;
 mod keys;
 mod place;
+mod record;
 mod sandbox;
 mod serve;
 mod spec;
