@@ -34,7 +34,11 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("rpassword", &["cli"], "a passphrase is typed at the terminal, and nobody else reads one"),
     ("hyper-rustls", &["stripe"], "the one HTTPS client is Stripe's transport"),
     ("getrandom", &["vocab"], "take a `vocab::Chance` as an argument"),
-    ("toml_edit", &["billing", "cli"], "configuration is read in one place"),
+    (
+        "toml_edit",
+        &["billing", "cli", "engine", "spec"],
+        "configuration, powers and answers are read in one place each",
+    ),
 ];
 
 /// What the crates that only decide do without.

@@ -1,5 +1,4 @@
 //! Approvals of specs on disk: what lies where, and how a spec stands.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
 
 use std::num::NonZeroU32;
 use std::path::Path;

@@ -1,5 +1,4 @@
 //! Ledgers as files: what holds, what is found, who may do what.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;

@@ -1,5 +1,7 @@
 //! Tests of the engine.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
+
 mod approvals;
 mod billing;
 mod ledger;

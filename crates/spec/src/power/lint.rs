@@ -13,7 +13,7 @@ use super::work::Work;
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Where: `question page`, `task checkout-route`.
+    /// Where: `question page`, `task import-route`.
     pub place: String,
     /// What.
     pub what: String,
