@@ -58,3 +58,213 @@ fn ten_paraphrases_of_each_request_give_the_same_facts() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+/// The lines of two specs that differ: page, line, and what it says in each.
+fn changed(a: &Spec, b: &Spec) -> Vec<(String, usize, String, String)> {
+    let mut all = Vec::new();
+    assert_eq!(a.pages.keys().collect::<Vec<_>>(), b.pages.keys().collect::<Vec<_>>());
+    for (path, page) in &a.pages {
+        let other = &b.pages[path];
+        assert_eq!(page.lines.len(), other.lines.len(), "{path}");
+        for (n, (x, y)) in page.lines.iter().zip(&other.lines).enumerate() {
+            if x.text != y.text {
+                all.push((path.clone(), n, x.text.clone(), y.text.clone()));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_line_names_its_cause() {
+    let power = billing();
+    for (tree, text) in [(Tree::Kiro, SEED1), (Tree::SmartSpec, TIERS), (Tree::SmartSpec, PAYMENTS)]
+    {
+        let spec = spec(&power, tree, text, &[]);
+        let known = |fact: &str| {
+            spec.facts.contains_key(fact)
+                || spec.facts.keys().any(|it| it.starts_with(&format!("{fact}.")))
+                || power.concepts.iter().any(|it| it.id == fact)
+                || power.slots.iter().any(|it| it.id == fact)
+                || power.questions.iter().any(|it| it.id == fact)
+                || fact == "stack"
+        };
+        for (path, page) in &spec.pages {
+            for (n, line) in page.lines.iter().enumerate() {
+                assert!(!line.fragment.is_empty(), "{path}:{} {line:?}", n + 1);
+                assert!(!line.facts.is_empty(), "{path}:{} {line:?}", n + 1);
+                let stray = line.facts.iter().find(|it| !known(it));
+                assert_eq!(stray, None, "{path}:{} {line:?}", n + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn another_amount_changes_exactly_the_lines_that_it_caused() {
+    let power = billing();
+    for tree in [Tree::Kiro, Tree::SmartSpec] {
+        let seven = spec(&power, tree, TIERS, &[]);
+        let eight = spec(&power, tree, &TIERS.replace("Advanced $7", "Advanced $8"), &[]);
+        let changed = changed(&seven, &eight);
+        assert!(changed.len() >= 4, "{changed:?}");
+        let says = ["amount", "decimal", "minor"].map(|it| format!("prices.advanced_monthly.{it}"));
+        for (path, page) in &seven.pages {
+            for (n, line) in page.lines.iter().enumerate() {
+                let caused = says.iter().any(|it| line.facts.contains(it));
+                let differs = changed.iter().any(|(p, m, _, _)| p == path && *m == n);
+                assert_eq!(caused, differs, "{path}:{} {line:?}", n + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_struck_out_takes_its_fragments_along_and_nothing_else() {
+    let power = billing();
+    for tree in [Tree::Kiro, Tree::SmartSpec] {
+        let with = spec(&power, tree, PAYMENTS, &[]);
+        let without = spec(&power, tree, &PAYMENTS.replace("- Refund processing\n", ""), &[]);
+        let (before, after) = (with.fragments(), without.fragments());
+        let about = |page: &specie_spec::draft::Page, fragment: &str| {
+            let lines = page.lines.iter().filter(|it| it.fragment == fragment);
+            lines.clone().next().is_some()
+                && lines.into_iter().all(|it| {
+                    it.facts.contains("refunds")
+                        || it.facts.iter().any(|it| it.starts_with("refund"))
+                })
+        };
+        for gone in before.difference(&after) {
+            let of_refunds = with.pages.values().any(|page| about(page, gone))
+                || gone.starts_with("question:refund");
+            assert!(of_refunds, "{gone} is gone, and not because of refunds");
+        }
+        assert!(before.difference(&after).count() > 20);
+        for page in without.pages.values() {
+            for line in page.lines.iter().filter(|it| it.text.to_lowercase().contains("refund")) {
+                let named_on_purpose =
+                    line.facts.contains("refunds") || line.fragment.starts_with("nongoal");
+                assert!(named_on_purpose, "{}: {line:?}", page.path);
+            }
+        }
+        assert_eq!(without.findings(), [] as [String; 0]);
+    }
+}
+
+#[test]
+fn what_is_not_wanted_becomes_a_non_goal_and_no_criterion() {
+    let power = billing();
+    let text = PAYMENTS.replace("- Refund processing", "- No refunds");
+    let spec = spec(&power, Tree::SmartSpec, &text, &[]);
+    assert_eq!(spec.facts["refunds"], "Flag(false)");
+    let text = spec.text("s/spec.md");
+    let goals =
+        text.split("**Non-Goals:**").nth(1).unwrap().split("**Key Features:**").next().unwrap();
+    assert!(goals.to_lowercase().contains("refund"), "{goals}");
+    let criteria =
+        text.split("### Requirement 1").nth(1).unwrap().split("### Edge Cases").next().unwrap();
+    assert!(!criteria.to_lowercase().contains("refund"), "{criteria}");
+}
+
+#[test]
+fn a_fourth_tier_stands_wherever_the_others_stand() {
+    let power = billing();
+    let three = spec(&power, Tree::SmartSpec, TIERS, &[]);
+    let text = TIERS
+        .replace("three tiers", "four tiers")
+        .replace(" and Pro $10", ", Pro $10 and Studio $25");
+    let four = spec(&power, Tree::SmartSpec, &text, &[]);
+    assert_eq!(four.facts["prices.studio_monthly.amount"], "$25.00");
+    let spec_text = four.text("s/spec.md");
+    assert!(spec_text.contains("SHALL show Studio monthly at $25.00 every month"), "{spec_text}");
+    assert!(spec_text.contains("'basic', 'advanced', 'pro', 'studio'"));
+    assert!(four.text("specie.toml").contains("key = \"studio\""));
+    assert!(four.text("s/tasks.md").contains("Studio"));
+    let total = |spec: &Spec| {
+        let tasks = spec.text("s/tasks.md");
+        let line =
+            tasks.lines().find(|it| it.starts_with("**Estimated Effort:**")).unwrap().to_owned();
+        line.split(' ').nth(2).unwrap().parse::<i64>().unwrap()
+    };
+    assert!(total(&four) > total(&three));
+    assert_eq!(four.findings(), [] as [String; 0]);
+}
+
+#[test]
+fn the_order_of_sentences_does_not_matter() {
+    let power = billing();
+    let pairs = [
+        (
+            PAYMENTS.to_owned(),
+            "Technology: Node.js, TypeScript, PostgreSQL, Stripe API\n\nCreate a payment processing system with Stripe integration. Need to support:\n- PCI compliance\n- Webhook handling\n- Refund processing\n- Payment history\n- Subscription billing\n- One-time payments".to_owned(),
+        ),
+        (
+            "Add subscriptions. Basic costs $5 a month. Pro costs $10 a month. Offer a trial of 14 days.".into(),
+            "Offer a trial of 14 days. Pro costs $10 a month. Basic costs $5 a month. Add subscriptions.".into(),
+        ),
+    ];
+    for (a, b) in pairs {
+        let (a, b) = (spec(&power, Tree::Kiro, &a, &[]), spec(&power, Tree::Kiro, &b, &[]));
+        assert_eq!(changed(&a, &b), []);
+    }
+}
+
+#[test]
+fn another_stack_changes_files_and_commands_alone() {
+    let power = billing();
+    let a = spec(&power, Tree::SmartSpec, SEED1, &[("stack", "rust-axum")]);
+    let b = spec(&power, Tree::SmartSpec, SEED1, &[("stack", "node-express")]);
+    assert_eq!(a.fragments(), b.fragments());
+    for (path, page) in &a.pages {
+        let of = |page: &specie_spec::draft::Page| -> Vec<String> {
+            page.lines
+                .iter()
+                .filter(|it| !it.facts.contains("stack"))
+                .map(|it| it.text.clone())
+                .collect()
+        };
+        for (x, y) in of(page).iter().zip(&of(&b.pages[path])) {
+            assert_eq!(x, y, "{path}");
+        }
+    }
+    assert!(a.text("s/tasks.md").contains("cargo test") && b.text("s/tasks.md").contains("vitest"));
+    let none = spec(&power, Tree::SmartSpec, "Add subscription billing to our Django app", &[]);
+    assert!(none.text("s/tasks.md").contains("Open question: which files"));
+    assert!(!none.text("s/tasks.md").contains("cargo"));
+}
+
+#[test]
+fn the_trees_give_no_finding() {
+    let power = billing();
+    for text in [SEED1, TIERS, PAYMENTS] {
+        for tree in [Tree::Kiro, Tree::SmartSpec] {
+            let spec = spec(&power, tree, text, &[]);
+            assert_eq!(spec.findings(), [] as [String; 0], "{text}");
+            assert!(spec.unknown.is_empty(), "{:?}", spec.unknown);
+        }
+    }
+}
+
+#[test]
+fn tasks_come_after_what_they_wait_for_and_waves_collide_on_nothing() {
+    let power = billing();
+    for text in [SEED1, TIERS, PAYMENTS] {
+        let spec = spec(&power, Tree::Kiro, text, &[]);
+        let made = spec.locked.make(&power, "A", "").unwrap();
+        let work = &made.draft.work;
+        for (n, task) in work.tasks.iter().enumerate() {
+            assert!(task.after.iter().all(|it| *it < n), "{}", task.id);
+        }
+        let waves = work.waves();
+        assert_eq!(waves.iter().map(Vec::len).sum::<usize>(), work.tasks.len());
+        for (n, wave) in waves.iter().enumerate() {
+            let mut files = BTreeSet::new();
+            for task in wave.iter().map(|it| &work.tasks[*it]) {
+                assert!(task.files.iter().all(|it| files.insert(it.name.clone())), "{}", task.id);
+                let before: BTreeSet<&usize> = waves[..n].iter().flatten().collect();
+                assert!(task.after.iter().all(|it| before.contains(it)), "{}", task.id);
+            }
+        }
+        assert!(work.phases.iter().all(|it| it.tasks.len() <= 10));
+    }
+}

@@ -85,3 +85,45 @@ impl Spec {
         self.pages.values().flat_map(|it| &it.lines).map(|it| it.fragment.as_str()).collect()
     }
 }
+
+impl Spec {
+    /// What `check` finds in its files: path, line and rule.
+    pub fn findings(&self) -> Vec<String> {
+        let texts: Vec<(String, String)> =
+            self.pages.keys().map(|it| (it.clone(), self.text(it))).collect();
+        findings(&texts, &texts)
+    }
+}
+
+/// What `check` finds in the files of a spec that were written as `made`.
+pub fn findings(texts: &[(String, String)], made: &[(String, String)]) -> Vec<String> {
+    let read: Vec<(String, &str, specie_spec::Document)> = texts
+        .iter()
+        .filter(|(path, _)| path.ends_with(".md") && !path.ends_with("README.md"))
+        .map(|(path, text)| {
+            let (dialect, kind) = specie_spec::detect(&format!("/specs/{path}"), text.as_bytes());
+            (path.clone(), text.as_str(), specie_spec::read(text.as_bytes(), dialect, kind))
+        })
+        .collect();
+    let inputs: Vec<specie_spec::check::Input<'_>> = read
+        .iter()
+        .map(|(path, text, document)| specie_spec::check::Input {
+            path,
+            bytes: text.as_bytes(),
+            document,
+        })
+        .collect();
+    let mut found = specie_spec::check::check(&inputs);
+    for input in &inputs {
+        let named = ["requirements.md", "design.md", "spec.md"];
+        if named.iter().any(|it| input.path.ends_with(it))
+            && let Some((_, base)) = made.iter().find(|(path, _)| path == input.path)
+        {
+            found.extend(specie_spec::check::drift(input, base));
+        }
+    }
+    found
+        .iter()
+        .map(|it| format!("{}:{} {}: {}", it.path, it.line, it.rule.name, it.message))
+        .collect()
+}

@@ -68,6 +68,12 @@ pub(super) fn needs(draft: &Draft<'_>, task: &Task) -> Vec<String> {
     task.needs.iter().filter_map(named).collect()
 }
 
+/// The facts behind what a task needs: where a file lies, the stack says.
+fn needed(task: &Task, piece: &Piece) -> BTreeSet<String> {
+    let names_files = task.needs.iter().any(|(need, _)| need.kind == "file");
+    piece.facts(&["needs"]).into_iter().chain(stack().into_iter().filter(|_| names_files)).collect()
+}
+
 /// What a task provides beside its files: what the power says, then the columns of each of its tables.
 pub(super) fn provides(draft: &Draft<'_>, task: &Task) -> Vec<Vec<String>> {
     let mut all: Vec<Vec<String>> =
@@ -182,7 +188,7 @@ fn kiro_task(draft: &Draft<'_>, page: &mut Page, n: usize) {
     }
     let needs = needs(draft, task);
     if !needs.is_empty() {
-        page.say(format!("    - Needs: {}", needs.join(", ")), piece, &["needs"]);
+        page.put(format!("    - Needs: {}", needs.join(", ")), &piece.id, needed(task, piece));
     }
     for things in provides(draft, task) {
         page.say(format!("    - Provides: {}", things.join(", ")), piece, &["provides"]);
@@ -424,7 +430,7 @@ fn smartspec_task(draft: &Draft<'_>, page: &mut Page, n: usize) {
     page.lay("");
     let needs = needs(draft, task);
     if !needs.is_empty() {
-        page.say(format!("**Needs:** {}", needs.join(", ")), piece, &["needs"]);
+        page.put(format!("**Needs:** {}", needs.join(", ")), &piece.id, needed(task, piece));
     }
     for things in provides(draft, task) {
         page.say(format!("**Provides:** {}", things.join(", ")), piece, &["provides"]);
