@@ -25,7 +25,7 @@ mod walk;
 pub use around::{around, steering};
 pub use evidence::{Recorded, Rejected};
 pub use file::{File, FileError, Sum, sha256};
-pub use lock::{Base, Given, Lock, Locked, put};
+pub use lock::{Base, Given, Lock, Locked, Other, put};
 pub use new::{Written, write_new};
 pub use powers::{PowersError, power_in, powers_of};
 pub use progress::{fingerprint, progress};

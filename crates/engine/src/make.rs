@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use specie_spec::draft::{Draft, Names, Page};
+use specie_spec::draft::{Draft, Names, Page, Related};
 use specie_spec::power::{
     Answer, Around, AskError, Asked, ComposeError, Power, Understanding, ask, understand_all,
 };
@@ -102,7 +102,17 @@ impl Locked {
             created: self.created.clone(),
             updated: self.updated.clone(),
             generated: generated.into(),
-            related: Vec::new(),
+            related: self
+                .related
+                .iter()
+                .map(|it| Related {
+                    id: it.id.clone(),
+                    title: it.title.clone(),
+                    path: it.path.clone(),
+                    repo: it.repo.clone(),
+                    is_here: it.is_here,
+                })
+                .collect(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use specie_engine::index::{Entry, Index};
 use specie_engine::make::{Made, Which, Writing, asked, pages};
 use specie_engine::{Base, Given, Lock, Locked, Tree, around, root_of};
 use specie_spec::draft::Page;
@@ -36,9 +37,12 @@ pub struct Arguments {
     /// A power beside those at hand: its folder.
     #[arg(long)]
     power: Vec<PathBuf>,
-    /// A script that writes the spec where no power covers the request.
+    /// An author in place of a power: a script with the spec's name and files (docs/powers.md).
     #[arg(long, value_name = "FILE")]
     author: Option<PathBuf>,
+    /// The index of specs; else SPEC_INDEX.json of the root.
+    #[arg(long, value_name = "FILE")]
+    specindex: Option<PathBuf>,
     /// Fails with exit code 3 when a word was not understood, and writes nothing.
     #[arg(long)]
     strict: bool,
@@ -65,15 +69,15 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     let prompt = prompt(&arguments.prompt)?;
     let now = arguments.now.get()?;
     let root = root_of(Path::new("."));
+    if let Some(script) = &arguments.author {
+        return author::run(script, arguments, &root, as_json);
+    }
     let all = powers::at_hand(&root, &arguments.power)?;
     let read = |power| (power, understand(power, &prompt));
     let mut understood: Vec<(&Power, Understanding)> = all.iter().map(read).collect();
     understood.sort_by_key(|(power, it)| (!it.is_covered(power), std::cmp::Reverse(it.used)));
     let Some((power, _)) = understood.first().filter(|(power, it)| it.is_covered(power)) else {
-        return match &arguments.author {
-            Some(script) => author::run(script, &prompt, arguments, &root, as_json),
-            None => Err(uncovered(&prompt, &understood)),
-        };
+        return Err(uncovered(&prompt, &understood));
     };
     let power = *power;
     let around = around(&root, power);
@@ -87,9 +91,10 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     let author = author_of(power);
     let failed = |error: specie_engine::make::MakeError| Fail::Failed(error.to_string());
     // The slug is known only now, and the folder's number with it.
-    let slug = locked.make(power, &author, "").map_err(failed)?.draft.names.slug;
-    let (folder, id) = tree.place(&root, &slug);
+    let first = locked.make(power, &author, "").map_err(failed)?;
+    let (folder, id) = tree.place(&root, &first.draft.names.slug);
     locked.id = id;
+    locked.related = super::make::related(&first, &root, &folder, arguments.specindex.as_deref())?;
     let made = locked.make(power, &author, &now::minute(now)).map_err(failed)?;
     if arguments.strict && !made.draft.unknown.is_empty() {
         return strict(&made);
@@ -172,6 +177,26 @@ fn locked(
     }
 }
 
+/// The spec as the index knows it.
+fn entry(folder: &str, locked: &Locked) -> Entry {
+    let parts: Vec<&str> = folder.split('/').collect();
+    Entry {
+        id: parts.last().copied().unwrap_or_default().to_owned(),
+        title: locked.title.clone(),
+        repo: "private".into(),
+        category: parts.get(1).copied().unwrap_or_default().to_owned(),
+        path: format!("{folder}/spec.md"),
+        summary: locked
+            .requests
+            .first()
+            .and_then(|it| it.lines().next())
+            .unwrap_or_default()
+            .to_owned(),
+        tags: locked.slug.split('-').map(str::to_owned).collect(),
+        dependencies: Vec::new(),
+    }
+}
+
 /// Writes the pages, and what they were made from.
 fn write(
     arguments: &Arguments,
@@ -204,6 +229,10 @@ fn write(
         }
         lock.specs.insert(folder.to_owned(), locked.clone());
         lock.write(root).map_err(super::wrong)?;
+        if locked.dialect == Tree::SmartSpec.as_str() {
+            let index = Index::read(root, arguments.specindex.as_deref()).map_err(super::wrong)?;
+            index.put(&entry(folder, locked), &locked.updated).map_err(super::wrong)?;
+        }
     }
     Ok(writings)
 }
