@@ -6,6 +6,8 @@
 //! system    := ["THE"] name          modal := SHALL ["NOT"] ["CONTINUE TO"] | MUST | SHOULD
 //! ```
 
+use crate::quantity::{Quantity, quantities};
+
 /// The class of a criterion: by the clause that leads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "EARS' own words")]
@@ -70,6 +72,8 @@ pub struct Ears {
     pub negated: bool,
     /// What is to happen.
     pub response: String,
+    /// The numbers in it.
+    pub numbers: Vec<Quantity>,
 }
 
 /// The class of a criterion.
@@ -126,6 +130,7 @@ pub fn parse(text: &str) -> Ears {
     let first = clauses.first().map(|(lead, _)| *lead);
     let negated = demand.is_some_and(|at| words.get(at + 1).is_some_and(|it| it.upper == "NOT"));
     let response = demand.map_or("", |at| &text[words[at].start + words[at].text.len()..]);
+    let response = plain(response).to_owned();
     Ears {
         lead: first.unwrap_or(if demand.is_some() { Lead::Ubiquitous } else { Lead::None }),
         clauses,
@@ -133,7 +138,8 @@ pub fn parse(text: &str) -> Ears {
         modal: demand.and_then(|at| modal(&words[at].upper)),
         demands,
         negated,
-        response: plain(response).to_owned(),
+        numbers: quantities(&response),
+        response,
     }
 }
 

@@ -5,20 +5,27 @@
 //! splice. Two dialects are read in full, Kiro and SmartSpec.
 
 pub mod check;
+mod data;
 mod detect;
 mod diagnostic;
 mod document;
 pub mod ears;
 mod edit;
+mod graph;
 mod ids;
+mod json;
 mod lines;
 pub mod progress;
+pub mod quantity;
 mod read;
 mod refs;
 mod resolve;
 pub mod rules;
+mod sql;
+mod things;
 pub mod trace;
 mod tree;
+mod work;
 
 pub use detect::{Dialect, Kind, detect};
 pub use diagnostic::{Diagnostic, Rule, Severity};

@@ -64,7 +64,7 @@ impl Targets {
             RefKind::Requirement | RefKind::Criterion => &[Space::Criterion, Space::Requirement],
             RefKind::Property => &[Space::Property],
             RefKind::Task => &[Space::Task],
-            RefKind::File => return,
+            RefKind::Spec | RefKind::File => return,
         };
         let literal = spaces
             .iter()

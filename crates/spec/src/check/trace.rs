@@ -48,7 +48,7 @@ fn references(files: &[Input<'_>], targets: &Targets, found: &mut Vec<Diagnostic
                 let wanted = match reference.kind {
                     RefKind::Task => true,
                     RefKind::Criterion | RefKind::Requirement => has_requirements,
-                    RefKind::Property | RefKind::File => false,
+                    RefKind::Property | RefKind::Spec | RefKind::File => false,
                 };
                 if wanted && reference.by != By::All {
                     let (what, text) = (reference.kind.as_str(), &reference.text);
