@@ -24,6 +24,16 @@ impl Repository {
         Self { root, has_git: false }
     }
 
+    /// Its outermost folder, as a full path.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether git keeps it.
+    pub fn has_git(&self) -> bool {
+        self.has_git
+    }
+
     /// The commit that is checked out; none without git, or before the first.
     pub fn commit(&self) -> Option<String> {
         let said = self.git(&["rev-parse", "--verify", "--quiet", "HEAD"])?;

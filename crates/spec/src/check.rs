@@ -37,14 +37,7 @@ pub fn check(files: &[Input<'_>]) -> Vec<Diagnostic> {
     }
     trace::check(files, &mut found);
     together(files, &mut found);
-    let place = |path: &str| files.iter().position(|file| file.path == path);
-    found.sort_by(|a, b| {
-        (place(&a.path), a.span.start, a.rule.name).cmp(&(
-            place(&b.path),
-            b.span.start,
-            b.rule.name,
-        ))
-    });
+    finish(files, &mut found);
     found
 }
 
@@ -54,6 +47,7 @@ fn together(files: &[Input<'_>], found: &mut Vec<Diagnostic>) {
     let works: Vec<Work<'_>> = files.iter().map(Work::of).collect();
     for (file, work) in files.iter().zip(&works) {
         let graph = graph::waves(file).filter(|_| !work.jobs.is_empty());
+        needs::order(file, work, found);
         let waves = graph.as_ref().map(|(_, waves)| waves.as_slice()).unwrap_or_default();
         needs::check(file, work, waves, &tables, found);
         if let Some((node, waves)) = &graph {
@@ -65,8 +59,29 @@ fn together(files: &[Input<'_>], found: &mut Vec<Diagnostic>) {
     columns::check(files, &works, &tables, found);
 }
 
-/// A finding about a node: at its first line, or at a narrower place.
-fn finding(
+/// Puts findings in the order of the files, and counts the columns: along a line once, however many
+/// findings it has.
+pub(crate) fn finish(files: &[Input<'_>], found: &mut [Diagnostic]) {
+    let place = |it: &Diagnostic| files.iter().position(|file| file.path == it.path);
+    found.sort_by_cached_key(|it| (place(it), it.span.start, it.rule.name));
+    let mut last = (0, 0, 0, 1);
+    for it in found {
+        let Some(n) = place(it) else { continue };
+        let line = files[n].document.lines.get(it.line - 1).cloned().unwrap_or(0..0);
+        let (file, number, at, column) = last;
+        let (from, before) = match (file, number) == (n, it.line) && at <= it.span.start {
+            true => (at, column),
+            false => (line.start, 1),
+        };
+        let between = files[n].bytes.get(from..it.span.start).unwrap_or_default();
+        it.column = before + String::from_utf8_lossy(between).chars().count();
+        last = (n, it.line, it.span.start, it.column);
+    }
+}
+
+/// A finding about a node: at its first line, or at a narrower place. Its column is counted when all
+/// are found.
+pub(crate) fn finding(
     file: &Input<'_>,
     node: &Node,
     rule: &'static Rule,
@@ -79,12 +94,11 @@ fn finding(
     let blanks = words.len() - words.trim_ascii_start().len();
     let end = line.start + words.trim_ascii_end().len();
     let span = span.unwrap_or((line.start + blanks).min(end)..end);
-    let before = file.bytes.get(line.start..span.start).unwrap_or_default();
     Diagnostic {
         rule,
         path: file.path.into(),
         line: number,
-        column: String::from_utf8_lossy(before).chars().count() + 1,
+        column: 1,
         span,
         message,
         help: Some(format!("write for example: {}", rule.good)),

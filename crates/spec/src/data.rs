@@ -9,6 +9,7 @@ use std::ops::Range;
 use crate::document::{By, Document, Node, NodeKind, Ref, RefKind};
 use crate::json::{self, Data, Value};
 use crate::lines;
+use crate::tree::blank;
 use crate::{Dialect, Kind};
 
 /// Reads a file; none when it is not JSON.
@@ -31,21 +32,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn add(&mut self, parent: Option<usize>, kind: NodeKind, span: Range<usize>) -> usize {
         let line = self.lines.partition_point(|line| line.end <= span.start) + 1;
-        let (state, mark, optional) = (None, None, false);
-        let (id, ordinal, refs, text) = (None, None, Vec::new(), String::new());
-        self.nodes.push(Node {
-            parent,
-            kind,
-            id,
-            ordinal,
-            line,
-            span,
-            state,
-            optional,
-            refs,
-            text,
-            mark,
-        });
+        self.nodes.push(Node { span: span.clone(), ..blank(parent, kind, line, span.start) });
         self.nodes.len() - 1
     }
 

@@ -5,6 +5,7 @@
 //! splice. Two dialects are read in full, Kiro and SmartSpec.
 
 pub mod check;
+mod circle;
 mod data;
 mod detect;
 mod diagnostic;
@@ -13,6 +14,7 @@ pub mod ears;
 mod edit;
 mod graph;
 mod ids;
+pub mod index;
 mod json;
 mod lines;
 pub mod progress;
@@ -22,6 +24,8 @@ mod refs;
 mod resolve;
 pub mod rules;
 mod sql;
+pub mod steering;
+mod technology;
 mod things;
 pub mod trace;
 mod tree;

@@ -472,8 +472,10 @@ fn label(text: &str) -> Option<(String, String)> {
 
 /// References to what stands in the same file are resolved here.
 fn resolve_here(mut document: Document) -> Document {
-    let all = document.nodes.clone();
-    let known = crate::resolve::Targets::of([all.as_slice()]);
+    if document.nodes.iter().all(|node| node.refs.is_empty()) {
+        return document;
+    }
+    let known = crate::resolve::Targets::of([document.nodes.as_slice()]);
     for node in &mut document.nodes {
         for reference in &mut node.refs {
             known.resolve(reference);

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use crate::check::Input;
 use crate::things::{Kind, Thing, list};
-use crate::{Node, NodeKind, RefKind};
+use crate::{Node, NodeKind, Ref, RefKind};
 
 /// How many steps along dependencies are taken in one file. Whoever asks for more is told nothing.
-const STEPS: usize = 4_000_000;
+const STEPS: usize = 1_000_000;
 
 /// The tasks of a file, in its order.
 pub(crate) struct Work<'a> {
@@ -42,30 +42,35 @@ impl<'a> Work<'a> {
     /// The tasks of a file.
     pub(crate) fn of(file: &Input<'a>) -> Self {
         let nodes = &file.document.nodes;
+        if !nodes.iter().any(is_job) {
+            return Self { jobs: Vec::new(), is_ordered: false };
+        }
         let nearest = file.document.nearest(is_job);
         let own = nodes.iter().enumerate().filter(|(n, _)| nearest[*n] == Some(*n));
         let mut jobs: Vec<Job<'a>> = own.map(|(n, node)| Job::new(n, node)).collect();
-        let places: HashMap<usize, usize> =
-            jobs.iter().enumerate().map(|(j, it)| (it.node, j)).collect();
+        let mut places = vec![0; nodes.len()];
+        jobs.iter().enumerate().for_each(|(j, job)| places[job.node] = j);
         for j in 0..jobs.len() {
             let above = nodes[jobs[j].node].parent.and_then(|parent| nearest[parent]);
-            jobs[j].above = above.map(|node| places[&node]);
+            jobs[j].above = above.map(|node| places[node]);
             if let Some(above) = jobs[j].above {
                 jobs[above].parts.push(j);
             }
         }
         let mut work = Self { jobs, is_ordered: false };
+        let is_task = |it: &Ref| it.kind == RefKind::Task;
         let mut by_name: HashMap<&str, usize> = HashMap::new();
-        for (j, job) in work.jobs.iter().enumerate() {
-            by_name.entry(job.name).or_insert(j);
+        if nodes.iter().any(|node| node.refs.iter().any(is_task)) {
+            work.is_ordered = true;
+            for (j, job) in work.jobs.iter().enumerate() {
+                by_name.entry(job.name).or_insert(j);
+            }
         }
         for (n, node) in nodes.iter().enumerate() {
-            let Some(job) = nearest[n].map(|task| places[&task]) else { continue };
+            let Some(job) = nearest[n].map(|task| places[task]) else { continue };
             work.is_ordered |= node.kind == NodeKind::Depends;
-            let names = node.refs.iter().filter(|it| it.kind == RefKind::Task);
-            let after: Vec<usize> =
-                names.filter_map(|it| by_name.get(it.text.as_str()).copied()).collect();
-            work.is_ordered |= node.refs.iter().any(|it| it.kind == RefKind::Task);
+            let names = node.refs.iter().filter(|it| is_task(it));
+            let after = names.filter_map(|it| by_name.get(it.text.as_str()).copied());
             work.jobs[job].after.extend(after);
             work.jobs[job].learn(file, n, node);
         }

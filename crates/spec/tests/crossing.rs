@@ -18,9 +18,12 @@ fn found(files: &[(&str, &str)]) -> Vec<String> {
         .map(|((path, text), document)| Input { path, bytes: text.as_bytes(), document })
         .collect();
     let shown = |it: &specie_spec::Diagnostic| {
-        let text = files.iter().find(|(path, _)| *path == it.path).unwrap().1;
+        let text =
+            files.iter().find(|(path, _)| *path == it.path).expect("a file that was given").1;
         let line = text[..it.span.start].matches('\n').count() + 1;
         assert_eq!(line, it.line, "{it:?}");
+        let start = text[..it.span.start].rfind('\n').map_or(0, |at| at + 1);
+        assert_eq!(text[start..it.span.start].chars().count() + 1, it.column, "{it:?}");
         let what = &text[it.span.clone()];
         assert!(!what.contains('\n') && !what.is_empty(), "{it:?}");
         format!("{}:{} {}: {}", it.path, it.line, it.rule.name, it.message)

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::waves::{Place, places};
 use super::{Input, finding};
+use crate::circle::circles;
 use crate::diagnostic::Diagnostic;
 use crate::graph::Wave;
 use crate::sql::Table;
@@ -22,6 +23,13 @@ pub(super) fn check(
     tables: &BTreeMap<String, Table>,
     found: &mut Vec<Diagnostic>,
 ) {
+    if work
+        .jobs
+        .iter()
+        .all(|job| job.needs.is_empty() && job.makes.is_empty() && job.edits.is_empty())
+    {
+        return;
+    }
     let makers = makers(work);
     twice(file, work, &makers, found);
     let mut order = Order { work, paths: Paths::new(work), places: places(work, waves) };
@@ -51,6 +59,26 @@ pub(super) fn check(
             let node = &file.document.nodes[job.node];
             found.push(finding(file, node, &rules::NOT_MADE, Some(thing.span.clone()), message));
         }
+    }
+}
+
+/// Tasks that depend on themselves, directly or in a circle.
+pub(super) fn order(file: &Input<'_>, work: &Work<'_>, found: &mut Vec<Diagnostic>) {
+    if !work.is_ordered {
+        return;
+    }
+    let after: Vec<Vec<usize>> = work.jobs.iter().map(|job| job.after.clone()).collect();
+    let is_in = circles(&after);
+    for (j, job) in work.jobs.iter().enumerate().filter(|(j, _)| is_in[*j]) {
+        let mut through: Vec<&str> = Vec::new();
+        for other in job.after.iter().filter(|other| is_in[**other]) {
+            if through.len() < 5 && !through.contains(&work.jobs[*other].name) {
+                through.push(work.jobs[*other].name);
+            }
+        }
+        let through = through.join(", ");
+        let message = format!("task {} depends on itself, by way of {through}", work.jobs[j].name);
+        found.push(finding(file, &file.document.nodes[job.node], &rules::CYCLE, None, message));
     }
 }
 

@@ -14,10 +14,14 @@ pub(super) struct Said<'a> {
     first: HashMap<String, (Vec<String>, &'a str, &'a Node)>,
 }
 
+/// How many limits of one criterion are told of.
+const MOST: usize = 10;
+
 /// A limit that says neither of what nor in which unit, at the end of a sentence.
 pub(super) fn units(file: &Input<'_>, node: &Node, ears: &Ears, found: &mut Vec<Diagnostic>) {
     let name = node.id.as_deref().or(node.ordinal.as_deref()).unwrap_or("?");
-    for it in ears.numbers.iter().filter(|it| it.is_limit && it.is_last && it.unit.is_none()) {
+    let bare = ears.numbers.iter().filter(|it| it.is_limit && it.is_last && it.unit.is_none());
+    for it in bare.take(MOST) {
         // Nothing and one, and shares of one, are what they are.
         if ["0", "1"].contains(&it.value.as_str()) || it.value.starts_with("0.") {
             continue;

@@ -15,11 +15,30 @@ use crate::{Kind, Node, NodeKind, rules};
 /// Checks the totals of a file.
 pub(super) fn check(file: &Input<'_>, work: &Work<'_>, found: &mut Vec<Diagnostic>) {
     match file.document.kind {
-        Kind::Tasks if !work.jobs.is_empty() => Counter::of(file, work).check(found),
+        Kind::Tasks if has_claims(file, work) => Counter::of(file, work).check(found),
         Kind::Plan => weeks(file, found),
         _ => {}
     }
 }
+
+/// Whether there are tasks, and anything that may say what they come to.
+fn has_claims(file: &Input<'_>, work: &Work<'_>) -> bool {
+    let nodes = &file.document.nodes;
+    let is_claim = |node: &Node| match node.kind {
+        NodeKind::Table | NodeKind::Phase => true,
+        NodeKind::Field => node.id.as_deref().is_some_and(|id| TOTALS.contains(&id)),
+        _ => false,
+    };
+    let is_group = |job: &Job<'_>| !job.parts.is_empty() && nodes[job.node].text.contains('(');
+    !work.jobs.is_empty() && (nodes.iter().any(is_claim) || work.jobs.iter().any(is_group))
+}
+
+/// The names of totals.
+const TOTALS: [&str; 6] =
+    ["Total", "Total Tasks", "Total Phases", "Estimated Effort", "Total Effort", "Total Hours"];
+
+/// How many totals are told of. A file that has more wrong ones is not written by hand.
+const MOST: usize = 10_000;
 
 /// What is counted. Hours are kept as minutes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,8 +124,10 @@ impl<'w> Counter<'w> {
                 by_id.entry(id).or_insert(*phase);
             }
         }
+        let most = found.len() + MOST;
         for (n, node) in nodes.iter().enumerate() {
             match node.kind {
+                _ if found.len() > most => break,
                 NodeKind::Field => self.field(node, found),
                 NodeKind::Table => self.table(n, &by_id, found),
                 _ => {}

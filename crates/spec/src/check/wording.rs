@@ -98,9 +98,17 @@ fn one(file: &Input<'_>, node: &Node, ears: &Ears, found: &mut Vec<Diagnostic>) 
     }
 }
 
+/// Each of them once.
 fn vague(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '-');
-    words.filter(|word| VAGUE.contains(&word.to_lowercase().as_str())).map(Into::into).collect()
+    let is_vague = |word: &&str| VAGUE.iter().any(|vague| word.eq_ignore_ascii_case(vague));
+    let mut found: Vec<String> = Vec::new();
+    for word in words.filter(is_vague) {
+        if !found.iter().any(|it| it == word) {
+            found.push(word.into());
+        }
+    }
+    found
 }
 
 /// Where some words stand in a node's first line.
