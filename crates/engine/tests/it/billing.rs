@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use specie_engine::Tree;
 use specie_spec::power::lint;
 
-use crate::power::{Spec, billing, spec};
+use crate::power::{Spec, billing, findings, spec};
 
 const SEED1: &str = "Add subscription billing so users can pay monthly";
 const TIERS: &str = "Build subscription billing with three tiers, Basic $5, Advanced $7 and Pro $10 a month, and a pass of $4 for 3 months that is paid once.";
@@ -267,4 +267,151 @@ fn tasks_come_after_what_they_wait_for_and_waves_collide_on_nothing() {
         }
         assert!(work.phases.iter().all(|it| it.tasks.len() <= 10));
     }
+}
+
+/// One fault: in which file, what is replaced, by what, and the rule that finds it.
+type Fault = (&'static str, &'static str, &'static str, &'static str);
+
+fn each_fault_is_found(tree: Tree, text: &str, faults: &[Fault]) {
+    let spec = spec(&billing(), tree, text, &[]);
+    let made: Vec<(String, String)> =
+        spec.pages.keys().map(|it| (it.clone(), spec.text(it))).collect();
+    let mut missed = Vec::new();
+    for (file, was, now, rule) in faults {
+        let mut texts = made.clone();
+        let (_, page) = texts.iter_mut().find(|(path, _)| path == &format!("s/{file}")).unwrap();
+        assert!(page.contains(was), "`{was}` does not stand in {file}");
+        *page = page.replacen(was, now, 1);
+        let found = findings(&texts, &made);
+        if !found.iter().any(|it| it.contains(&format!(" {rule}:"))) {
+            missed.push(format!("{file}: `{was}` -> `{now}` wants {rule}, found {found:?}"));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+    assert_eq!(findings(&made, &made), [] as [String; 0]);
+}
+
+#[test]
+fn twenty_faults_in_a_tree_of_kiros_are_found_one_by_one() {
+    each_fault_is_found(
+        Tree::Kiro,
+        SEED1,
+        &[
+            (
+                "requirements.md",
+                "charge $29.00 every 30 days",
+                "charge every 30 days",
+                "number-lost",
+            ),
+            (
+                "requirements.md",
+                "at $290.00 every 365 days",
+                "at $290.00 every year",
+                "number-lost",
+            ),
+            ("requirements.md", "within 5 seconds", "within 50 seconds", "number-lost"),
+            ("requirements.md", "within 5 seconds", "quickly", "vague-word"),
+            (
+                "requirements.md",
+                "SHALL answer with HTTP status 400",
+                "answers with HTTP status 400",
+                "criterion-without-shall",
+            ),
+            (
+                "requirements.md",
+                "THE Checkout Endpoint SHALL answer with HTTP status 409",
+                "SHALL answer with HTTP status 409",
+                "criterion-without-system",
+            ),
+            ("requirements.md", "### Requirement 3:", "### Requirement 2:", "duplicate-id"),
+            (
+                "requirements.md",
+                "  stripe_subscription_id VARCHAR",
+                "  stripe_subscriptions_id VARCHAR",
+                "unknown-column",
+            ),
+            ("requirements.md", "  handled_at TIMESTAMPTZ,\n", "", "unknown-column"),
+            ("tasks.md", "    - _Depends: 1.1_\n", "", "need-not-made"),
+            (
+                "tasks.md",
+                "column `subscriptions.status`",
+                "column `subscriptions.state`",
+                "unknown-column",
+            ),
+            ("tasks.md", "table `webhook_events`, ", "", "need-not-made"),
+            ("tasks.md", " tasks, ", "0 tasks, ", "total-off"),
+            ("tasks.md", "1 phases", "2 phases", "total-off"),
+            (
+                "tasks.md",
+                "Create the billing tables (~",
+                "Create the billing tables (~1",
+                "total-off",
+            ),
+            ("tasks.md", "_Requirements: 2.", "_Requirements: 22.", "dangling-reference"),
+            ("tasks.md", "\"1.2\"", "\"1.9\"", "wave-without-task"),
+            (
+                "tasks.md",
+                "Provides: endpoint `POST /api/billing/webhook`",
+                "Provides: endpoint `POST /api/billing/hook`",
+                "need-not-made",
+            ),
+            (
+                "tasks.md",
+                "CREATE: `src/billing/routes/webhook.rs`",
+                "CREATE: `src/billing/worker.rs`",
+                "made-twice",
+            ),
+            ("tasks.md", "  - [ ] 1.2 ", "  - [ ] 1.1 ", "duplicate-id"),
+        ],
+    );
+}
+
+#[test]
+fn twenty_faults_in_a_tree_of_smartspecs_are_found_one_by_one() {
+    each_fault_is_found(
+        Tree::SmartSpec,
+        PAYMENTS,
+        &[
+            ("spec.md", "charge $29.00 every 30 days", "charge every 30 days", "number-lost"),
+            ("spec.md", "within 5 seconds", "within seconds", "number-lost"),
+            ("spec.md", "within 60 seconds", "properly", "vague-word"),
+            (
+                "spec.md",
+                "SHALL answer with HTTP status 400",
+                "answers with HTTP status 400",
+                "criterion-without-shall",
+            ),
+            ("spec.md", "### Requirement 4:", "### Requirement 3:", "duplicate-id"),
+            ("spec.md", "  refunded_amount BIGINT", "  refund_amount BIGINT", "unknown-column"),
+            ("spec.md", "  stripe_refund_id", "  stripe_refunds_id", "unknown-column"),
+            ("spec.md", "180 days", "days", "number-lost"),
+            ("tasks.md", "**Dependencies:** T001\n", "**Dependencies:** None\n", "need-not-made"),
+            (
+                "tasks.md",
+                "**Dependencies:** T001\n",
+                "**Dependencies:** T001, T099\n",
+                "dangling-reference",
+            ),
+            (
+                "tasks.md",
+                "**Dependencies:** None\n",
+                "**Dependencies:** T001\n",
+                "dependency-cycle",
+            ),
+            ("tasks.md", "**Total Tasks:** ", "**Total Tasks:** 1", "total-off"),
+            ("tasks.md", "**Total Phases:** ", "**Total Phases:** 1", "total-off"),
+            ("tasks.md", "**Estimated Effort:** ", "**Estimated Effort:** 1", "total-off"),
+            ("tasks.md", "| Phase 1 | T001-T0", "| Phase 1 | T001-T1", "total-off"),
+            (
+                "tasks.md",
+                "Create the billing tables (~",
+                "Create the billing tables (~1",
+                "total-off",
+            ),
+            ("tasks.md", "table `refunds`, ", "", "need-not-made"),
+            ("tasks.md", "column `payments.amount`", "column `payments.sum`", "unknown-column"),
+            ("tasks.md", "### Task T002:", "### Task T001:", "duplicate-id"),
+            ("tasks.md", "**Requirements:** 1.", "**Requirements:** 91.", "dangling-reference"),
+        ],
+    );
 }
