@@ -152,6 +152,13 @@ pub fn pages(draft: &Draft<'_>, tree: Tree, folder: &str, which: Which) -> Vec<(
     own.into_iter().chain(beside).map(inside).chain(outside).collect()
 }
 
+/// Whether a path that a power names stays inside the root: parts that are names, and none of git's or
+/// of this program's own folders.
+pub fn is_inside(path: &str) -> bool {
+    let plain = |it: &str| !matches!(it, "" | "." | "..") && !it.contains(['\\', ':', '\0']);
+    path.split('/').all(plain) && !matches!(path.split('/').next(), Some(".git" | ".specie"))
+}
+
 /// What happens to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -235,4 +242,29 @@ fn beside(path: &str) -> String {
         None => format!("{name}.new"),
     };
     if folder.is_empty() { named } else { format!("{folder}/{named}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_power_writes_stays_inside() {
+        for path in ["a.toml", "a/b.md", ".kiro/specs/a/tasks.md"] {
+            assert!(is_inside(path), "{path}");
+        }
+        for path in [
+            "",
+            "/etc/a",
+            "../a",
+            "a/../../b",
+            "a//b",
+            "a/./b",
+            ".git/hooks/a",
+            ".specie/lock.json",
+            "c:\\a",
+        ] {
+            assert!(!is_inside(path), "{path}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use specie_engine::index::{Entry, Index};
-use specie_engine::make::{Made, Which, Writing, asked, pages};
+use specie_engine::make::{Made, Which, Writing, asked, is_inside, pages};
 use specie_engine::{Base, Given, Lock, Locked, Tree, around, root_of};
 use specie_spec::draft::Page;
 use specie_spec::power::{Answer, Around, Power, Understanding, understand};
@@ -56,6 +56,9 @@ pub struct Arguments {
     now: Now,
 }
 
+/// No request is longer, in bytes.
+const LONGEST: usize = 64 * 1024;
+
 /// Everything that `new` found out and wrote.
 struct Outcome<'a> {
     powers: Vec<(&'a Power, bool, Understanding)>,
@@ -88,6 +91,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     let tree = tree(arguments, &root);
     let mut locked = locked(&prompt, power, &answers, &around, tree, now);
     locked.slug = arguments.name.clone().unwrap_or_default();
+    named(&locked.slug)?;
     let author = author_of(power);
     let failed = |error: specie_engine::make::MakeError| Fail::Failed(error.to_string());
     // The slug is known only now, and the folder's number with it.
@@ -120,8 +124,23 @@ fn prompt(argument: &str) -> Result<String, Fail> {
         "" => Err(Fail::Input(
             "the request is empty, expected what is wanted\n\nhint: specie spec new \"Add subscription billing so users can pay monthly\"".into(),
         )),
+        text if text.len() > LONGEST => Err(Fail::Input(format!(
+            "the request has {} bytes, expected at most {LONGEST}\n\nhint: a request says what is wanted in a page; `amend` adds to a spec",
+            text.len()
+        ))),
         text => Ok(text.to_owned()),
     }
+}
+
+/// Whether a spec can be called so: its name becomes a folder.
+fn named(slug: &str) -> Result<(), Fail> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if slug.chars().all(plain) && !slug.starts_with('-') && slug.len() <= 80 {
+        return Ok(());
+    }
+    Err(Fail::Input(format!(
+        "`--name {slug}` cannot be a folder's name, expected small letters, digits and `-`, at most 80"
+    )))
 }
 
 fn tree(arguments: &Arguments, root: &Path) -> Tree {
@@ -216,6 +235,12 @@ fn write(
     }
     let written = lock.specs.get(folder).map(|it| it.files.clone()).unwrap_or_default();
     let mut writings = Vec::new();
+    if let Some((path, _)) = pages.iter().find(|(path, _)| !is_inside(path)) {
+        return Err(Fail::Input(format!(
+            "the power `{}` would write `{path}`, expected a path inside the project; nothing was written",
+            locked.power
+        )));
+    }
     for (path, page) in pages {
         let before = written.get(path).map(|it| it.sha256.as_str());
         let one =
