@@ -7,3 +7,4 @@ mod approvals;
 mod billing;
 mod ledger;
 mod power;
+mod sync;
