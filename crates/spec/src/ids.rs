@@ -74,7 +74,7 @@ pub(crate) fn after_name(text: &str, names: &[&str]) -> Option<(String, String)>
     let head = text.trim_start_matches(['*', '_', '`', ' ']);
     let begins =
         |name: &&str| head.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name));
-    if !names.iter().any(|name| begins(&name)) {
+    if !names.iter().any(begins) {
         return None;
     }
     let bare = unmarked(text);
