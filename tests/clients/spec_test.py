@@ -1,7 +1,9 @@
 """What `specie spec --json` prints is as its schema says, for any program to read."""
 
+import hashlib
 import json
 import os
+import pty
 import subprocess
 import tempfile
 import unittest
@@ -40,7 +42,7 @@ class SpecJson(unittest.TestCase):
         (self.folder / "tasks.md").write_bytes(TASKS.replace("\n", "\r\n").encode())
 
     def said(self, *arguments, code=0):
-        command = [SPECIE, "spec", *arguments, "--json"]
+        command = [SPECIE, "spec", "--json", *arguments]
         ended = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
         self.assertEqual(ended.returncode, code, ended.stderr)
         document = json.loads(ended.stdout)
@@ -72,6 +74,62 @@ class SpecJson(unittest.TestCase):
     def test_a_status_is_told(self):
         document = self.said("status")
         self.assertEqual(document["totals"]["tasks"], 4)
+
+    def recorded(self, *arguments, code=0):
+        """What `record` says, and that each entry lies there as it is told, under its digest."""
+        document = self.said("record", *arguments, code=code)
+        for entry in document["entries"]:
+            found = self.folder / entry["path"]
+            self.assertEqual(found.stem, hashlib.sha256(found.read_bytes()).hexdigest())
+            self.assertEqual(json.loads(found.read_text()), entry["evidence"])
+        return document
+
+    def test_evidence_is_recorded(self):
+        (self.folder / "copies.rs").write_text("")
+        self.assertEqual(self.said("status")["tasks"][0]["progress"], "claimed")
+        failed = self.recorded("1", "--", "false", code=1)
+        self.assertEqual(failed["progress"], "contradicted")
+        blocker = self.said("status", code=3)["blockers"][0]
+        self.assertEqual([blocker["id"], blocker["why"]], ["1", "`false` ended with code 1"])
+        (self.folder / "copies.rs").write_text("fn copies() {}")
+        killed = self.recorded("1.1", "--", "sh", "-c", "kill -9 $$", code=1)
+        self.assertEqual(killed["entries"][0]["evidence"]["signal"], 9)
+        for entry in (self.folder / ".specie/evidence").iterdir():
+            entry.unlink()
+        self.assertEqual(self.recorded("1", "--", "true")["progress"], "verified")
+        (self.folder / "copies.rs").write_text("")
+        self.assertEqual(self.said("status")["totals"]["stale"], 1)
+        (self.folder / ".specie/evidence/renamed.json").write_text("{}")
+        self.assertEqual(len(self.said("status")["rejected"]), 1)
+
+    def test_a_report_is_written(self):
+        written = self.said("status", "--write", "--now", "2026-01-31T08:00:00Z")["written"]
+        self.assertEqual(written[0]["what"], "written")
+        report = (self.folder / "progress-report-20260131.md").read_text()
+        self.assertIn("**Overall Progress:** 1/3 tasks complete (33%)", report)
+
+    def answered(self, answer):
+        """Runs the validation of a task at a terminal where somebody answers."""
+        (self.folder / "tasks.md").write_text("- [ ] 1. One\n  - Validation: `echo it was run`\n")
+        terminal, theirs = pty.openpty()
+        command = [SPECIE, "spec", "record", "1"]
+        with subprocess.Popen(
+            command, cwd=self.folder, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE
+        ) as running:
+            os.close(theirs)
+            shown = b""
+            while b"[y/N]" not in shown:
+                shown += os.read(terminal, 1024)
+            self.assertIn(b"  echo it was run", shown)
+            os.write(terminal, answer + b"\n")
+            running.wait(60)
+        os.close(terminal)
+        return running.returncode, (self.folder / ".specie").exists()
+
+    def test_a_validation_is_asked_for_at_a_terminal(self):
+        self.assertEqual(self.answered(b""), (1, False))
+        self.assertEqual(self.answered(b"n"), (1, False))
+        self.assertEqual(self.answered(b"y"), (0, True))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,33 @@
 //! `specie spec`: specs, plans and tasks as files.
 
+mod amend;
+mod approve;
+mod approvers;
 mod check;
+mod desk;
+mod gate;
+mod key;
+mod ledger;
+mod make;
+mod new;
+mod now;
+mod powers;
+mod prompt;
+mod record;
 mod show;
 mod status;
+mod sync;
+mod terminal;
 mod tick;
 mod trace;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use specie_engine::{File, FileError, Spec, form, specs};
+use specie_engine::ledger::{Standing, approvals};
+use specie_engine::make::{Action, Writing};
+use specie_engine::{File, FileError, Recorded, Spec, form, specs};
+use specie_spec::approval::Level;
 use specie_spec::check::Input;
 
 use check::Format;
@@ -32,6 +50,44 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
+    /// Makes a spec of a sentence.
+    #[command(
+        aliases = ["generate_spec", "generate_spec_v4", "smartspec_generate_spec", "smartspec_generate_spec_v4"],
+        after_help = "Examples:\n  specie spec new \"Add subscription billing so users can pay monthly\"\n  specie spec new \"Sell Basic at $5 and Pro at $10 a month\" --defaults\n\nExit code 2 when no power covers it, 3 with --strict when a word was not understood."
+    )]
+    New(new::Arguments),
+    /// Changes an existing spec: new criteria with new numbers, other bytes as they are.
+    #[command(
+        after_help = "Examples:\n  specie spec amend specs/feature/spec-001-payment-system \"Add PayPal\"\n\nWhat the spec leaves out on purpose is asked about first."
+    )]
+    Amend(amend::Arguments),
+    /// Makes the plan of a spec: milestones, critical path, people, risks.
+    #[command(
+        aliases = ["generate_plan", "generate_plan_v4", "smartspec_generate_plan", "smartspec_generate_plan_v4"],
+        after_help = "Examples:\n  specie spec plan .kiro/specs/subscription-billing"
+    )]
+    Plan(make::Arguments),
+    /// Makes the tasks of an approved spec, and README, data model, OpenAPI and test plan beside them.
+    #[command(
+        aliases = ["generate_tasks", "generate_tasks_v4", "smartspec_generate_tasks", "smartspec_generate_tasks_v4"],
+        after_help = "Examples:\n  specie spec tasks .kiro/specs/subscription-billing\n  specie spec tasks --draft --nogenerate"
+    )]
+    Tasks(make::Arguments),
+    /// Makes the prompt by which a coding agent carries out the tasks.
+    #[command(
+        aliases = ["generate_kilo_prompt", "generate_kilo_prompt_v4", "smartspec_generate_kilo_prompt", "smartspec_generate_kilo_prompt_v4"],
+        after_help = "Examples:\n  specie spec prompt .kiro/specs/subscription-billing --budget 60000"
+    )]
+    Prompt(prompt::Arguments),
+    /// Shows what differs between a spec, its plan and its tasks, and brings them in line.
+    #[command(
+        aliases = ["sync_spec_tasks", "sync_spec_tasks_v4", "smartspec_sync_spec_tasks", "smartspec_sync_spec_tasks_v4"],
+        after_help = "Examples:\n  specie spec sync\n  specie spec sync .kiro/specs/subscription-billing --apply\n\nExit code 3 with --check when something differs."
+    )]
+    Sync(sync::Arguments),
+    /// What the engine knows of domains.
+    #[command(subcommand)]
+    Powers(powers::What),
     /// Shows what a file consists of.
     #[command(after_help = "Examples:\n  specie spec read requirements.md --json")]
     Read {
@@ -67,15 +123,17 @@ enum What {
         /// Its name.
         name: Option<String>,
     },
-    /// Shows how far each task is, and what speaks for or against its tick.
+    /// Shows how far each phase and task is, what speaks for or against its tick, and what to do.
     #[command(
-        after_help = "Examples:\n  specie spec status .kiro/specs/billing\n\nExit code 3 when a tick is contradicted."
+        alias = "verify_tasks_progress",
+        after_help = "Examples:\n  specie spec status .kiro/specs/billing\n  specie spec status specs/feature/spec-001-billing --write\n\nExit code 3 when a tick is contradicted."
     )]
-    Status {
-        /// The folder of a spec, or a file of it.
-        #[arg(default_value = ".")]
-        path: PathBuf,
-    },
+    Status(status::Arguments),
+    /// Runs a command for a task, and keeps how it ended as evidence.
+    #[command(
+        after_help = "Examples:\n  specie spec record T001 -- cargo test billing\n  specie spec record 1.2 .kiro/specs/billing\n\nExit code 1 when the command failed; that is kept, too."
+    )]
+    Record(record::Arguments),
     /// Shows which tasks are for which criteria, and what points nowhere.
     #[command(
         after_help = "Examples:\n  specie spec trace .kiro/specs/billing\n\nExit code 3 when a criterion has no task or a reference points nowhere."
@@ -85,11 +143,31 @@ enum What {
         #[arg(default_value = ".")]
         path: PathBuf,
     },
+    /// Shows what is to be approved, asks, and signs the answer into the ledger.
+    #[command(
+        after_help = "Examples:\n  specie spec approve .kiro/specs/billing --level spec\n  specie spec approve .kiro/specs/billing --task 1.2\n  specie spec approve .kiro/specs/billing --mode per-file\n  specie spec approve .kiro/specs/billing --show --json"
+    )]
+    Approve(approve::Arguments),
+    /// Lists who may approve, and lets somebody in or out.
+    #[command(
+        after_help = "Examples:\n  specie spec approvers\n  specie spec approvers key\n  specie spec approvers add ada --levels spec,plan,task"
+    )]
+    Approvers(approvers::Arguments),
+    /// Lists what was decided, by whom, and checks that nobody has tampered with it.
+    #[command(after_help = "Examples:\n  specie spec ledger\n  specie spec ledger verify")]
+    Ledger(ledger::Arguments),
 }
 
 /// Does it.
 pub fn run(arguments: &Arguments) -> Result<(), Fail> {
     match &arguments.what {
+        What::New(what) => new::run(what, arguments.json),
+        What::Amend(what) => amend::run(what, arguments.json),
+        What::Sync(what) => sync::run(what, arguments.json),
+        What::Plan(what) => make::plan(what, arguments.json),
+        What::Tasks(what) => make::tasks(what, arguments.json),
+        What::Prompt(what) => prompt::run(what, arguments.json),
+        What::Powers(what) => powers::run(what, arguments.json),
         What::Read { file } => {
             let file = open(file)?;
             if arguments.json {
@@ -107,7 +185,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Fail> {
         }
         What::Rule { name } => check::explain(name.as_deref(), arguments.json),
         What::Trace { path } => trace::show_trace(path, arguments.json),
-        What::Status { path } => status::show_status(path, arguments.json),
+        What::Approve(what) => approve::approve(what, arguments.json),
+        What::Approvers(what) => approvers::run(what, arguments.json),
+        What::Ledger(what) => ledger::run(what, arguments.json),
+        What::Status(what) => status::show_status(what, arguments.json),
+        What::Record(what) => record::record_task(what, arguments.json),
     }
 }
 
@@ -139,6 +221,29 @@ fn none_at(path: &Path) -> Fail {
     ))
 }
 
+/// The one spec at `path`.
+fn one_at(path: &Path) -> Result<Spec, Fail> {
+    let mut specs = found_at(path)?;
+    match specs.len() {
+        1 => Ok(specs.remove(0)),
+        _ => Err(several(path, &specs)),
+    }
+}
+
+/// Its folder, as a command line names it.
+fn folder_of(spec: &Spec) -> String {
+    let folder = spec.folder.display().to_string();
+    let folder = folder.trim_start_matches("./").trim_end_matches('/');
+    if folder.is_empty() { ".".into() } else { folder.into() }
+}
+
+/// Says what is not believed among the evidence.
+fn warn_of(recorded: &Recorded) {
+    for it in &recorded.rejected {
+        eprintln!("warning: `{}`: {}", it.path, it.message);
+    }
+}
+
 /// The files of a spec, as the checks take them.
 fn with_inputs<T>(spec: &Spec, work: impl FnOnce(&[Input<'_>]) -> T) -> T {
     let paths: Vec<String> = spec.files.iter().map(|it| it.path.display().to_string()).collect();
@@ -149,4 +254,59 @@ fn with_inputs<T>(spec: &Spec, work: impl FnOnce(&[Input<'_>]) -> T) -> T {
         .map(|(file, path)| Input { path, bytes: &file.bytes, document: &file.document })
         .collect();
     work(&inputs)
+}
+
+/// That there are several specs where one is expected.
+fn several(path: &Path, specs: &[Spec]) -> Fail {
+    let all: Vec<_> = specs.iter().map(|spec| spec.folder.display().to_string()).collect();
+    Fail::Input(format!(
+        "`{}` holds {} specs, expected one\n\nhint: name one of {}",
+        path.display(),
+        specs.len(),
+        all.join(", ")
+    ))
+}
+
+/// Whether a level of a spec is approved.
+struct Approved {
+    is_approved: bool,
+    /// Why not, in a few words.
+    why: String,
+}
+
+fn approved(root: &Path, folder: &str, level: Level) -> Result<Approved, Fail> {
+    let specs = found_at(&root.join(folder))?;
+    let [spec] = specs.as_slice() else { return Err(several(&root.join(folder), &specs)) };
+    let all = approvals(spec).map_err(wrong)?;
+    let why = match all.of(level) {
+        _ if all.damaged => "the ledger is damaged".to_owned(),
+        Standing::Approved { .. } => return Ok(Approved { is_approved: true, why: String::new() }),
+        Standing::Lapsed { since, .. } => format!("it was, and lapsed: {}", since.join("; ")),
+        Standing::Never | Standing::Absent => "nobody has approved it".to_owned(),
+    };
+    Ok(Approved { is_approved: false, why })
+}
+
+/// How a level of a spec stands.
+fn standing(place: &make::Place, level: Level) -> Result<Standing, Fail> {
+    let path = place.root.join(&place.folder);
+    let specs = found_at(&path)?;
+    let [spec] = specs.as_slice() else { return Err(several(&path, &specs)) };
+    Ok(approvals(spec).map_err(wrong)?.of(level).clone())
+}
+
+/// Says what happened to a file.
+fn tell_writing(one: &Writing, dry: bool) -> Result<(), Fail> {
+    let what = match (dry, one.action) {
+        (_, Action::Unchanged) => "unchanged",
+        (true, _) => "would write",
+        (false, Action::Created) => "created",
+        (false, Action::Replaced) => "replaced",
+        (false, Action::Beside) => "beside",
+    };
+    out::say(format!("{what:12} {}", one.path))?;
+    let Some(before) = &one.before else { return Ok(()) };
+    let lines = specie_spec::diff::diff(before.as_bytes(), one.text.as_bytes());
+    let changed = specie_spec::diff::unified(&lines);
+    out::say(changed.trim_end())
 }

@@ -39,6 +39,7 @@ pub fn check(path: &Path) -> Result<Checked, FileError> {
     let around = Around::of(path);
     let steering = around.steering();
     let (specs, mut found) = check_places(&places(path)?, &steering)?;
+    found.extend(crate::drift::drifted(&specs)?);
     found.extend(around.check(&steering, &specs));
     let mut around = around.into_files();
     if path.is_file() {

@@ -35,6 +35,14 @@ pub enum FileError {
     /// It has changed since it was read.
     #[error("`{0}` was changed by another program meanwhile; nothing was written")]
     Changed(PathBuf),
+    /// It is not what its name says.
+    #[error("`{path}` cannot be read: {what}")]
+    Form {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
     /// Anything else.
     #[error("`{path}` cannot be {done}: {error}")]
     Io {
@@ -103,6 +111,41 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, FileError> {
 
 /// The SHA-256 of some bytes, in lower-case hex.
 pub fn sha256(bytes: &[u8]) -> String {
-    let digest = digest::digest(&digest::SHA256, bytes);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut sum = Sum::new();
+    sum.add(bytes);
+    sum.hex()
+}
+
+/// The SHA-256 of bytes that come in pieces.
+#[derive(Clone)]
+pub struct Sum {
+    context: digest::Context,
+    bytes: u64,
+}
+
+impl Sum {
+    /// Of nothing yet.
+    #[expect(
+        clippy::new_without_default,
+        reason = "a sum of nothing is a beginning, not a default"
+    )]
+    pub fn new() -> Self {
+        Self { context: digest::Context::new(&digest::SHA256), bytes: 0 }
+    }
+
+    /// Takes the next piece.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.context.update(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+
+    /// How many bytes there were.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The digest, in lower-case hex.
+    pub fn hex(self) -> String {
+        self.context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }

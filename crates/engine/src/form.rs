@@ -1,12 +1,16 @@
 //! The JSON forms that other programs rely on, one document a call.
 
+mod status;
+
 use serde_json::{Value, json};
-use specie_spec::progress::{Progress, TaskProgress};
+use specie_spec::draft::{Draft, Page};
 use specie_spec::trace::Trace;
 use specie_spec::{Diagnostic, Node, NodeKind, Ref, Severity, State, Tick};
 
 use crate::file::sha256;
 use crate::{File, Spec};
+
+pub use status::{Status, record, status};
 
 /// `specie spec read --json`: `specie.spec.read/1`.
 pub fn read(file: &File) -> Value {
@@ -153,52 +157,56 @@ fn traced(spec: &Spec, trace: &Trace) -> Value {
     })
 }
 
-/// `specie spec status --json`: `specie.spec.status/1`.
-pub fn status(spec: &Spec, commit: Option<&str>, tasks: &[TaskProgress]) -> Value {
-    let all: Vec<_> = tasks
-        .iter()
-        .map(|it| {
-            json!({
-                "id": it.id, "path": it.path, "line": it.line, "box": it.mark.map(State::as_str),
-                "progress": it.progress.as_str(), "because": it.because,
-            })
-        })
-        .collect();
-    let of = |progress: Progress| tasks.iter().filter(|it| it.progress == progress).count();
-    let done = tasks.iter().filter(|it| it.mark == Some(State::Done)).count();
-    json!({
-        "schema": "specie.spec.status/1",
-        "spec": spec.folder.display().to_string(),
-        "commit": commit,
-        "tasks": all,
-        "phases": phases(tasks),
-        "totals": {
-            "tasks": tasks.len(),
-            "done": done,
-            "open": of(Progress::Open),
-            "claimed": of(Progress::Claimed),
-            "contradicted": of(Progress::Contradicted),
-            "unverifiable": of(Progress::Unverifiable),
-        },
-    })
+/// The facts of `specie spec new --json`.
+pub fn facts(facts: &specie_spec::power::Facts) -> Vec<Value> {
+    use specie_spec::power::{Origin, Value as Known};
+    let value = |it: &Known| match it {
+        Known::Flag(it) => json!(it),
+        Known::Number(it) => json!(it),
+        Known::Text(it) => json!(it),
+        Known::Items(it) => json!(it.len()),
+    };
+    let from = |it: &Origin| match it {
+        Origin::Prompt(span) => json!({ "prompt": [span.start, span.end] }),
+        Origin::Answer(id) => json!({ "answer": id }),
+        Origin::Default(id) => json!({ "default": id }),
+        Origin::Steering(path) => json!({ "steering": path }),
+    };
+    let form = |(name, known, origin): (String, &Known, &Origin)| json!({ "slot": name, "value": value(known), "from": from(origin) });
+    facts.all().into_iter().map(form).collect()
 }
 
-/// Each phase with its tasks counted by what their boxes say.
-fn phases(tasks: &[TaskProgress]) -> Vec<Value> {
-    let mut names: Vec<&str> = tasks.iter().filter_map(|it| it.phase.as_deref()).collect();
-    names.dedup();
-    let form = |name: &&str| {
-        let of = |is: fn(Option<State>) -> bool| {
-            let own = tasks.iter().filter(|it| it.phase.as_deref() == Some(*name));
-            own.filter(|it| is(it.mark)).count()
-        };
+/// The questions of `specie spec new --json`: those that were answered, and one for each part of the
+/// request that was not understood.
+pub fn questions(draft: &Draft<'_>, prompt: &str) -> Vec<Value> {
+    let answered = draft.answered.iter().map(|(open, answer)| {
+        let options: Vec<Value> =
+            open.options.iter().map(|(id, means)| json!({ "id": id, "means": means })).collect();
         json!({
-            "phase": name,
-            "tasks": of(|_| true),
-            "complete": of(|mark| mark == Some(State::Done)),
-            "in_progress": of(|mark| mark == Some(State::Doing)),
-            "not_started": of(|mark| !matches!(mark, Some(State::Done | State::Doing))),
+            "id": open.id, "text": open.ask, "why": open.why, "options": options,
+            "default": open.default, "answer": answer.text, "by": answer.by, "at": answer.at,
         })
-    };
-    names.iter().map(form).collect()
+    });
+    let left = draft.unknown.iter().enumerate().map(|(n, words)| {
+        json!({
+            "id": format!("not-covered-{}", n + 1),
+            "text": format!("What does \"{words}\" ask for?"),
+            "why": format!("The power {} knows nothing of it, in \"{prompt}\".", draft.power.name),
+            "options": [], "default": null, "answer": null, "by": null, "at": null,
+        })
+    });
+    answered.chain(left).collect()
+}
+
+/// For each line of the pages its cause.
+pub fn causes(pages: &[(String, Page)]) -> Vec<Value> {
+    let mut all = Vec::new();
+    for (path, page) in pages {
+        for (n, line) in page.lines.iter().enumerate() {
+            all.push(json!({
+                "path": path, "line": n + 1, "fragment": line.fragment, "facts": line.facts,
+            }));
+        }
+    }
+    all
 }

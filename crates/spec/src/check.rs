@@ -1,6 +1,7 @@
 //! Checking the files of one spec, each by itself and together.
 
 mod columns;
+mod drift;
 mod needs;
 mod numbers;
 mod rows;
@@ -11,6 +12,8 @@ mod waves;
 mod wording;
 
 use std::ops::Range;
+
+pub use drift::drift;
 
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::steering::Steering;

@@ -112,7 +112,8 @@ fn change(document: &Document, bytes: &[u8], node: usize, to: State) -> Option<C
     Some(Change { span: at..at + 1, was: was.into(), now: to.mark().into() })
 }
 
-fn find(document: &Document, which: &Which) -> Result<usize, TickError> {
+/// The node of the task that is meant: a task, or anything else with a box.
+pub fn find(document: &Document, which: &Which) -> Result<usize, TickError> {
     let tickable = |n: &usize| {
         let node = &document.nodes[*n];
         node.mark.is_some() || node.kind == NodeKind::Task

@@ -107,7 +107,7 @@ rules! {
         not "Tasks 1.1 and 1.2 in one wave, where 1.2 depends on 1.1." but "1.2 in the wave after that of 1.1.";
     /// Order.
     COLLISION Error "wave-collision"
-        "Tasks of one wave touch no common file, and name no common thing."
+        "Tasks of one wave touch no common file, and need no common resource."
         because "They are done at once, and one undoes what the other did."
         not "Two tasks of one wave with EDIT: `src/lib.rs`." but "The second one in the next wave.";
     /// Order.
@@ -175,6 +175,11 @@ rules! {
         "A task is ticked when all its required parts are."
         because "A tick says that it is done."
         not "[x] 1 with [ ] 1.1 under it" but "[ ] 1 until 1.1 is done";
+    /// Drift.
+    NUMBER_LOST Warning "number-lost"
+        "A number that a spec had when it was made stays, or its change is taken over."
+        because "Amounts, days and limits come from a request or an answer; one that is lost or changed by a slip changes what is built."
+        not "charges every 30 days, where $29.00 stood" but "charges $29.00 every 30 days";
 }
 
 /// The rule of a name.

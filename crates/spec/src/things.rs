@@ -11,17 +11,20 @@ pub(crate) enum Kind {
     Event,
     Variable,
     File,
+    /// What only one task can have at a time, such as a test database. No task makes it.
+    Resource,
     Thing,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Table,
         Self::Column,
         Self::Endpoint,
         Self::Event,
         Self::Variable,
         Self::File,
+        Self::Resource,
         Self::Thing,
     ];
 
@@ -34,6 +37,7 @@ impl Kind {
             Self::Event => "event",
             Self::Variable => "variable",
             Self::File => "file",
+            Self::Resource => "resource",
             Self::Thing => "thing",
         }
     }
@@ -88,7 +92,7 @@ fn key(kind: Kind, name: &str) -> String {
         Kind::Table | Kind::Column => name.to_lowercase().replace('"', ""),
         Kind::Endpoint => endpoint(name).unwrap_or_else(|| name.into()),
         Kind::File => name.strip_prefix("./").unwrap_or(name).into(),
-        Kind::Event | Kind::Variable | Kind::Thing => name.into(),
+        Kind::Event | Kind::Variable | Kind::Resource | Kind::Thing => name.into(),
     }
 }
 

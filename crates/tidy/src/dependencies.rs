@@ -31,9 +31,14 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("sqlx", &["store"], "every line of SQL lies in `store`"),
     ("anyhow", &["cli"], "a library says which errors can happen: one `thiserror` enum a crate"),
     ("clap", &["cli"], "arguments are read at the edge"),
+    ("rpassword", &["cli"], "a passphrase is typed at the terminal, and nobody else reads one"),
     ("hyper-rustls", &["stripe"], "the one HTTPS client is Stripe's transport"),
     ("getrandom", &["vocab"], "take a `vocab::Chance` as an argument"),
-    ("toml_edit", &["billing", "cli"], "configuration is read in one place"),
+    (
+        "toml_edit",
+        &["billing", "cli", "engine", "spec"],
+        "configuration, powers and answers are read in one place each",
+    ),
 ];
 
 /// What the crates that only decide do without.

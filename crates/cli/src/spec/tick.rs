@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use specie_engine::form;
-use specie_spec::{State, TickError, Which, tick};
+use specie_spec::{State, TickError, Which, find, tick};
 
-use super::{open, wrong};
+use super::{gate, open, wrong};
 use crate::fail::Fail;
 use crate::out;
 
@@ -56,6 +56,10 @@ pub fn tick_task(arguments: &Arguments, json: bool) -> Result<(), Fail> {
     let path = arguments.file.display();
     let ticked = tick(&file.document, &file.bytes, &which, arguments.state.into())
         .map_err(|error| Fail::Input(refusal(&error, &which, &path)))?;
+    if ticked.to == State::Done && !ticked.changes.is_empty() {
+        let node = find(&file.document, &which);
+        node.map_or(Ok(()), |node| gate::before_done(&file, node))?;
+    }
     let after = file.with(&ticked.changes);
     if !ticked.changes.is_empty() {
         file.replace(&after).map_err(wrong)?;

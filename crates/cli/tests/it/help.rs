@@ -21,6 +21,16 @@ const COMMANDS: &[&str] = &[
     "keys create",
     "keys list",
     "keys revoke",
+    "spec approve",
+    "spec approvers",
+    "spec approvers add",
+    "spec approvers key",
+    "spec approvers remove",
+    "spec approvers restore",
+    "spec ledger",
+    "spec ledger verify",
+    "spec status",
+    "spec record",
 ];
 
 #[test]

@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
 #![expect(clippy::disallowed_methods, reason = "how long a real process takes is real time")]
 
+mod approve;
 mod catalog;
 mod demo;
 mod dev;
 mod help;
 mod keys;
 mod place;
+mod record;
 mod sandbox;
 mod serve;
 mod spec;

@@ -1,6 +1,6 @@
 //! A folder with nothing in it, and the binary started there with nothing in its environment.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -95,6 +95,50 @@ impl Place {
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Ended {
         self.start(arguments).end()
+    }
+
+    /// Runs a command on a terminal, where each prompt, once it is shown, is answered. What is shown
+    /// stands in `out`. None on a machine without util-linux's `script`, which makes the terminal.
+    pub fn on_terminal(&self, arguments: &[&str], answers: &[(&str, &str)]) -> Option<Ended> {
+        let words: Vec<_> = arguments.iter().map(|word| format!("'{word}'")).collect();
+        self.line_on_terminal(&format!("specie {}", words.join(" ")), answers)
+    }
+
+    /// The same with a line of the shell, in which `specie` is the binary.
+    pub fn line_on_terminal(&self, line: &str, answers: &[(&str, &str)]) -> Option<Ended> {
+        let known = Command::new("script").arg("--version").output().ok()?;
+        if !String::from_utf8_lossy(&known.stdout).contains("util-linux") {
+            return None;
+        }
+        let line = format!("specie() {{ '{}' \"$@\"; }}; {line}", env!("CARGO_BIN_EXE_specie"));
+        let mut script = Command::new("script");
+        script.args(["-qefc", &line, "/dev/null"]).current_dir(self.folder.path()).env_clear();
+        script.env("PATH", std::env::var("PATH").unwrap_or_default());
+        script.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut typed, shown) = (child.stdin.take(), pieces(child.stdout.take().unwrap()));
+        let (mut out, mut from, mut answers) = (Vec::new(), 0, answers.iter().peekable());
+        loop {
+            match shown.recv_timeout(PATIENCE) {
+                Ok(piece) => out.extend(piece),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("it waits; so far it said: {}", String::from_utf8_lossy(&out))
+                }
+            }
+            let text = String::from_utf8_lossy(&out).into_owned();
+            if let Some((prompt, answer)) = answers.next_if(|it| text[from..].contains(it.0)) {
+                from += text[from..].find(prompt).unwrap() + prompt.len();
+                let keys = typed.as_mut().unwrap();
+                keys.write_all(format!("{answer}\n").as_bytes()).unwrap();
+            }
+            // Whatever asks once more hears that nobody is there.
+            typed = typed.filter(|_| answers.peek().is_some());
+        }
+        let status = child.wait().unwrap();
+        let out = String::from_utf8_lossy(&out).replace("\r\n", "\n");
+        assert!(answers.next().is_none(), "it did not ask: {out}");
+        Some(Ended { code: status.code(), err: out.clone(), out })
     }
 
     /// Starts a command that stays.
@@ -205,6 +249,19 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
         for line in BufReader::new(from).lines() {
             let Ok(line) = line else { return };
             if send.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receive
+}
+
+fn pieces(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (send, receive) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(n @ 1..) = from.read(&mut bytes) {
+            if send.send(bytes[..n].to_vec()).is_err() {
                 return;
             }
         }

@@ -34,7 +34,8 @@ pub(super) fn check(
     twice(file, work, &makers, found);
     let mut order = Order { work, paths: Paths::new(work), places: places(work, waves) };
     for (j, job) in work.jobs.iter().enumerate() {
-        let needs = job.needs.iter().filter(|it| !it.given).map(|it| (it, true));
+        let made = |it: &&Thing| !it.given && it.kind != Kind::Resource;
+        let needs = job.needs.iter().filter(made).map(|it| (it, true));
         let edits = job.edits.iter().map(|it| (it, false));
         for (thing, is_need) in needs.chain(edits) {
             let (all, lack) = made_by(thing, &makers, tables);

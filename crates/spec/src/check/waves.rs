@@ -150,7 +150,7 @@ impl Graph<'_> {
         reach
     }
 
-    /// Tasks of one wave that touch the same file, or name the same thing.
+    /// Tasks of one wave that touch the same file, or need the same resource.
     fn collisions(&self, spans: &Spans<'_>, found: &mut Vec<Diagnostic>) {
         let mut touched: BTreeMap<(usize, Kind, &str), usize> = BTreeMap::new();
         for (j, job) in self.work.jobs.iter().enumerate() {
@@ -206,13 +206,13 @@ impl Graph<'_> {
 }
 
 fn verb(kind: Kind) -> &'static str {
-    if kind == Kind::File { "touch" } else { "name" }
+    if kind == Kind::File { "touch" } else { "need" }
 }
 
-/// What two tasks cannot have at once: files that they write, and things by name.
+/// What two tasks cannot have at once: files that they write, and resources.
 fn resources<'j>(job: &'j Job<'_>) -> impl Iterator<Item = &'j Thing> {
     let written = job.makes.iter().chain(&job.edits).filter(|it| it.kind == Kind::File);
-    let things = job.makes.iter().chain(&job.needs).filter(|it| it.kind == Kind::Thing);
+    let things = job.needs.iter().filter(|it| it.kind == Kind::Resource);
     let mut seen = HashSet::new();
     written.chain(things).filter(move |it| seen.insert((it.kind, it.key.as_str())))
 }

@@ -1,0 +1,263 @@
+//! `specie spec new`: from a sentence to a spec.
+
+mod answers;
+mod author;
+mod told;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use specie_engine::index::{Entry, Index};
+use specie_engine::make::{Made, Which, Writing, asked, is_inside, pages};
+use specie_engine::{Base, Given, Lock, Locked, Tree, around, root_of};
+use specie_spec::draft::Page;
+use specie_spec::power::{Answer, Around, Power, Understanding, understand};
+
+use super::now::{self, Now};
+use super::powers;
+use crate::fail::Fail;
+use crate::out;
+pub use answers::Asking;
+
+/// See `specie spec new --help`.
+#[derive(Args)]
+pub struct Arguments {
+    /// What is wanted, in a sentence or a page; `-` reads it from stdin.
+    prompt: String,
+    #[command(flatten)]
+    asking: Asking,
+    /// The form of the tree: kiro or smartspec; else the one that the repository has.
+    #[arg(long, value_parser = ["kiro", "smartspec"])]
+    dialect: Option<String>,
+    /// The short name of the spec; else the power says it.
+    #[arg(long)]
+    name: Option<String>,
+    /// A power beside those at hand: its folder.
+    #[arg(long)]
+    power: Vec<PathBuf>,
+    /// An author in place of a power: a script with the spec's name and files (docs/powers.md).
+    #[arg(long, value_name = "FILE")]
+    author: Option<PathBuf>,
+    /// The index of specs; else SPEC_INDEX.json of the root.
+    #[arg(long, value_name = "FILE")]
+    specindex: Option<PathBuf>,
+    /// Fails with exit code 3 when a word was not understood, and writes nothing.
+    #[arg(long)]
+    strict: bool,
+    /// Shows what would be written, and writes nothing.
+    #[arg(long)]
+    nogenerate: bool,
+    /// Replaces files that say something else.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    now: Now,
+}
+
+/// No request is longer, in bytes.
+const LONGEST: usize = 64 * 1024;
+
+/// Everything that `new` found out and wrote.
+struct Outcome<'a> {
+    powers: Vec<(&'a Power, bool, Understanding)>,
+    made: Made<'a>,
+    pages: Vec<(String, Page)>,
+    writings: Vec<Writing>,
+}
+
+/// Does it.
+pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
+    let prompt = prompt(&arguments.prompt)?;
+    let now = arguments.now.get()?;
+    let root = root_of(Path::new("."));
+    if let Some(script) = &arguments.author {
+        return author::run(script, arguments, &root, as_json);
+    }
+    let all = powers::at_hand(&root, &arguments.power)?;
+    let read = |power| (power, understand(power, &prompt));
+    let mut understood: Vec<(&Power, Understanding)> = all.iter().map(read).collect();
+    understood.sort_by_key(|(power, it)| (!it.is_covered(power), std::cmp::Reverse(it.used)));
+    let Some((power, _)) = understood.first().filter(|(power, it)| it.is_covered(power)) else {
+        return Err(uncovered(&prompt, &understood));
+    };
+    let power = *power;
+    let around = around(&root, power);
+    let answers = arguments.asking.answers(now, |answers| {
+        asked(power, std::slice::from_ref(&prompt), answers, &around)
+            .map_err(|error| Fail::Input(error.to_string()))
+    })?;
+    let tree = tree(arguments, &root);
+    let mut locked = locked(&prompt, power, &answers, &around, tree, now);
+    locked.slug = arguments.name.clone().unwrap_or_default();
+    named(&locked.slug)?;
+    let author = author_of(power);
+    let failed = |error: specie_engine::make::MakeError| Fail::Failed(error.to_string());
+    // The slug is known only now, and the folder's number with it.
+    let first = locked.make(power, &author, "").map_err(failed)?;
+    let (folder, id) = tree.place(&root, &first.draft.names.slug);
+    locked.id = id;
+    locked.related = super::make::related(&first, &root, &folder, arguments.specindex.as_deref())?;
+    let made = locked.make(power, &author, &now::minute(now)).map_err(failed)?;
+    if arguments.strict && !made.draft.unknown.is_empty() {
+        return strict(&made);
+    }
+    locked.settle(&made.draft);
+    let pages = pages(&made.draft, tree, &folder, Which::Spec);
+    let writings = write(arguments, &root, &folder, &pages, &mut locked)?;
+    let powers =
+        understood.into_iter().map(|(it, read)| (it, it.name == power.name, read)).collect();
+    let outcome = Outcome { powers, made, pages, writings };
+    told::tell(&outcome, &prompt, &folder, arguments.nogenerate, as_json)
+}
+
+fn prompt(argument: &str) -> Result<String, Fail> {
+    let mut text = argument.to_owned();
+    if argument == "-" {
+        text.clear();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| Fail::Input(format!("stdin cannot be read: {error}")))?;
+    }
+    match text.trim() {
+        "" => Err(Fail::Input(
+            "the request is empty, expected what is wanted\n\nhint: specie spec new \"Add subscription billing so users can pay monthly\"".into(),
+        )),
+        text if text.len() > LONGEST => Err(Fail::Input(format!(
+            "the request has {} bytes, expected at most {LONGEST}\n\nhint: a request says what is wanted in a page; `amend` adds to a spec",
+            text.len()
+        ))),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// Whether a spec can be called so: its name becomes a folder.
+fn named(slug: &str) -> Result<(), Fail> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if slug.chars().all(plain) && !slug.starts_with('-') && slug.len() <= 80 {
+        return Ok(());
+    }
+    Err(Fail::Input(format!(
+        "`--name {slug}` cannot be a folder's name, expected small letters, digits and `-`, at most 80"
+    )))
+}
+
+fn tree(arguments: &Arguments, root: &Path) -> Tree {
+    arguments.dialect.as_deref().and_then(Tree::named).unwrap_or_else(|| Tree::of(root))
+}
+
+/// Who writes: the program and the power.
+pub fn author_of(power: &Power) -> String {
+    format!("Specie, with the power {} {}", power.name, power.version)
+}
+
+fn uncovered(prompt: &str, understood: &[(&Power, Understanding)]) -> Fail {
+    let near = |(power, it): &(&Power, Understanding)| {
+        format!(
+            "\n  {:20} knows {} of the request's {} words: {}",
+            power.name, it.used, it.words, power.description
+        )
+    };
+    let near: String = understood.iter().take(3).map(near).collect();
+    Fail::Input(format!(
+        "no power covers `{prompt}`; nothing was written. The nearest:{near}\n\nhint: write a power of your own (docs/powers.md), or let an author write the spec: `--author FILE`"
+    ))
+}
+
+fn strict(made: &Made<'_>) -> Result<(), Fail> {
+    for words in &made.draft.unknown {
+        out::say(format!("not understood: {words}"))?;
+    }
+    Err(Fail::Found)
+}
+
+fn locked(
+    prompt: &str,
+    power: &Power,
+    answers: &BTreeMap<String, Answer>,
+    around: &Around,
+    tree: Tree,
+    now: jiff::Timestamp,
+) -> Locked {
+    Locked {
+        power: power.name.clone(),
+        power_version: power.version.clone(),
+        dialect: tree.as_str().into(),
+        requests: vec![prompt.to_owned()],
+        answers: answers.iter().map(|(id, it)| (id.clone(), Given::from(it))).collect(),
+        steering: around.steering.clone(),
+        manifests: around.manifests.clone(),
+        version: "1.0.0".into(),
+        status: "DRAFT".into(),
+        created: now::day(now),
+        updated: now::day(now),
+        ..Locked::default()
+    }
+}
+
+/// The spec as the index knows it.
+fn entry(folder: &str, locked: &Locked) -> Entry {
+    let parts: Vec<&str> = folder.split('/').collect();
+    Entry {
+        id: parts.last().copied().unwrap_or_default().to_owned(),
+        title: locked.title.clone(),
+        repo: "private".into(),
+        category: parts.get(1).copied().unwrap_or_default().to_owned(),
+        path: format!("{folder}/spec.md"),
+        summary: locked
+            .requests
+            .first()
+            .and_then(|it| it.lines().next())
+            .unwrap_or_default()
+            .to_owned(),
+        tags: locked.slug.split('-').map(str::to_owned).collect(),
+        dependencies: Vec::new(),
+    }
+}
+
+/// Writes the pages, and what they were made from.
+fn write(
+    arguments: &Arguments,
+    root: &Path,
+    folder: &str,
+    pages: &[(String, Page)],
+    locked: &mut Locked,
+) -> Result<Vec<Writing>, Fail> {
+    let mut lock = Lock::read(root).map_err(super::wrong)?;
+    if let Some(before) = lock.specs.get(folder)
+        && before.requests != locked.requests
+        && !arguments.force
+    {
+        return Err(Fail::Input(format!(
+            "`{folder}` holds a spec that was made from another request; nothing was written\n\nhint: `specie spec amend {folder} \"…\"` changes it, `--name NAME` makes another one, `--force` replaces it"
+        )));
+    }
+    let written = lock.specs.get(folder).map(|it| it.files.clone()).unwrap_or_default();
+    let mut writings = Vec::new();
+    if let Some((path, _)) = pages.iter().find(|(path, _)| !is_inside(path)) {
+        return Err(Fail::Input(format!(
+            "the power `{}` would write `{path}`, expected a path inside the project; nothing was written",
+            locked.power
+        )));
+    }
+    for (path, page) in pages {
+        let before = written.get(path).map(|it| it.sha256.as_str());
+        let one =
+            Writing::of(root, path, page.text(), before, arguments.force).map_err(super::wrong)?;
+        locked.files.insert(path.clone(), Base::of(&one.text));
+        writings.push(one);
+    }
+    if !arguments.nogenerate {
+        for one in &writings {
+            one.write(root).map_err(super::wrong)?;
+        }
+        lock.specs.insert(folder.to_owned(), locked.clone());
+        lock.write(root).map_err(super::wrong)?;
+        if locked.dialect == Tree::SmartSpec.as_str() {
+            let index = Index::read(root, arguments.specindex.as_deref()).map_err(super::wrong)?;
+            index.put(&entry(folder, locked), &locked.updated).map_err(super::wrong)?;
+        }
+    }
+    Ok(writings)
+}

@@ -1,0 +1,192 @@
+//! Bringing what follows from a change into files that people may have changed too.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use specie_spec::merge::{Conflict, merge};
+use specie_spec::{Change, Dialect, Document, Kind, NodeKind, State, apply, detect, read};
+
+use crate::lock::{Base, put};
+use crate::{FileError, Locked};
+
+/// What is to be changed in a file.
+#[derive(Clone, Debug)]
+pub struct FileChange {
+    /// Its path from the root.
+    pub path: String,
+    /// What it holds; none when it is not there.
+    pub before: Option<Vec<u8>>,
+    /// The splices.
+    pub changes: Vec<Change>,
+    /// Lines that somebody else has changed as well.
+    pub conflicts: Vec<Conflict>,
+    /// Completed tasks that would have been rewritten, by their ids; they are left as they are.
+    pub completed: Vec<String>,
+    /// What we would write if nobody else had changed anything.
+    pub written: String,
+}
+
+impl FileChange {
+    /// What has to change in a file, so that it says what changed from what was written last to `new`.
+    pub fn of(
+        root: &Path,
+        path: &str,
+        last: Option<&Base>,
+        new: String,
+    ) -> Result<Self, FileError> {
+        let full = root.join(path);
+        let before = match std::fs::read(&full) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(FileError::Io { path: full, done: "read", error }),
+        };
+        let mut change = Self {
+            path: path.into(),
+            changes: Vec::new(),
+            conflicts: Vec::new(),
+            completed: Vec::new(),
+            written: new,
+            before,
+        };
+        let Some(current) = &change.before else {
+            let now = change.written.clone();
+            change.changes = vec![Change { span: 0..0, was: String::new(), now }];
+            return Ok(change);
+        };
+        let base = last.map(Base::text).unwrap_or_default();
+        let (changes, conflicts) = merge(&base, &change.written, current);
+        (change.changes, change.conflicts) = (changes, conflicts);
+        change.spare_completed(path);
+        Ok(change)
+    }
+
+    /// Takes out changes inside of tasks that are done.
+    fn spare_completed(&mut self, path: &str) {
+        let Some(current) = self.before.as_ref().filter(|_| path.ends_with("tasks.md")) else {
+            return;
+        };
+        let (dialect, kind) = detect(path, current);
+        let document = read(current, dialect, kind);
+        let done = completed(&document);
+        let inside = |span: &std::ops::Range<usize>| {
+            done.iter().find(|(_, own)| {
+                span.start > own.start && span.end <= own.end && span.start < own.end
+            })
+        };
+        let mut spared = Vec::new();
+        self.changes.retain(|change| match inside(&change.span) {
+            Some((id, _)) => {
+                spared.push(id.clone());
+                false
+            }
+            None => true,
+        });
+        spared.dedup();
+        self.completed = spared;
+    }
+
+    /// What the file will hold.
+    pub fn after(&self) -> Vec<u8> {
+        apply(self.before.as_deref().unwrap_or_default(), &self.changes)
+    }
+
+    /// Writes it.
+    pub fn write(&self, root: &Path) -> Result<(), FileError> {
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        let path = root.join(&self.path);
+        if let Some(before) = &self.before
+            && std::fs::read(&path).ok().as_ref() != Some(before)
+        {
+            return Err(FileError::Changed(path));
+        }
+        put(&path, &self.after())
+    }
+}
+
+/// Tasks without parts that are done, with the bytes that belong to them.
+fn completed(document: &Document) -> Vec<(String, std::ops::Range<usize>)> {
+    let nodes = &document.nodes;
+    let tasks = (0..nodes.len()).filter(|n| nodes[*n].kind == NodeKind::Task);
+    tasks
+        .filter(|n| !document.subtree(*n).skip(1).any(|it| nodes[it].kind == NodeKind::Task))
+        .filter(|n| {
+            let own = nodes[document.subtree(*n)].iter().filter_map(|it| it.state);
+            let states: Vec<State> = nodes[*n].state.map_or_else(|| own.collect(), |it| vec![it]);
+            !states.is_empty() && states.iter().all(|it| *it == State::Done)
+        })
+        .map(|n| (nodes[n].id.clone().unwrap_or_default(), nodes[n].span.clone()))
+        .collect()
+}
+
+/// The criteria of a document, by number.
+pub fn criteria(text: &[u8], dialect: Dialect, kind: Kind) -> BTreeMap<(usize, usize), String> {
+    let document = read(text, dialect, kind);
+    let all = document.nodes.iter().filter(|it| it.kind == NodeKind::Criterion);
+    let numbered = all.filter_map(|it| {
+        let shown = it.ordinal.as_deref().or(it.id.as_deref())?;
+        let (requirement, n) = shown.split_once('.')?;
+        Some(((requirement.parse().ok()?, n.parse().ok()?), it.text.clone()))
+    });
+    numbered.collect()
+}
+
+/// Takes over what people have changed in the criteria and in the hours of tasks since the files were
+/// written. Answers whether anything was new.
+pub fn take_over(root: &Path, folder: &str, locked: &mut Locked) -> Result<bool, FileError> {
+    let before = (locked.criteria_by_hand.clone(), locked.hours_by_hand.clone());
+    for name in ["requirements.md", "spec.md"] {
+        let path = format!("{folder}/{name}");
+        let Some(last) = locked.files.get(&path) else { continue };
+        let Ok(current) = std::fs::read(root.join(&path)) else { continue };
+        let (dialect, kind) = detect(&format!("/{path}"), &current);
+        let (was, now) =
+            (criteria(last.text().as_bytes(), dialect, kind), criteria(&current, dialect, kind));
+        for (number, text) in &now {
+            if was.get(number) != Some(text) {
+                locked.criteria_by_hand.insert(shown(*number), Some(text.clone()));
+            }
+        }
+        for number in was.keys().filter(|it| !now.contains_key(it)) {
+            locked.criteria_by_hand.insert(shown(*number), None);
+        }
+    }
+    hours(root, folder, locked);
+    Ok(before != (locked.criteria_by_hand.clone(), locked.hours_by_hand.clone()))
+}
+
+fn shown((requirement, n): (usize, usize)) -> String {
+    format!("{requirement}.{n}")
+}
+
+/// Hours that stand in the tasks' titles now, where they are not those that were written.
+fn hours(root: &Path, folder: &str, locked: &mut Locked) {
+    let path = format!("{folder}/tasks.md");
+    let Some(last) = locked.files.get(&path) else { return };
+    let Ok(current) = std::fs::read(root.join(&path)) else { return };
+    let (dialect, kind) = detect(&format!("/{path}"), &current);
+    let of = |text: &[u8]| -> BTreeMap<String, i64> {
+        let document = read(text, dialect, kind);
+        let tasks = document.nodes.iter().filter(|it| it.kind == NodeKind::Task);
+        tasks.filter_map(|it| Some((it.id.clone()?, told(&it.text)?))).collect()
+    };
+    let (was, now) = (of(last.text().as_bytes()), of(&current));
+    let mut nth = 0;
+    for (p, (_, ids)) in locked.phases.iter().enumerate() {
+        for (place, id) in ids.iter().enumerate() {
+            nth += 1;
+            let names = [format!("{}.{}", p + 1, place + 1), format!("T{nth:03}")];
+            let Some(name) = names.iter().find(|it| now.contains_key(*it)) else { continue };
+            if was.get(name) != now.get(name) {
+                locked.hours_by_hand.insert(id.clone(), now[name]);
+            }
+        }
+    }
+}
+
+/// The hours behind a title: `… (~3h)`.
+fn told(title: &str) -> Option<i64> {
+    let (_, rest) = title.rsplit_once("(~")?;
+    rest.split_once('h')?.0.trim().parse().ok()
+}

@@ -1,0 +1,219 @@
+//! `.specie/lock.json`: what specs were made from, so that they can be made again and compared.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use specie_spec::draft::{ByHand, Numbers};
+use specie_spec::power::Answer;
+
+use crate::FileError;
+use crate::file::sha256;
+
+/// Where it stands in a repository.
+const PLACE: &str = ".specie/lock.json";
+/// What it is.
+const SCHEMA: &str = "specie.spec.lock/1";
+
+/// All specs that were made here, by their folders from the root.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// Its form.
+    pub schema: String,
+    /// The specs.
+    pub specs: BTreeMap<String, Locked>,
+}
+
+/// What a spec was made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Locked {
+    /// The power's name.
+    pub power: String,
+    /// The power's version.
+    pub power_version: String,
+    /// `kiro` or `smartspec`.
+    pub dialect: String,
+    /// What was asked for: first by `new`, then by each `amend`.
+    pub requests: Vec<String>,
+    /// The answers, by question.
+    pub answers: BTreeMap<String, Given>,
+    /// What the steering files and manifests said: stack and file.
+    #[serde(default)]
+    pub steering: Vec<(String, String)>,
+    /// See `steering`.
+    #[serde(default)]
+    pub manifests: Vec<(String, String)>,
+    /// The documents' names.
+    pub title: String,
+    /// See `title`.
+    pub slug: String,
+    /// `SPEC-001`; empty in Kiro's trees.
+    pub id: String,
+    /// The version of the spec.
+    pub version: String,
+    /// `DRAFT`, `ACTIVE`, `UPDATED`.
+    pub status: String,
+    /// The day it was made.
+    pub created: String,
+    /// The day it was last changed.
+    pub updated: String,
+    /// The numbers of requirements, by piece.
+    pub requirements: BTreeMap<String, usize>,
+    /// The numbers of criteria, by piece.
+    pub criteria: BTreeMap<String, (usize, usize)>,
+    /// The phases of the tasks: the area of each, and its tasks.
+    #[serde(default)]
+    pub phases: Vec<(String, Vec<String>)>,
+    /// Other specs that this one needs, as the index knew them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Other>,
+    /// Criteria that people have changed, by number: their text, or null when they were taken out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub criteria_by_hand: BTreeMap<String, Option<String>>,
+    /// Hours that people have changed, by task.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hours_by_hand: BTreeMap<String, i64>,
+    /// Each file as it was written, by its path from the root: what later changes are compared with.
+    pub files: BTreeMap<String, Base>,
+}
+
+/// Another spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Other {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// Where its file is.
+    pub path: String,
+    /// Whose it is.
+    pub repo: String,
+    /// Whether its file is at hand.
+    pub is_here: bool,
+}
+
+/// A file as it was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// Its SHA-256.
+    pub sha256: String,
+    /// Its lines.
+    pub lines: Vec<String>,
+}
+
+impl Base {
+    /// Of a text.
+    pub fn of(text: &str) -> Self {
+        Self { sha256: sha256(text.as_bytes()), lines: text.lines().map(str::to_owned).collect() }
+    }
+
+    /// The text again.
+    pub fn text(&self) -> String {
+        self.lines.iter().flat_map(|it| [it.as_str(), "\n"]).collect()
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// What was answered.
+    pub answer: String,
+    /// By whom.
+    pub by: String,
+    /// When, as RFC 3339 in UTC.
+    pub at: String,
+    /// Whether it is the default, taken because nobody was asked.
+    pub by_default: bool,
+}
+
+impl From<&Answer> for Given {
+    fn from(it: &Answer) -> Self {
+        let Answer { text, by, at, by_default } = it.clone();
+        Self { answer: text, by, at, by_default }
+    }
+}
+
+impl From<&Given> for Answer {
+    fn from(it: &Given) -> Self {
+        let Given { answer, by, at, by_default } = it.clone();
+        Self { text: answer, by, at, by_default }
+    }
+}
+
+impl Locked {
+    /// The numbers that were given.
+    pub fn numbers(&self) -> Numbers {
+        Numbers {
+            requirements: self.requirements.clone(),
+            criteria: self.criteria.clone(),
+            phases: self.phases.clone(),
+        }
+    }
+}
+
+impl Locked {
+    /// What people have changed, as far as it was taken over.
+    pub fn by_hand(&self) -> ByHand {
+        let criteria = self.criteria_by_hand.iter().filter_map(|(number, text)| {
+            let (requirement, n) = number.split_once('.')?;
+            Some(((requirement.parse().ok()?, n.parse().ok()?), text.clone()))
+        });
+        ByHand { criteria: criteria.collect(), hours: self.hours_by_hand.clone() }
+    }
+}
+
+impl Lock {
+    /// Reads it; empty when there is none. [`FileError::Form`] when it is no lock.
+    pub fn read(root: &Path) -> Result<Self, FileError> {
+        let path = root.join(PLACE);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self { schema: SCHEMA.into(), specs: BTreeMap::new() });
+            }
+            Err(error) => return Err(FileError::Io { path, done: "read", error }),
+        };
+        let lock: Self = serde_json::from_slice(&bytes)
+            .map_err(|error| FileError::Form { path: path.clone(), what: error.to_string() })?;
+        if lock.schema != SCHEMA {
+            let what = format!("its schema is `{}`, expected `{SCHEMA}`", lock.schema);
+            return Err(FileError::Form { path, what });
+        }
+        Ok(lock)
+    }
+
+    /// Writes it, whole or not at all.
+    pub fn write(&self, root: &Path) -> Result<(), FileError> {
+        let path = root.join(PLACE);
+        let mut text = serde_json::to_string_pretty(self)
+            .map_err(|error| FileError::Form { path: path.clone(), what: error.to_string() })?;
+        text.push('\n');
+        put(&path, text.as_bytes())
+    }
+}
+
+/// Writes a file, whole or not at all, and makes its folders.
+pub fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let failed = |error| FileError::Io { path: path.to_owned(), done: "written", error };
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let mut new = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    new.write_all(bytes).map_err(failed)?;
+    new.as_file().sync_all().map_err(failed)?;
+    readable(new.path()).map_err(failed)?;
+    new.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// A temporary file is its owner's alone; a document is everybody's who may read the folder.
+#[cfg(unix)]
+fn readable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! What differs between a spec, what follows from it, and what was made of it last.
+
+use std::path::Path;
+
+use specie_spec::draft::Draft;
+use specie_spec::power::{FragmentKind, Power, understand};
+use specie_spec::{NodeKind, detect, read};
+
+use crate::change::{FileChange, take_over};
+use crate::lock::Base;
+use crate::make::{MakeError, Which, pages};
+use crate::{FileError, Locked, Tree};
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Work is missing.
+    High,
+    /// Something says what no longer holds.
+    Medium,
+    /// Somebody should look.
+    Low,
+}
+
+impl Weight {
+    /// Its name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "HIGH",
+            Self::Medium => "MEDIUM",
+            Self::Low => "LOW",
+        }
+    }
+}
+
+/// Something that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// `MISSING_FEATURE`, `NEW_REQUIREMENT`, `OUTDATED_DESCRIPTION`, `COVERS_NON_GOAL`,
+    /// `NEEDS_REVIEW`.
+    pub kind: &'static str,
+    /// How much it matters.
+    pub weight: Weight,
+    /// What differs.
+    pub what: String,
+    /// What is proposed.
+    pub action: String,
+}
+
+/// What differs, and the edits that are proposed.
+#[derive(Debug)]
+pub struct Sync {
+    /// The findings, the weightiest first.
+    pub findings: Vec<Finding>,
+    /// The edits, file by file; files without one are left out.
+    pub changes: Vec<FileChange>,
+    /// What the spec is made from once they are applied.
+    pub locked: Locked,
+    /// Whether the lock itself would change.
+    pub takes_over: bool,
+}
+
+/// Why it cannot be found out.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The power.
+    #[error(transparent)]
+    Make(#[from] MakeError),
+}
+
+impl Sync {
+    /// `IN_SYNC`, `OUT_OF_SYNC`, or `NEEDS_REVIEW` when there is nothing to apply and something to look
+    /// at.
+    pub fn status(&self) -> &'static str {
+        match (self.changes.is_empty() && !self.takes_over, self.findings.is_empty()) {
+            (true, true) => "IN_SYNC",
+            (true, false) => "NEEDS_REVIEW",
+            (false, _) => "OUT_OF_SYNC",
+        }
+    }
+}
+
+/// Compares.
+pub fn sync(root: &Path, folder: &str, locked: &Locked, power: &Power) -> Result<Sync, SyncError> {
+    let mut locked = locked.clone();
+    let before = locked.clone();
+    let mut takes_over = take_over(root, folder, &mut locked)?;
+    let tree = Tree::named(&locked.dialect).unwrap_or(Tree::Kiro);
+    let mut findings = by_hand(&before, &locked);
+    let (mut changes, mut settled) = (Vec::new(), None);
+    for which in [Which::Spec, Which::Plan, Which::Tasks] {
+        let mut made = locked.make(power, "", "")?;
+        for (path, _) in pages(&made.draft, tree, folder, which) {
+            let Some(last) = locked.files.get(&path).cloned() else { continue };
+            if which == Which::Spec && path.ends_with("/tasks.md") {
+                continue;
+            }
+            head(&mut made.draft, &last);
+            let all = pages(&made.draft, tree, folder, which);
+            let Some((_, page)) = all.into_iter().find(|(it, _)| *it == path) else { continue };
+            let change = FileChange::of(root, &path, Some(&last), page.text())?;
+            if path.ends_with("/tasks.md") {
+                findings.extend(missing(&before, &made.draft));
+            }
+            findings.extend(review(&change));
+            takes_over |= change.written != last.text();
+            locked.files.insert(path, Base::of(&change.written));
+            changes.push(change);
+        }
+        settled = Some(made.draft);
+    }
+    if let Some(draft) = settled {
+        locked.settle(&draft);
+        findings.extend(non_goals(root, folder, &draft, power));
+    }
+    changes.retain(|it| !it.changes.is_empty() || !it.conflicts.is_empty());
+    findings.sort_by_key(|it| it.weight);
+    Ok(Sync { findings, changes, locked, takes_over })
+}
+
+/// A page is compared as it was headed when it was written: by whom, when, and whether as a draft.
+fn head(draft: &mut Draft<'_>, last: &Base) {
+    let field = |name: &str| {
+        let line = last.lines.iter().find_map(|it| it.strip_prefix(&format!("**{name}:** ")));
+        line.unwrap_or_default().to_owned()
+    };
+    draft.names.author = field("Author");
+    draft.names.generated = field("Generated");
+    draft.is_draft = last.lines.iter().take(12).any(|it| it == "**Status:** DRAFT");
+}
+
+fn finding(kind: &'static str, weight: Weight, what: String, action: &str) -> Finding {
+    Finding { kind, weight, what, action: action.into() }
+}
+
+/// What people have changed since.
+fn by_hand(before: &Locked, now: &Locked) -> Vec<Finding> {
+    let mut all = Vec::new();
+    let known = |number: &str| {
+        let written =
+            before.criteria.values().any(|(requirement, n)| format!("{requirement}.{n}") == number);
+        written || before.criteria_by_hand.contains_key(number)
+    };
+    for (number, text) in &now.criteria_by_hand {
+        if before.criteria_by_hand.get(number) == Some(text) {
+            continue;
+        }
+        all.push(match text {
+            Some(_) if !known(number) => finding(
+                "NEW_REQUIREMENT",
+                Weight::High,
+                format!("criterion {number} was added by hand, and no task is for it"),
+                "Add a task for it",
+            ),
+            Some(_) => finding(
+                "OUTDATED_DESCRIPTION",
+                Weight::Medium,
+                format!("criterion {number} was changed by hand"),
+                "Take the wording over, and look at the tasks that name it",
+            ),
+            None => finding(
+                "OUTDATED_DESCRIPTION",
+                Weight::Medium,
+                format!("criterion {number} was taken out by hand"),
+                "Take it out of the tasks that name it",
+            ),
+        });
+    }
+    for (task, hours) in &now.hours_by_hand {
+        if before.hours_by_hand.get(task) != Some(hours) {
+            all.push(finding(
+                "OUTDATED_DESCRIPTION",
+                Weight::Low,
+                format!("the task `{task}` takes {hours} hours now"),
+                "Bring phase, totals and plan in line",
+            ));
+        }
+    }
+    all
+}
+
+/// Tasks that follow from the spec and are not in the list.
+fn missing(before: &Locked, draft: &Draft<'_>) -> Vec<Finding> {
+    let known = |id: &String| before.phases.iter().any(|(_, ids)| ids.contains(id));
+    let new: Vec<&str> = draft
+        .work
+        .tasks
+        .iter()
+        .filter(|it| !known(&it.id))
+        .map(|it| draft.pieces[it.piece].text("title"))
+        .collect();
+    if new.is_empty() {
+        return Vec::new();
+    }
+    vec![finding(
+        "MISSING_FEATURE",
+        Weight::High,
+        format!("the spec asks for work that no task is for: {}", new.join("; ")),
+        "Add a phase with these tasks at the end, and its hours to the plan",
+    )]
+}
+
+/// What cannot be changed without somebody.
+fn review(change: &FileChange) -> Vec<Finding> {
+    let done = change.completed.iter().map(|id| {
+        finding(
+            "NEEDS_REVIEW",
+            Weight::Medium,
+            format!("task {id} is done, and what it was done for has changed"),
+            "Look whether it still holds; a completed task is not rewritten",
+        )
+    });
+    let taken = change.conflicts.iter().map(|it| {
+        finding(
+            "NEEDS_REVIEW",
+            Weight::Medium,
+            format!("{}:{} was changed by hand, and would be changed", change.path, it.line),
+            "Make the line say one of both",
+        )
+    });
+    done.chain(taken).collect()
+}
+
+/// Tasks for what the spec leaves out on purpose.
+fn non_goals(root: &Path, folder: &str, draft: &Draft<'_>, power: &Power) -> Vec<Finding> {
+    let path = format!("{folder}/tasks.md");
+    let Ok(text) = std::fs::read(root.join(&path)) else { return Vec::new() };
+    let (dialect, kind) = detect(&format!("/{path}"), &text);
+    let titles: Vec<&str> =
+        draft.work.tasks.iter().map(|it| draft.pieces[it.piece].text("title")).collect();
+    let document = read(&text, dialect, kind);
+    let tasks = document.nodes.iter().filter(|it| it.kind == NodeKind::Task);
+    let own = tasks.filter(|it| !titles.iter().any(|title| it.text.starts_with(title)));
+    let mut all = Vec::new();
+    for task in own {
+        let said = understand(power, &task.text);
+        let goals = draft.of_kind(FragmentKind::Nongoal);
+        for goal in goals.filter(|it| said.wants(it.text("concept"))) {
+            let id = task.id.as_deref().unwrap_or("?");
+            all.push(finding(
+                "COVERS_NON_GOAL",
+                Weight::Medium,
+                format!("task {id} is for what the spec leaves out: {}", goal.text("text")),
+                "Take the task out, or amend the spec",
+            ));
+        }
+    }
+    all
+}

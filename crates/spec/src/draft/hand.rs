@@ -1,0 +1,62 @@
+//! What people changed by hand, taken over into the pieces.
+
+use super::{ByHand, Numbers};
+use crate::power::{Field, FragmentKind, Piece};
+
+/// The area of tasks for criteria that were added by hand.
+const AREA: &str = "additions";
+
+/// Puts the criteria as people wrote them in place of those of the power, with a task for each one that
+/// is new.
+pub(super) fn take_over(pieces: &mut Vec<Piece>, numbers: &mut Numbers, by_hand: &ByHand) {
+    let mut added = false;
+    for (number, text) in &by_hand.criteria {
+        let known = numbers.criteria.iter().find(|(_, it)| *it == number).map(|(id, _)| id.clone());
+        let place = known.as_ref().and_then(|id| {
+            pieces.iter().position(|it| it.kind == FragmentKind::Criterion && it.id == *id)
+        });
+        match (place, text) {
+            (Some(place), Some(text)) => pieces[place].set("text", text),
+            (Some(place), None) => {
+                pieces.remove(place);
+                numbers.criteria.retain(|_, it| it != number);
+            }
+            (None, Some(text)) => {
+                add(pieces, numbers, *number, text);
+                added = true;
+            }
+            (None, None) => {}
+        }
+    }
+    if added {
+        let title = [("title", Field::Text("Additions".into()))];
+        pieces.push(Piece::by_hand(FragmentKind::Area, AREA, &title));
+    }
+    pieces.sort_by_key(|it| it.kind);
+}
+
+fn add(pieces: &mut Vec<Piece>, numbers: &mut Numbers, number: (usize, usize), text: &str) {
+    let (requirement, n) = number;
+    let under = numbers.requirements.iter().find(|(_, it)| **it == requirement);
+    let under = under.map(|(id, _)| id.clone()).unwrap_or_default();
+    let id = format!("by-hand-{requirement}-{n}");
+    let thing = Field::List(vec![Field::Text(format!("thing:{id}"))]);
+    let words = |it: &str| Field::Text(it.into());
+    pieces.push(Piece::by_hand(
+        FragmentKind::Criterion,
+        &id,
+        &[("under", words(&under)), ("text", words(text)), ("needs", thing.clone())],
+    ));
+    pieces.push(Piece::by_hand(
+        FragmentKind::Task,
+        &format!("meet-{id}"),
+        &[
+            ("area", words(AREA)),
+            ("title", words(&format!("Meet criterion {requirement}.{n}"))),
+            ("text", words("Which files and commands it takes is an open question: the criterion was added by hand.")),
+            ("provides", thing),
+            ("minutes", Field::Number(120)),
+        ],
+    ));
+    numbers.criteria.insert(id, number);
+}

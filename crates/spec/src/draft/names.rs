@@ -1,0 +1,91 @@
+//! What heads the documents, and the numbers of requirements and criteria.
+
+use std::collections::BTreeMap;
+
+use crate::power::{FragmentKind, Piece};
+
+/// What heads the documents of a spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// The feature's name.
+    pub title: String,
+    /// Its short name, for folders.
+    pub slug: String,
+    /// `SPEC-001`, in a tree of SmartSpec's; empty in others.
+    pub id: String,
+    /// Who wrote it: the program and the power.
+    pub author: String,
+    /// `DRAFT`, `ACTIVE`, `UPDATED`.
+    pub status: String,
+    /// `1.0.0`.
+    pub version: String,
+    /// The day it was made, as `2026-01-31`.
+    pub created: String,
+    /// The day it was last changed.
+    pub updated: String,
+    /// The day and minute of this document, as `2026-01-31 09:30`, in UTC.
+    pub generated: String,
+    /// Other specs, as `SPEC_INDEX.json` knows them.
+    pub related: Vec<Related>,
+}
+
+/// Another spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Related {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// Where its file is.
+    pub path: String,
+    /// Whose it is.
+    pub repo: String,
+    /// Whether its file is at hand.
+    pub is_here: bool,
+}
+
+/// What people have changed in the documents since they were made, and what was taken over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ByHand {
+    /// Criteria by number: the text that stands there now; none for one that was taken out.
+    pub criteria: BTreeMap<(usize, usize), Option<String>>,
+    /// Hours of tasks, by their pieces' ids.
+    pub hours: BTreeMap<String, i64>,
+}
+
+/// The numbers that requirements and criteria have. A number, once given, stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// By the piece's id.
+    pub requirements: BTreeMap<String, usize>,
+    /// By the piece's id: the requirement's number and the place in it.
+    pub criteria: BTreeMap<String, (usize, usize)>,
+    /// The phases: the area of each, and its tasks by their pieces' ids.
+    pub phases: Vec<(String, Vec<String>)>,
+}
+
+impl Numbers {
+    /// These, and the next ones for pieces that have none yet.
+    pub(crate) fn with(&self, pieces: &[Piece]) -> Self {
+        let mut all = self.clone();
+        let of = |kind| pieces.iter().filter(move |it: &&Piece| it.kind == kind);
+        for requirement in of(FragmentKind::Requirement) {
+            let next = all.requirements.values().max().map_or(1, |it| it + 1);
+            all.requirements.entry(requirement.id.clone()).or_insert(next);
+        }
+        for criterion in of(FragmentKind::Criterion) {
+            let Some(above) = all.requirements.get(criterion.text("under")).copied() else {
+                continue;
+            };
+            let own = all.criteria.values().filter(|(requirement, _)| *requirement == above);
+            let next = own.map(|(_, n)| n + 1).max().unwrap_or(1);
+            all.criteria.entry(criterion.id.clone()).or_insert((above, next));
+        }
+        all
+    }
+
+    /// `2.3`
+    pub fn criterion(&self, id: &str) -> Option<String> {
+        self.criteria.get(id).map(|(requirement, n)| format!("{requirement}.{n}"))
+    }
+}

@@ -1,0 +1,127 @@
+//! What is known for a spec, and from where.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// What a fact says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A concept is wanted, or not.
+    Flag(bool),
+    /// A number, in the unit of its slot.
+    Number(i64),
+    /// A text, such as a chosen option.
+    Text(String),
+    /// The items of a slot, in their order.
+    Items(Vec<Item>),
+}
+
+impl Value {
+    /// What holds when a later text says `later`: of items those of both, the later one of each key.
+    #[must_use]
+    pub(crate) fn with(&self, later: &Self) -> Self {
+        let (Self::Items(before), Self::Items(now)) = (self, later) else { return later.clone() };
+        let mut all = before.clone();
+        for item in now {
+            match all.iter_mut().find(|it| it.key == item.key) {
+                Some(old) => *old = item.clone(),
+                None => all.push(item.clone()),
+            }
+        }
+        Self::Items(all)
+    }
+}
+
+/// An item of a slot: its key and its fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What it is called in names of facts.
+    pub key: String,
+    /// What is known of it.
+    pub fields: BTreeMap<&'static str, Value>,
+}
+
+/// From where a fact is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From this place of the text, in bytes.
+    Prompt(Range<usize>),
+    /// From the answer to a question.
+    Answer(String),
+    /// From the default of a question.
+    Default(String),
+    /// From a steering file or a manifest.
+    Steering(String),
+}
+
+/// An answer that was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// An option's id, or a text.
+    pub text: String,
+    /// Who gave it; `default` when nobody did.
+    pub by: String,
+    /// When, as RFC 3339 in UTC.
+    pub at: String,
+    /// Whether it is the question's default, taken because nobody was asked.
+    pub by_default: bool,
+}
+
+/// All that is known for a spec, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    known: BTreeMap<String, (Value, Origin)>,
+}
+
+impl Facts {
+    /// Adds a fact; one that is known already stays.
+    pub fn add(&mut self, name: &str, value: Value, origin: Origin) {
+        self.known.entry(name.into()).or_insert((value, origin));
+    }
+
+    /// Sets a fact anew.
+    pub fn set(&mut self, name: &str, value: Value, origin: Origin) {
+        self.known.insert(name.into(), (value, origin));
+    }
+
+    /// What a fact says.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.known.get(name).map(|(value, _)| value)
+    }
+
+    /// From where it is known.
+    pub fn origin(&self, name: &str) -> Option<&Origin> {
+        self.known.get(name).map(|(_, origin)| origin)
+    }
+
+    /// Whether a concept is wanted.
+    pub fn wants(&self, concept: &str) -> bool {
+        self.get(concept) == Some(&Value::Flag(true))
+    }
+
+    /// All, by name; an item's fields one by one (`prices.pro_monthly.amount`).
+    pub fn all(&self) -> Vec<(String, &Value, &Origin)> {
+        let mut all = Vec::new();
+        for (name, (value, origin)) in &self.known {
+            let Value::Items(items) = value else {
+                all.push((name.clone(), value, origin));
+                continue;
+            };
+            for item in items {
+                let named = |field: &str| format!("{name}.{}.{field}", item.key);
+                all.extend(item.fields.iter().map(|(field, value)| (named(field), value, origin)));
+            }
+        }
+        all
+    }
+
+    /// The origin of each name of `all`, and of the slots themselves.
+    pub fn origin_of(&self, path: &str) -> Option<&Origin> {
+        self.origin(path.split('.').next().unwrap_or(path))
+    }
+
+    /// The names.
+    pub fn names(&self) -> BTreeSet<&str> {
+        self.known.keys().map(String::as_str).collect()
+    }
+}

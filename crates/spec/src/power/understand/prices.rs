@@ -1,0 +1,430 @@
+//! Names with amounts: `Basic $5, Pro $10 a month`, `a pass of $4 for 3 months`.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::super::facts::{Item, Value};
+use super::super::form::{Slot, SlotKind};
+use super::super::plain;
+use super::super::quantities::{self, Money, Span, Unit};
+use super::super::words::{self, Token};
+use super::Reading;
+
+/// An amount that was found, with what stands around it.
+struct Found {
+    name: Option<String>,
+    money: Money,
+    every: Option<Span>,
+    lasts: Option<Span>,
+    tokens: Vec<usize>,
+}
+
+/// The items of a slot, sorted, and the place of the first.
+///
+/// `once` are words near which an amount is paid once, for a duration.
+pub(super) fn find(
+    reading: &mut Reading<'_>,
+    slot: &Slot,
+    once: &[String],
+) -> Option<(Vec<Item>, Range<usize>)> {
+    let mut all = amounts(reading, slot);
+    durations(reading, once, &mut all);
+    let general = general(&reading.tokens);
+    let mut interval = None;
+    for found in all.iter_mut().rev() {
+        interval = found.every.or(interval);
+        found.every = found.every.or(interval);
+    }
+    for found in &mut all {
+        found.every = found.every.or(general);
+    }
+    let is_pass = slot.kind == SlotKind::Passes;
+    all.retain(|it| it.lasts.is_some() == is_pass && (is_pass || it.every.is_some()));
+    let first = all.first()?.tokens.first().copied()?;
+    let span = reading.tokens[first].span.clone();
+    let last = all.iter().flat_map(|it| &it.tokens).max().copied().unwrap_or(first);
+    let span = span.start..reading.tokens[last].span.end;
+    for found in &all {
+        reading.used.extend(&found.tokens);
+    }
+    let items = if is_pass { passes(&all, slot) } else { prices(&all, slot) };
+    Some((items, span))
+}
+
+/// An interval that the text names without an amount, such as in `pay monthly`.
+fn general(tokens: &[Token]) -> Option<Span> {
+    tokens.iter().find_map(|it| quantities::adverb(&it.text))
+}
+
+/// Gives an amount without an interval the duration that stands in its part of the clause, if a word
+/// there says that it is paid once.
+fn durations(reading: &Reading<'_>, once: &[String], all: &mut [Found]) {
+    let tokens = &reading.tokens;
+    let stems: Vec<String> = once.iter().map(|it| words::stem(it)).collect();
+    let places: Vec<(usize, usize)> = all
+        .iter()
+        .map(|it| {
+            let (first, last) = (it.tokens.iter().min(), it.tokens.iter().max());
+            (first.copied().unwrap_or(0), last.copied().unwrap_or(0))
+        })
+        .collect();
+    for n in 0..all.len() {
+        if all[n].every.is_some() || all[n].lasts.is_some() {
+            continue;
+        }
+        let clause = tokens[places[n].0].clause;
+        let from = n.checked_sub(1).map_or(0, |it| places[it].1 + 1);
+        let to = places.get(n + 1).map_or(tokens.len(), |it| it.0);
+        let own: Vec<usize> = (from..to).filter(|at| tokens[*at].clause == clause).collect();
+        if !own.iter().any(|at| stems.contains(&tokens[*at].stem)) {
+            continue;
+        }
+        let free = own.iter().filter(|at| !all[n].tokens.contains(at));
+        let mut counted = free.filter(|at| !matches!(tokens[**at].text.as_str(), "a" | "an"));
+        let found = counted.find_map(|at| Some((*at, quantities::duration(tokens, *at)?)));
+        if let Some((at, (span, next))) = found {
+            all[n].lasts = Some(span);
+            all[n].tokens.extend(at..next);
+        }
+    }
+}
+
+fn amounts(reading: &Reading<'_>, slot: &Slot) -> Vec<Found> {
+    let tokens = &reading.tokens;
+    let mut all: Vec<Found> = Vec::new();
+    let mut at = 0;
+    let mut from = 0;
+    while at < tokens.len() {
+        let Some((money, next)) = amount(tokens, at) else {
+            at += 1;
+            continue;
+        };
+        let mut found =
+            Found { name: None, money, every: None, lasts: None, tokens: (at..next).collect() };
+        let end = behind(tokens, next, &mut found);
+        before(tokens, from, at, slot, &mut found);
+        if found.name.is_none() {
+            name_behind(tokens, end, slot, &mut found);
+        }
+        let behind_name = found.tokens.iter().max().map_or(end, |last| last + 1);
+        if found.every.is_none() && found.lasts.is_none() && behind_name > end {
+            behind(tokens, behind_name, &mut found);
+        }
+        from = found.tokens.iter().max().map_or(end, |last| last + 1).max(end);
+        at = from;
+        all.push(found);
+    }
+    all
+}
+
+/// An amount, or a bare number whose currency a later one of its clause says.
+fn amount(tokens: &[Token], at: usize) -> Option<(Money, usize)> {
+    if let Some(found) = quantities::money(tokens, at) {
+        return Some(found);
+    }
+    let (hundredths, next) = words::number(tokens, at)?;
+    let priced = at.checked_sub(1).is_some_and(|it| {
+        matches!(tokens[it].text.as_str(), "at" | "for" | "costs" | "cost" | ":" | "=" | "is")
+    });
+    let counted = quantities::duration(tokens, at).is_some();
+    let later = (next..tokens.len()).take_while(|it| tokens[*it].clause == tokens[at].clause);
+    let currency =
+        later.into_iter().find_map(|it| quantities::money(tokens, it)).map(|it| it.0.currency);
+    let currency = currency.filter(|_| priced && !counted)?;
+    Some((Money { hundredths, currency }, next))
+}
+
+/// The interval or the duration behind an amount; answers where the rest begins.
+fn behind(tokens: &[Token], mut at: usize, found: &mut Found) -> usize {
+    let clause = tokens[at.min(tokens.len() - 1)].clause;
+    let word =
+        |at: usize| tokens.get(at).filter(|it| it.clause == clause).map(|it| it.text.as_str());
+    let mut skipped = Vec::new();
+    while let Some(text) = word(at) {
+        if let Some((span, next)) = quantities::interval(tokens, at) {
+            found.every = Some(span);
+            found.tokens.extend(skipped.drain(..).chain(at..next));
+            return next;
+        }
+        if matches!(text, "for" | "valid")
+            && let Some((span, next)) = quantities::duration(tokens, at + 1)
+        {
+            found.lasts = Some(span);
+            found.tokens.extend(skipped.drain(..).chain(at..next));
+            return next;
+        }
+        if !matches!(
+            text,
+            "billed"
+                | "paid"
+                | "once"
+                | "charged"
+                | "("
+                | ")"
+                | "valid"
+                | ","
+                | "one"
+                | "-"
+                | "time"
+        ) || skipped.len() > 3
+        {
+            break;
+        }
+        if text == ","
+            && !matches!(
+                word(at + 1),
+                Some("paid" | "billed" | "valid" | "for" | "charged" | "each" | "every" | "per")
+            )
+        {
+            break;
+        }
+        skipped.push(at);
+        at += 1;
+    }
+    skipped.first().copied().unwrap_or(at)
+}
+
+/// The name, and an interval such as `Monthly`, before an amount.
+fn before(tokens: &[Token], from: usize, at: usize, slot: &Slot, found: &mut Found) {
+    for n in (from..at).rev().take(8) {
+        let token = &tokens[n];
+        if token.clause != tokens[at].clause || token.text == "," || token.text == "and" {
+            return;
+        }
+        if let Some(span) = quantities::adverb(&token.text) {
+            found.every = found.every.or(Some(span));
+            found.tokens.insert(0, n);
+            continue;
+        }
+        let ends_here = |start: usize| {
+            quantities::duration(tokens, start).filter(|it| it.1 == n + 1).map(|it| (it.0, start))
+        };
+        let starts = from.max(n.saturating_sub(4))..n;
+        if let Some((span, start)) = starts.into_iter().find_map(ends_here) {
+            found.lasts = found.lasts.or(Some(span));
+            found.tokens.splice(0..0, start..=n);
+            continue;
+        }
+        if is_name(token, slot)
+            && (!begins(tokens, n) || listed(token, slot) || has_others(tokens, at))
+        {
+            found.name = Some(title(&token.text));
+            found.tokens.insert(0, n);
+            return;
+        }
+        if token.sign || is_filler(&token.text) {
+            found.tokens.insert(0, n);
+            continue;
+        }
+        return;
+    }
+}
+
+/// `$5 Basic`, `$5 for Basic`.
+fn name_behind(tokens: &[Token], at: usize, slot: &Slot, found: &mut Found) {
+    let skips = tokens.get(at).is_some_and(|it| matches!(it.text.as_str(), "for" | "as" | "("));
+    let at = at + usize::from(skips);
+    let same = |it: &&Token| it.clause == tokens[found.tokens[0]].clause;
+    if let Some(token) = tokens.get(at).filter(same)
+        && is_name(token, slot)
+    {
+        found.name = Some(title(&token.text));
+        found.tokens.push(at);
+    }
+}
+
+fn is_name(token: &Token, slot: &Slot) -> bool {
+    if token.sign || token.number.is_some() || is_filler(&token.text) {
+        return false;
+    }
+    listed(token, slot) || (token.capital && !plain::is_plain(&token.text) && token.text.len() > 1)
+}
+
+/// Whether the power knows it as a name.
+fn listed(token: &Token, slot: &Slot) -> bool {
+    slot.names.contains(&token.text)
+}
+
+/// Whether a token begins its clause, where a capital letter says nothing.
+fn begins(tokens: &[Token], at: usize) -> bool {
+    tokens[..at].iter().rev().take_while(|it| it.clause == tokens[at].clause).all(|it| it.sign)
+}
+
+/// Whether a text has another amount: then it is a list of names with amounts.
+fn has_others(tokens: &[Token], at: usize) -> bool {
+    (0..tokens.len()).any(|n| n.abs_diff(at) > 1 && quantities::money(tokens, n).is_some())
+}
+
+fn is_filler(word: &str) -> bool {
+    matches!(
+        word,
+        "at" | "for"
+            | "cost"
+            | "costs"
+            | "costing"
+            | "is"
+            | "of"
+            | "plan"
+            | "plans"
+            | "tier"
+            | "tiers"
+            | "a"
+            | "an"
+            | "the"
+            | "price"
+            | "priced"
+            | "from"
+            | "with"
+            | "level"
+            | "package"
+            | "charge"
+            | "charged"
+            | "charges"
+            | "pass"
+            | "it"
+            | "its"
+            | "time"
+            | "-"
+            | "one"
+    )
+}
+
+fn title(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+fn key(name: &str) -> String {
+    let letters = name.to_lowercase();
+    letters.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
+/// What a price of this interval is called.
+fn price_key(every: Span) -> String {
+    match (every.count, every.unit) {
+        (1, Unit::Month) | (30, Unit::Day) => "monthly".into(),
+        (1, Unit::Year) | (365, Unit::Day) | (12, Unit::Month) => "annual".into(),
+        (1, Unit::Week) | (7, Unit::Day) => "weekly".into(),
+        (1, Unit::Day) => "daily".into(),
+        (3, Unit::Month) => "quarterly".into(),
+        _ => format!("every_{}", key(&every.long())),
+    }
+}
+
+fn text(value: impl Into<String>) -> Value {
+    Value::Text(value.into())
+}
+
+fn money_fields(money: Money) -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("amount", text(money.shown())),
+        ("decimal", text(money.decimal())),
+        ("minor", Value::Number(money.minor())),
+        ("currency", text(money.currency)),
+    ])
+}
+
+fn prices(all: &[Found], slot: &Slot) -> Vec<Item> {
+    let plan = |it: &Found| it.name.clone().unwrap_or_else(|| slot.unnamed.clone());
+    let least =
+        |name: &str| all.iter().filter(|it| plan(it) == name).map(|it| it.money.minor()).min();
+    let mut sorted: Vec<&Found> = all.iter().collect();
+    sorted.sort_by_key(|it| (least(&plan(it)), plan(it), it.money.minor()));
+    let mut items: Vec<Item> = Vec::new();
+    for found in sorted {
+        let (plan, every) =
+            (plan(found), found.every.unwrap_or(Span { count: 1, unit: Unit::Month }));
+        let (plan_key, price_key) = (key(&plan), price_key(every));
+        let item_key = format!("{plan_key}_{price_key}");
+        if items.iter().any(|it| it.key == item_key) {
+            continue;
+        }
+        let first = !items.iter().any(|it| it.fields.get("plan_key") == Some(&text(&plan_key)));
+        let mut fields = money_fields(found.money);
+        fields.extend([
+            ("key", text(&item_key)),
+            ("plan", text(plan)),
+            ("plan_key", text(plan_key)),
+            ("price_key", text(price_key)),
+            ("first", Value::Flag(first)),
+            ("every", text(every.every())),
+            ("interval", text(format!("every {}", every.every()))),
+            ("day_price", Value::Flag(every.unit == Unit::Day)),
+        ]);
+        items.push(Item { key: item_key, fields });
+    }
+    items
+}
+
+fn passes(all: &[Found], slot: &Slot) -> Vec<Item> {
+    let mut sorted: Vec<&Found> = all.iter().collect();
+    sorted.sort_by_key(|it| (it.money.minor(), it.name.clone()));
+    let mut items: Vec<Item> = Vec::new();
+    for found in sorted {
+        let name = found.name.clone().unwrap_or_else(|| slot.unnamed.clone());
+        let mut item_key = key(&name);
+        if items.iter().any(|it| it.key == item_key) {
+            item_key =
+                format!("{item_key}_{}", key(&found.lasts.map(Span::long).unwrap_or_default()));
+        }
+        let mut fields = money_fields(found.money);
+        fields.extend([
+            ("key", text(&item_key)),
+            ("name", text(name)),
+            ("lasts", text(found.lasts.map(Span::long).unwrap_or_default())),
+        ]);
+        items.push(Item { key: item_key, fields });
+    }
+    items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<String> {
+        let slot = Slot {
+            id: "prices".into(),
+            kind: SlotKind::Prices,
+            near: Vec::new(),
+            unnamed: "Only".into(),
+            names: vec!["gold".into()],
+            implies: Vec::new(),
+        };
+        let mut reading =
+            Reading { text, tokens: words::tokens(text), used: std::collections::BTreeSet::new() };
+        let found = find(&mut reading, &slot, &["pass".into()]);
+        let items = found.map(|it| it.0).unwrap_or_default();
+        let field = |it: &Item, name| match it.fields.get(name) {
+            Some(Value::Text(text)) => text.clone(),
+            other => format!("{other:?}"),
+        };
+        items
+            .iter()
+            .map(|it| {
+                format!("{} {} {}", field(it, "plan"), field(it, "amount"), field(it, "every"))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn prices_are_read_in_many_forms() {
+        let three = ["Basic $5.00 month", "Mid $7.00 month", "Top $10.00 month"];
+        for text in [
+            "Basic $5, Mid $7, Top $10 a month",
+            "Basic at $5, Mid at 7 and Top at ten dollars per month",
+            "$5 (Basic), $7 (Mid) and $10 (Top) a month",
+            "$5 for Basic, $7 for Mid and $10 for Top, each month, as three tiers, and a pass for three months that users pay once ($4)",
+            "monthly: Top costs $10, Mid $7.00, Basic 5 USD",
+            "- Basic: $5 every month\n- Mid: $7 every month\n- Top: $10 every month",
+        ] {
+            assert_eq!(read(text), three, "{text}");
+        }
+        assert_eq!(
+            read("Monthly ($29) and Annual ($290) plans"),
+            ["Only $29.00 month", "Only $290.00 year"]
+        );
+        assert_eq!(read("gold for €10 a week"), ["Gold €10.00 week"]);
+        assert_eq!(read("a pass of $4 for 3 months"), [] as [String; 0]);
+    }
+}
