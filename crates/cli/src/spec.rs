@@ -125,7 +125,7 @@ enum What {
     },
     /// Shows how far each phase and task is, what speaks for or against its tick, and what to do.
     #[command(
-        alias = "verify_tasks_progress",
+        aliases = ["verify_tasks_progress", "verify_tasks_progress_v4", "smartspec_verify_tasks_progress", "smartspec_verify_tasks_progress_v4"],
         after_help = "Examples:\n  specie spec status .kiro/specs/billing\n  specie spec status specs/feature/spec-001-billing --write\n\nExit code 3 when a tick is contradicted."
     )]
     Status(status::Arguments),
