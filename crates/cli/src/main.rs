@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "specie", version, propagate_version = true, max_term_width = 100)]
 #[command(
-    after_help = "Examples:\n  specie dev            the service and an offline Stripe, on this machine\n  specie demo           a year of three customers in a few seconds\n  specie init           begin a project: specie.toml and .env.example\n\nExit codes: 0 done, 1 failed, 2 wrong input, 3 it ran and found what it looks for."
+    after_help = "Examples:\n  specie spec new \"Add subscription billing so users can pay monthly\"\n  specie dev            the service and an offline Stripe, on this machine\n  specie demo           a year of three customers in a few seconds\n  specie init           begin a project: specie.toml and .env.example\n\nExit codes: 0 done, 1 failed, 2 wrong input, 3 it ran and found what it looks for."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -51,7 +51,7 @@ enum Command {
     Catalog(catalog::Arguments),
     /// Makes, lists and revokes server keys.
     Keys(keys::Arguments),
-    /// Reads specs, plans and tasks as files, and ticks tasks.
+    /// Makes a spec of a sentence, then plan and tasks; checks them, and proves their progress.
     Spec(spec::Arguments),
 }
 

@@ -21,6 +21,21 @@ const COMMANDS: &[&str] = &[
     "keys create",
     "keys list",
     "keys revoke",
+    "spec",
+    "spec new",
+    "spec amend",
+    "spec plan",
+    "spec tasks",
+    "spec prompt",
+    "spec check",
+    "spec rule",
+    "spec trace",
+    "spec status",
+    "spec read",
+    "spec print",
+    "spec tick",
+    "spec record",
+    "spec sync",
     "spec approve",
     "spec approvers",
     "spec approvers add",
@@ -29,8 +44,9 @@ const COMMANDS: &[&str] = &[
     "spec approvers restore",
     "spec ledger",
     "spec ledger verify",
-    "spec status",
-    "spec record",
+    "spec powers",
+    "spec powers list",
+    "spec powers lint",
 ];
 
 #[test]
@@ -46,6 +62,25 @@ fn every_command_has_help_with_examples_that_fits_a_terminal() {
         assert_eq!(ended.out.contains("--json"), !without_json, "{command}");
     }
     assert_eq!(place.names(), [] as [String; 0], "help leaves nothing behind");
+}
+
+/// The commands of `specie spec`, as its one screen groups them.
+const GROUPS: [&str; 5] = ["Make ", "Look ", "Do ", "Approve ", "Powers "];
+
+#[test]
+fn spec_explains_itself_on_one_screen() {
+    let place = Place::new();
+    let asked = place.run(&["spec", "--help"]).fine().out;
+    let bare = place.run(&["spec"]);
+    assert_eq!((bare.code, bare.err.as_str()), (Some(2), asked.as_str()));
+    assert!(asked.lines().count() <= 24, "{asked}");
+    assert!(asked.lines().all(|line| line.chars().count() <= 90), "{asked}");
+    let lines: Vec<&str> = asked.lines().collect();
+    assert!(GROUPS.iter().all(|group| lines.iter().any(|it| it.starts_with(group))), "{asked}");
+    let words: Vec<&str> = asked.split(|it: char| !it.is_alphanumeric()).collect();
+    for command in COMMANDS.iter().filter_map(|it| it.strip_prefix("spec ")) {
+        assert!(words.contains(&command.split(' ').next().unwrap()), "{command} is not told");
+    }
 }
 
 #[test]
