@@ -1,6 +1,7 @@
 //! The binary: arguments, configuration, terminal output, composition.
 
 mod catalog;
+mod completions;
 mod config;
 mod database;
 mod demo;
@@ -20,7 +21,7 @@ mod settings;
 mod spec;
 mod table;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Subscription billing on Stripe, with an offline Stripe to try it on.
 #[derive(Parser)]
@@ -53,6 +54,8 @@ enum Command {
     Keys(keys::Arguments),
     /// Makes a spec of a sentence, then plan and tasks; checks them, and proves their progress.
     Spec(spec::Arguments),
+    /// Writes a script by which a shell completes commands and options.
+    Completions(completions::Arguments),
 }
 
 fn main() -> std::process::ExitCode {
@@ -85,5 +88,6 @@ async fn run(command: Command) -> Result<(), fail::Fail> {
         Command::Catalog(arguments) => catalog::run(arguments).await,
         Command::Keys(arguments) => keys::run(arguments).await,
         Command::Spec(arguments) => spec::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
     }
 }

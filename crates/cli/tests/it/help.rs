@@ -21,6 +21,7 @@ const COMMANDS: &[&str] = &[
     "keys create",
     "keys list",
     "keys revoke",
+    "completions",
     "spec",
     "spec new",
     "spec amend",
@@ -58,7 +59,7 @@ fn every_command_has_help_with_examples_that_fits_a_terminal() {
         let ended = place.run(&arguments).fine();
         assert!(ended.out.contains("Examples:\n  "), "{command} has no examples:\n{}", ended.out);
         assert!(ended.out.lines().all(|line| line.chars().count() <= 100), "{}", ended.out);
-        let without_json = ["", "serve"].contains(command);
+        let without_json = ["", "serve", "completions"].contains(command);
         assert_eq!(ended.out.contains("--json"), !without_json, "{command}");
     }
     assert_eq!(place.names(), [] as [String; 0], "help leaves nothing behind");
@@ -81,6 +82,31 @@ fn spec_explains_itself_on_one_screen() {
     for command in COMMANDS.iter().filter_map(|it| it.strip_prefix("spec ")) {
         assert!(words.contains(&command.split(' ').next().unwrap()), "{command} is not told");
     }
+}
+
+#[test]
+fn each_shell_gets_a_script_that_knows_the_commands() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = place.run(&["completions", shell]).fine().out;
+        let known = ["sandbox", "amend", "nogenerate", "json"];
+        assert!(known.iter().all(|word| script.contains(word)), "{shell}: {script}");
+    }
+    place.run(&["completions", "tcsh"]).refused(2, &["bash, elvish, fish, powershell, zsh"]);
+    assert_eq!(place.names(), [] as [String; 0]);
+}
+
+#[test]
+fn bash_is_satisfied_with_its_script() {
+    let place = Place::new();
+    let complete = "COMP_WORDS=(specie spec am) COMP_CWORD=2; _specie specie am spec";
+    place.write("specie.bash", &place.run(&["completions", "bash"]).fine().out);
+    let said = std::process::Command::new("bash")
+        .args(["-c", &format!(". ./specie.bash; {complete}; echo ${{COMPREPLY[@]}}")])
+        .current_dir(place.path(""))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), "amend", "{said:?}");
 }
 
 #[test]
