@@ -237,12 +237,16 @@ fn wrong(error: FileError) -> Fail {
 fn found_at(path: &Path) -> Result<Vec<Spec>, Fail> {
     let specs = specs(path).map_err(wrong)?;
     if specs.iter().all(|spec| spec.files.is_empty()) {
-        return Err(Fail::Input(format!(
-            "there is no spec in `{}`\n\nhint: a spec is a folder with `requirements.md` or `spec.md`, `design.md` and `tasks.md`",
-            path.display()
-        )));
+        return Err(none_at(path));
     }
     Ok(specs)
+}
+
+fn none_at(path: &Path) -> Fail {
+    Fail::Input(format!(
+        "there is no spec in `{}`\n\nhint: a spec is a folder with `requirements.md` or `spec.md`, `design.md` and `tasks.md`",
+        path.display()
+    ))
 }
 
 /// The one spec at `path`.

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::json;
-use specie_spec::draft::Related;
 
 use crate::FileError;
-use crate::lock::put;
+use crate::lock::{Other, put};
 
 /// Where it may stand.
 const PLACES: [&str; 2] = ["SPEC_INDEX.json", ".smartspec/SPEC_INDEX.json"];
@@ -67,7 +66,7 @@ impl Index {
 
     /// The specs that one of these texts speaks of: by a word of their titles or tags, or by their ids.
     /// One whose file is not at hand is named all the same.
-    pub fn related(&self, root: &Path, own: &str, texts: &[&str]) -> Vec<Related> {
+    pub fn related(&self, root: &Path, own: &str, texts: &[&str]) -> Vec<Other> {
         let words = |text: &str| -> Vec<String> {
             let parts = text.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);
             parts.map(|it| it.trim_end_matches('s').to_owned()).filter(|it| it.len() > 3).collect()
@@ -80,7 +79,7 @@ impl Index {
                 .flat_map(words)
                 .any(|word| said.contains(&word) && !GENERAL.contains(&word.as_str()))
         });
-        near.map(|it| Related {
+        near.map(|it| Other {
             id: it.id.clone(),
             title: it.title.clone(),
             path: it.path.clone(),

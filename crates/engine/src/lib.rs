@@ -5,6 +5,8 @@
 
 mod around;
 pub mod change;
+mod check;
+mod drift;
 pub mod evidence;
 mod file;
 pub mod form;
@@ -17,20 +19,22 @@ mod powers;
 mod progress;
 mod render;
 mod repository;
+mod stacks;
 pub mod sync;
 mod tokens;
 mod tree;
 mod walk;
 
-pub use around::{around, steering};
+pub use check::{Checked, check};
 pub use evidence::{Recorded, Rejected};
 pub use file::{File, FileError, Sum, sha256};
-pub use lock::{Base, Given, Lock, Locked, put};
+pub use lock::{Base, Given, Lock, Locked, Other, put};
 pub use new::{Written, write_new};
 pub use powers::{PowersError, power_in, powers_of};
 pub use progress::{fingerprint, progress};
 pub use render::full;
 pub use repository::{Repository, user_name};
+pub use stacks::{around, steering};
 pub use tokens::{TOKENIZER, count_tokens};
 pub use tree::{Tree, root_of};
 pub use walk::{Spec, specs};

@@ -65,6 +65,9 @@ pub struct Locked {
     /// The phases of the tasks: the area of each, and its tasks.
     #[serde(default)]
     pub phases: Vec<(String, Vec<String>)>,
+    /// Other specs that this one needs, as the index knew them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Other>,
     /// Criteria that people have changed, by number: their text, or null when they were taken out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub criteria_by_hand: BTreeMap<String, Option<String>>,
@@ -73,6 +76,21 @@ pub struct Locked {
     pub hours_by_hand: BTreeMap<String, i64>,
     /// Each file as it was written, by its path from the root: what later changes are compared with.
     pub files: BTreeMap<String, Base>,
+}
+
+/// Another spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Other {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// Where its file is.
+    pub path: String,
+    /// Whose it is.
+    pub repo: String,
+    /// Whether its file is at hand.
+    pub is_here: bool,
 }
 
 /// A file as it was written.

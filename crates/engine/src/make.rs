@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use specie_spec::draft::{Draft, Names, Page};
+use specie_spec::draft::{Draft, Names, Page, Related};
 use specie_spec::power::{
     Answer, Around, AskError, Asked, ComposeError, Power, Understanding, ask, understand_all,
 };
@@ -102,7 +102,17 @@ impl Locked {
             created: self.created.clone(),
             updated: self.updated.clone(),
             generated: generated.into(),
-            related: Vec::new(),
+            related: self
+                .related
+                .iter()
+                .map(|it| Related {
+                    id: it.id.clone(),
+                    title: it.title.clone(),
+                    path: it.path.clone(),
+                    repo: it.repo.clone(),
+                    is_here: it.is_here,
+                })
+                .collect(),
         }
     }
 
@@ -140,6 +150,13 @@ pub fn pages(draft: &Draft<'_>, tree: Tree, folder: &str, which: Which) -> Vec<(
     let beside = if which == Which::Tasks { draft.supporting() } else { Vec::new() };
     let outside = outside.into_iter().map(|page| (page.path.clone(), page));
     own.into_iter().chain(beside).map(inside).chain(outside).collect()
+}
+
+/// Whether a path that a power names stays inside the root: parts that are names, and none of git's or
+/// of this program's own folders.
+pub fn is_inside(path: &str) -> bool {
+    let plain = |it: &str| !matches!(it, "" | "." | "..") && !it.contains(['\\', ':', '\0']);
+    path.split('/').all(plain) && !matches!(path.split('/').next(), Some(".git" | ".specie"))
 }
 
 /// What happens to a file.
@@ -225,4 +242,29 @@ fn beside(path: &str) -> String {
         None => format!("{name}.new"),
     };
     if folder.is_empty() { named } else { format!("{folder}/{named}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_power_writes_stays_inside() {
+        for path in ["a.toml", "a/b.md", ".kiro/specs/a/tasks.md"] {
+            assert!(is_inside(path), "{path}");
+        }
+        for path in [
+            "",
+            "/etc/a",
+            "../a",
+            "a/../../b",
+            "a//b",
+            "a/./b",
+            ".git/hooks/a",
+            ".specie/lock.json",
+            "c:\\a",
+        ] {
+            assert!(!is_inside(path), "{path}");
+        }
+    }
 }

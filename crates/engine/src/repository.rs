@@ -28,7 +28,7 @@ impl Repository {
         Self { root, has_git: false }
     }
 
-    /// Its outermost folder.
+    /// Its outermost folder, as a full path.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -50,6 +50,11 @@ impl Repository {
         let inside = whole.strip_prefix(&self.root).unwrap_or(&whole);
         let parts: Vec<_> = inside.iter().map(|part| part.to_string_lossy()).collect();
         if parts.is_empty() { ".".into() } else { parts.join("/") }
+    }
+
+    /// Whether git keeps it.
+    pub fn has_git(&self) -> bool {
+        self.has_git
     }
 
     /// The commit that is checked out; none without git, or before the first.

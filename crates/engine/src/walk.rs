@@ -5,8 +5,15 @@ use std::path::{Path, PathBuf};
 use crate::{File, FileError};
 
 /// The files that a spec may consist of.
-const NAMES: [&str; 6] =
-    ["requirements.md", "bugfix.md", "design.md", "spec.md", "plan.md", "tasks.md"];
+const NAMES: [&str; 7] = [
+    "requirements.md",
+    "bugfix.md",
+    "design.md",
+    "spec.md",
+    "plan.md",
+    "data-model.md",
+    "tasks.md",
+];
 /// Folders that hold no specs, and many files.
 const SKIPPED: [&str; 3] = ["node_modules", "target", "vendor"];
 /// No spec lies deeper.
@@ -21,17 +28,36 @@ pub struct Spec {
     pub files: Vec<File>,
 }
 
+/// A spec before it is read: its folder, and the paths of its files.
+pub(crate) struct Place {
+    pub(crate) folder: PathBuf,
+    paths: Vec<PathBuf>,
+}
+
+impl Place {
+    /// Reads its files.
+    pub(crate) fn read(&self) -> Result<Spec, FileError> {
+        let files = self.paths.iter().map(|path| File::open(path)).collect::<Result<_, _>>()?;
+        Ok(Spec { folder: self.folder.clone(), files })
+    }
+}
+
 /// The specs at `path`: of a folder all that lie in it or below, by name; of a file the spec that it
 /// belongs to.
 pub fn specs(path: &Path) -> Result<Vec<Spec>, FileError> {
+    places(path)?.iter().map(Place::read).collect()
+}
+
+/// Where the specs at `path` lie.
+pub(crate) fn places(path: &Path) -> Result<Vec<Place>, FileError> {
     if path.is_file() {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let mut spec = spec_in(&folder)?;
-        let named = |file: &File| file.path.file_name() == path.file_name();
-        if !spec.files.iter().any(named) {
-            spec.files.push(File::open(path)?);
+        let mut paths: Vec<PathBuf> = NAMES.iter().map(|name| folder.join(name)).collect();
+        paths.retain(|path| path.is_file());
+        if !paths.iter().any(|it| it.file_name() == path.file_name()) {
+            paths.push(path.to_owned());
         }
-        return Ok(vec![spec]);
+        return Ok(vec![Place { folder, paths }]);
     }
     if !path.exists() {
         return Err(FileError::Missing(path.to_owned()));
@@ -41,32 +67,30 @@ pub fn specs(path: &Path) -> Result<Vec<Spec>, FileError> {
     Ok(found)
 }
 
-fn spec_in(folder: &Path) -> Result<Spec, FileError> {
-    let there = NAMES.iter().map(|name| folder.join(name)).filter(|path| path.is_file());
-    let files = there.map(|path| File::open(&path)).collect::<Result<_, _>>()?;
-    Ok(Spec { folder: folder.to_owned(), files })
-}
-
-fn walk(folder: &Path, depth: usize, found: &mut Vec<Spec>) -> Result<(), FileError> {
-    let spec = spec_in(folder)?;
-    // A lone `design.md` or `plan.md` is somebody's notes.
-    let leads = ["requirements.md", "bugfix.md", "spec.md", "tasks.md"];
-    let is_spec = spec.files.iter().any(|file| {
-        file.path.file_name().is_some_and(|name| leads.iter().any(|lead| name == *lead))
-    });
-    if is_spec {
-        found.push(spec);
-    }
+fn walk(folder: &Path, depth: usize, found: &mut Vec<Place>) -> Result<(), FileError> {
     let failed = |error| FileError::Io { path: folder.to_owned(), done: "read", error };
     let mut below = Vec::new();
+    let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
+        let (name, kind) = (entry.file_name(), entry.file_type().map_err(failed)?);
+        if let Some(n) = NAMES.iter().position(|it| name == *it) {
+            names.push(n);
+        }
         // Links are not followed: they may lead in a circle, or out of the repository.
-        if entry.file_type().map_err(failed)?.is_dir()
-            && enters(&entry.file_name().to_string_lossy())
-        {
+        if kind.is_dir() && enters(&name.to_string_lossy()) {
             below.push(entry.path());
         }
+    }
+    names.sort_unstable();
+    let paths = names.iter().map(|n| folder.join(NAMES[*n])).filter(|path| path.is_file());
+    // A lone `design.md` or `plan.md` is somebody's notes.
+    let leads = ["requirements.md", "bugfix.md", "spec.md", "tasks.md"];
+    let is_lead =
+        |path: &PathBuf| leads.iter().any(|lead| path.file_name().is_some_and(|it| it == *lead));
+    let paths: Vec<PathBuf> = paths.collect();
+    if paths.iter().any(is_lead) {
+        found.push(Place { folder: folder.to_owned(), paths });
     }
     below.sort();
     if depth < DEEPEST {
@@ -75,6 +99,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<Spec>) -> Result<(), FileEr
     Ok(())
 }
 
-fn enters(name: &str) -> bool {
+/// Whether a folder may hold specs, or manifests.
+pub(crate) fn enters(name: &str) -> bool {
     (!name.starts_with('.') || name == ".kiro") && !SKIPPED.contains(&name)
 }

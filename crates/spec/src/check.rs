@@ -1,8 +1,14 @@
 //! Checking the files of one spec, each by itself and together.
 
+mod columns;
 mod drift;
+mod needs;
+mod numbers;
+mod rows;
 mod structure;
+mod totals;
 mod trace;
+mod waves;
 mod wording;
 
 use std::ops::Range;
@@ -10,7 +16,8 @@ use std::ops::Range;
 pub use drift::drift;
 
 use crate::diagnostic::{Diagnostic, Rule};
-use crate::{Document, Node};
+use crate::work::Work;
+use crate::{Document, Node, graph, sql};
 
 /// A file of a spec.
 #[derive(Clone, Copy, Debug)]
@@ -26,41 +33,75 @@ pub struct Input<'a> {
 /// All that is found in the files of one spec, in their order.
 pub fn check(files: &[Input<'_>]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
+    let mut said = numbers::Said::default();
     for file in files {
-        wording::check(file, &mut found);
+        wording::check(file, &mut said, &mut found);
         structure::check(file, &mut found);
     }
     trace::check(files, &mut found);
-    let place = |path: &str| files.iter().position(|file| file.path == path);
-    found.sort_by(|a, b| {
-        (place(&a.path), a.span.start, a.rule.name).cmp(&(
-            place(&b.path),
-            b.span.start,
-            b.rule.name,
-        ))
-    });
+    together(files, &mut found);
+    finish(files, &mut found);
     found
 }
 
-/// A finding about a node: at its first line, or at a narrower place.
-fn finding(
+/// What the files say of each other, and the tasks of one another.
+fn together(files: &[Input<'_>], found: &mut Vec<Diagnostic>) {
+    let tables = sql::tables(files);
+    let works: Vec<Work<'_>> = files.iter().map(Work::of).collect();
+    for (file, work) in files.iter().zip(&works) {
+        let graph = graph::waves(file).filter(|_| !work.jobs.is_empty());
+        needs::order(file, work, found);
+        let waves = graph.as_ref().map(|(_, waves)| waves.as_slice()).unwrap_or_default();
+        needs::check(file, work, waves, &tables, found);
+        if let Some((node, waves)) = &graph {
+            waves::check(file, work, (*node, waves), found);
+        }
+        totals::check(file, work, found);
+    }
+    needs::endpoints(files, &works, found);
+    columns::check(files, &works, &tables, found);
+}
+
+/// Puts findings in the order of the files, and counts the columns: along a line once, however many
+/// findings it has.
+pub(crate) fn finish(files: &[Input<'_>], found: &mut [Diagnostic]) {
+    let place = |it: &Diagnostic| files.iter().position(|file| file.path == it.path);
+    found.sort_by_cached_key(|it| (place(it), it.span.start, it.rule.name));
+    let mut last = (0, 0, 0, 1);
+    for it in found {
+        let Some(n) = place(it) else { continue };
+        let line = files[n].document.lines.get(it.line - 1).cloned().unwrap_or(0..0);
+        let (file, number, at, column) = last;
+        let (from, before) = match (file, number) == (n, it.line) && at <= it.span.start {
+            true => (at, column),
+            false => (line.start, 1),
+        };
+        let between = files[n].bytes.get(from..it.span.start).unwrap_or_default();
+        it.column = before + String::from_utf8_lossy(between).chars().count();
+        last = (n, it.line, it.span.start, it.column);
+    }
+}
+
+/// A finding about a node: at its first line, or at a narrower place. Its column is counted when all
+/// are found.
+pub(crate) fn finding(
     file: &Input<'_>,
     node: &Node,
     rule: &'static Rule,
     span: Option<Range<usize>>,
     message: String,
 ) -> Diagnostic {
-    let line = file.document.lines.get(node.line - 1).cloned().unwrap_or(0..0);
+    let number = span.as_ref().map_or(node.line, |span| file.document.line_at(span.start));
+    let line = file.document.lines.get(number - 1).cloned().unwrap_or(0..0);
     let words = &file.bytes[line.clone()];
     let blanks = words.len() - words.trim_ascii_start().len();
     let end = line.start + words.trim_ascii_end().len();
     let span = span.unwrap_or((line.start + blanks).min(end)..end);
-    let before = file.bytes.get(line.start..span.start).unwrap_or_default();
     Diagnostic {
         rule,
         path: file.path.into(),
-        line: node.line,
-        column: String::from_utf8_lossy(before).chars().count() + 1,
+        line: number,
+        column: 1,
         span,
         message,
         help: Some(format!("write for example: {}", rule.good)),

@@ -80,6 +80,7 @@ pub fn detect(path: &str, bytes: &[u8]) -> (Dialect, Kind) {
         "design.md" => (Dialect::Kiro, Kind::Design),
         "tasks.md" => by(smart(), Kind::Tasks),
         "spec.md" => (Dialect::SmartSpec, Kind::Spec),
+        "data-model.md" => (Dialect::SmartSpec, Kind::Design),
         "plan.md" => (Dialect::SmartSpec, Kind::Plan),
         ".config.kiro" => (Dialect::Kiro, Kind::Config),
         "SPEC_INDEX.json" => (Dialect::SmartSpec, Kind::Index),

@@ -183,6 +183,7 @@ pub enum RefKind {
     Requirement,
     Property,
     Task,
+    Spec,
     File,
 }
 
@@ -194,6 +195,7 @@ impl RefKind {
             Self::Requirement => "requirement",
             Self::Property => "property",
             Self::Task => "task",
+            Self::Spec => "spec",
             Self::File => "file",
         }
     }
@@ -254,6 +256,23 @@ impl Document {
             nearest.push(if is(node) { Some(n) } else { above });
         }
         nearest
+    }
+
+    /// The line, from 1, on which a byte stands.
+    pub fn line_at(&self, at: usize) -> usize {
+        let before = self.lines.partition_point(|line| line.end <= at);
+        (before + 1).min(self.lines.len().max(1))
+    }
+
+    /// The lines that a node owns from its first one on, as bytes of the file. What it owns further
+    /// down, after a part of it, is left out.
+    pub fn own(&self, node: usize) -> Range<usize> {
+        let first = self.nodes[node].line - 1;
+        let owned = self.owners.iter().skip(first).take_while(|owner| **owner == node).count();
+        match (self.lines.get(first), self.lines.get((first + owned).saturating_sub(1))) {
+            (Some(from), Some(to)) if owned > 0 => from.start..to.end,
+            _ => 0..0,
+        }
     }
 
     /// The nodes that have a box.

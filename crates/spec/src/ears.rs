@@ -6,6 +6,8 @@
 //! system    := ["THE"] name          modal := SHALL ["NOT"] ["CONTINUE TO"] | MUST | SHOULD
 //! ```
 
+use crate::quantity::{Quantity, quantities};
+
 /// The class of a criterion: by the clause that leads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "EARS' own words")]
@@ -33,14 +35,9 @@ impl Lead {
         }
     }
 
-    fn of(word: &str) -> Option<Self> {
-        Some(match word {
-            "WHEN" => Self::When,
-            "WHILE" => Self::While,
-            "WHERE" => Self::Where,
-            "IF" => Self::If,
-            _ => return None,
-        })
+    fn of(word: &Word<'_>) -> Option<Self> {
+        let leads = [Self::When, Self::While, Self::Where, Self::If];
+        leads.into_iter().find(|lead| word.is(lead.as_str()))
     }
 }
 
@@ -70,6 +67,8 @@ pub struct Ears {
     pub negated: bool,
     /// What is to happen.
     pub response: String,
+    /// The numbers in it.
+    pub numbers: Vec<Quantity>,
 }
 
 /// The class of a criterion.
@@ -80,8 +79,13 @@ pub fn lead(text: &str) -> Lead {
 /// A word, without marks, and where it stands.
 struct Word<'a> {
     text: &'a str,
-    upper: String,
     start: usize,
+}
+
+impl Word<'_> {
+    fn is(&self, keyword: &str) -> bool {
+        self.text.eq_ignore_ascii_case(keyword)
+    }
 }
 
 fn words(text: &str) -> Vec<Word<'_>> {
@@ -93,7 +97,7 @@ fn words(text: &str) -> Vec<Word<'_>> {
             (true, None) => start = Some(at),
             (false, Some(from)) => {
                 let text = &text[from..at];
-                all.push(Word { text, upper: text.to_uppercase(), start: from });
+                all.push(Word { text, start: from });
                 start = None;
             }
             _ => {}
@@ -102,20 +106,16 @@ fn words(text: &str) -> Vec<Word<'_>> {
     all
 }
 
-fn modal(word: &str) -> Option<Modal> {
-    Some(match word {
-        "SHALL" => Modal::Shall,
-        "MUST" => Modal::Must,
-        "SHOULD" => Modal::Should,
-        _ => return None,
-    })
+fn modal(word: &Word<'_>) -> Option<Modal> {
+    let modals = [("shall", Modal::Shall), ("must", Modal::Must), ("should", Modal::Should)];
+    modals.into_iter().find(|(keyword, _)| word.is(keyword)).map(|(_, modal)| modal)
 }
 
 /// Takes a criterion apart. Keywords count in any case; what is not found is empty.
 pub fn parse(text: &str) -> Ears {
     let words = words(text);
-    let demand = words.iter().position(|word| modal(&word.upper).is_some());
-    let demands = words.iter().filter(|word| modal(&word.upper).is_some()).count();
+    let demand = words.iter().position(|word| modal(word).is_some());
+    let demands = words.iter().filter(|word| modal(word).is_some()).count();
     let before = &words[..demand.unwrap_or(words.len())];
     let (clauses, system_at) = clauses(text, before);
     let end = demand.map_or(text.len(), |at| words[at].start);
@@ -124,16 +124,18 @@ pub fn parse(text: &str) -> Ears {
         None => String::new(),
     };
     let first = clauses.first().map(|(lead, _)| *lead);
-    let negated = demand.is_some_and(|at| words.get(at + 1).is_some_and(|it| it.upper == "NOT"));
+    let negated = demand.is_some_and(|at| words.get(at + 1).is_some_and(|it| it.is("not")));
     let response = demand.map_or("", |at| &text[words[at].start + words[at].text.len()..]);
+    let response = plain(response).to_owned();
     Ears {
         lead: first.unwrap_or(if demand.is_some() { Lead::Ubiquitous } else { Lead::None }),
         clauses,
         system,
-        modal: demand.and_then(|at| modal(&words[at].upper)),
+        modal: demand.and_then(|at| modal(&words[at])),
         demands,
         negated,
-        response: plain(response).to_owned(),
+        numbers: quantities(&response),
+        response,
     }
 }
 
@@ -147,10 +149,10 @@ fn clauses(text: &str, before: &[Word<'_>]) -> (Vec<(Lead, String)>, usize) {
         .enumerate()
         .filter(|(n, word)| {
             let free = *n == 0 || text[..word.start].trim_end().ends_with([',', ';']) || {
-                let last = &before[n - 1].upper;
-                last == "AND" || last == "THEN"
+                let last = &before[n - 1];
+                last.is("and") || last.is("then")
             };
-            free && Lead::of(&word.upper).is_some()
+            free && Lead::of(word).is_some()
         })
         .map(|(n, _)| n)
         .collect();
@@ -158,7 +160,7 @@ fn clauses(text: &str, before: &[Word<'_>]) -> (Vec<(Lead, String)>, usize) {
         if i == 0 && *start != 0 {
             break;
         }
-        let lead = Lead::of(&before[*start].upper).unwrap_or(Lead::When);
+        let lead = Lead::of(&before[*start]).unwrap_or(Lead::When);
         let from = before[*start].start + before[*start].text.len();
         let limit =
             starts.get(i + 1).map_or_else(|| end_of(text, before, *start), |n| before[*n].start);
@@ -173,7 +175,7 @@ fn clauses(text: &str, before: &[Word<'_>]) -> (Vec<(Lead, String)>, usize) {
 /// Where the last clause ends: at THEN, else at the last comma, else at THE before the system.
 fn end_of(text: &str, before: &[Word<'_>], start: usize) -> usize {
     let inside = &before[start + 1..];
-    if let Some(then) = inside.iter().find(|word| word.upper == "THEN") {
+    if let Some(then) = inside.iter().find(|word| word.is("then")) {
         return then.start + then.text.len();
     }
     let last = before.last().map_or(text.len(), |word| word.start + word.text.len());
@@ -181,7 +183,7 @@ fn end_of(text: &str, before: &[Word<'_>], start: usize) -> usize {
     if let Some(comma) = text[from..last].rfind([',', ';']) {
         return from + comma + 1;
     }
-    let the = inside.iter().rev().find(|word| word.upper == "THE");
+    let the = inside.iter().rev().find(|word| word.is("the"));
     the.map_or(last, |word| word.start)
 }
 

@@ -71,6 +71,12 @@ fn is_told(text: &str, id: &str) -> bool {
 /// `Requirement 2: Words`, `Property 3. Words`, `Phase 1 - Words`: the id and the words, after any of
 /// the given names.
 pub(crate) fn after_name(text: &str, names: &[&str]) -> Option<(String, String)> {
+    let head = text.trim_start_matches(['*', '_', '`', ' ']);
+    let begins =
+        |name: &&str| head.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name));
+    if !names.iter().any(begins) {
+        return None;
+    }
     let bare = unmarked(text);
     let rest = names.iter().find_map(|name| {
         let head = bare.get(..name.len())?;

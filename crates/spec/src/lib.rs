@@ -6,6 +6,8 @@
 
 pub mod approval;
 pub mod check;
+mod circle;
+mod data;
 mod detect;
 mod diagnostic;
 pub mod diff;
@@ -13,18 +15,27 @@ mod document;
 pub mod draft;
 pub mod ears;
 mod edit;
+mod graph;
 mod ids;
+pub mod index;
+mod json;
 mod lines;
 pub mod merge;
 pub mod power;
 pub mod progress;
 pub mod prompt;
+pub mod quantity;
 mod read;
 mod refs;
 mod resolve;
 pub mod rules;
+mod sql;
+pub mod steering;
+mod technology;
+mod things;
 pub mod trace;
 mod tree;
+mod work;
 
 pub use detect::{Dialect, Kind, detect};
 pub use diagnostic::{Diagnostic, Rule, Severity};

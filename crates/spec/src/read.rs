@@ -14,8 +14,15 @@ use crate::{Dialect, Kind};
 /// How many members of ranges are written out in one file.
 const MEMBERS: u32 = 100_000;
 
+/// What may be done to a file.
+const VERBS: [&str; 4] = ["create", "edit", "modify", "delete"];
+
 /// Reads a file. It never fails: what it does not know is prose.
 pub fn read(bytes: &[u8], dialect: Dialect, kind: Kind) -> Document {
+    let is_data = matches!(kind, Kind::Config | Kind::Index);
+    if let Some(document) = is_data.then(|| crate::data::read(bytes, dialect, kind)).flatten() {
+        return document;
+    }
     let lines = lines::split(bytes);
     let mut reader = Reader {
         tree: Tree::new(),
@@ -198,9 +205,16 @@ impl Reader {
                     ids::unmarked(meaning.trim_start_matches("**")),
                 )
             }
+            NodeKind::File => {
+                let (verb, rest) = file_label(&words).unwrap_or_default();
+                (Some(verb.to_owned()), None, false, ids::unmarked(rest))
+            }
             _ => (None, None, item.optional, ids::unmarked(&words)),
         };
-        let mut found = self.refs_of(&words, line.start + item.text);
+        let mut found = match kind {
+            NodeKind::File => refs::files(&words, line.start + item.text),
+            _ => self.refs_of(&words, line.start + item.text),
+        };
         if self.part == Part::Depends && found.is_empty() {
             found =
                 refs::all(&words, line.start + item.text, crate::RefKind::Task, &mut self.members);
@@ -232,6 +246,7 @@ impl Reader {
             _ if boxed && tasks && starts_as_checkpoint() => NodeKind::Checkpoint,
             _ if boxed && tasks => NodeKind::Task,
             _ if boxed => NodeKind::Check,
+            _ if self.kind.has_tasks() && file_label(words).is_some() => NodeKind::File,
             Part::Glossary if top => NodeKind::Glossary,
             Part::Stories if top => NodeKind::Story,
             Part::Depends => NodeKind::Depends,
@@ -335,7 +350,7 @@ impl Reader {
     /// `**Name:** value`
     fn label(&mut self, line: &Line<'_>, (name, value, at): (&str, &str, usize), start: usize) {
         let lower = name.to_lowercase();
-        let verb = ["create", "edit", "modify", "delete"].contains(&lower.as_str());
+        let verb = VERBS.contains(&lower.as_str());
         let kind = match lower.as_str() {
             "user story" | "用户故事" => NodeKind::Story,
             _ if verb => NodeKind::File,
@@ -433,6 +448,14 @@ fn part_of(lower: &str) -> Option<Part> {
     })
 }
 
+/// `CREATE: `path``, in bold or not: the word, and what follows it.
+fn file_label(words: &str) -> Option<(&str, &str)> {
+    let (name, rest) = words.split_once(':')?;
+    let name = name.trim_matches(['*', '_', ' ']);
+    let is_verb = VERBS.iter().any(|verb| verb.eq_ignore_ascii_case(name));
+    (is_verb && !refs::files(rest, 0).is_empty()).then_some((name, rest))
+}
+
 /// `**Name:** value`, `**Name**: value` or `**Name: value**`.
 fn label(text: &str) -> Option<(String, String)> {
     let rest = text.strip_prefix("**")?;
@@ -449,8 +472,10 @@ fn label(text: &str) -> Option<(String, String)> {
 
 /// References to what stands in the same file are resolved here.
 fn resolve_here(mut document: Document) -> Document {
-    let all = document.nodes.clone();
-    let known = crate::resolve::Targets::of([all.as_slice()]);
+    if document.nodes.iter().all(|node| node.refs.is_empty()) {
+        return document;
+    }
+    let known = crate::resolve::Targets::of([document.nodes.as_slice()]);
     for node in &mut document.nodes {
         for reference in &mut node.refs {
             known.resolve(reference);

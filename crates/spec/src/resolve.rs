@@ -1,14 +1,14 @@
 //! What references point to: by the number that is written there, else by the one that is shown.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::document::{By, Node, NodeKind, Ref, RefKind};
 
 /// All that references can point to.
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
-    literal: HashMap<(Space, String), String>,
-    ordinal: HashMap<String, String>,
+    literal: [HashSet<String>; 4],
+    ordinal: HashSet<String>,
     has_requirements: bool,
 }
 
@@ -41,54 +41,61 @@ impl Targets {
         };
         self.has_requirements |= space == Space::Requirement;
         if let Some(id) = &node.id {
-            self.literal.entry((space, id.clone())).or_insert_with(|| id.clone());
+            add(&mut self.literal[space as usize], id);
         }
         if let (Space::Criterion, Some(shown)) = (space, &node.ordinal) {
-            let to = node.id.clone().unwrap_or_else(|| shown.clone());
-            self.ordinal.entry(shown.clone()).or_insert(to);
+            add(&mut self.ordinal, shown);
         }
     }
 
     /// Fills in what a reference points to. One that is resolved already stays as it is.
     pub fn resolve(&self, reference: &mut Ref) {
+        if reference.to.is_none() {
+            let (to, by) = self.find(reference);
+            (reference.to, reference.by) = (to.map(Into::into), by);
+        }
+    }
+
+    /// What a reference points to, and how that is known.
+    pub fn find<'a>(&self, reference: &'a Ref) -> (Option<&'a str>, By) {
         if reference.to.is_some() {
-            return;
+            return (reference.to.as_deref(), reference.by);
         }
         if reference.by == By::All {
-            if self.has_requirements {
-                reference.to = Some("all".into());
-            }
-            return;
+            return (self.has_requirements.then_some("all"), By::All);
         }
         let spaces: &[Space] = match reference.kind {
             RefKind::Requirement | RefKind::Criterion => &[Space::Criterion, Space::Requirement],
             RefKind::Property => &[Space::Property],
             RefKind::Task => &[Space::Task],
-            RefKind::File => return,
+            RefKind::Spec | RefKind::File => return (None, reference.by),
         };
-        let literal = spaces
-            .iter()
-            .find_map(|space| self.literal.get(&(*space, reference.text.clone())).cloned());
-        let by_place = || {
-            let criterion = spaces.contains(&Space::Criterion);
-            // What is written with another number there is named by the one that is shown.
-            criterion
-                .then(|| self.ordinal.get(&reference.text))
-                .flatten()
-                .map(|_| reference.text.clone())
+        let is_literal = |space: &Space| self.literal[*space as usize].contains(&reference.text);
+        // What is written with another number there is named by the one that is shown.
+        let is_shown =
+            || spaces.contains(&Space::Criterion) && self.ordinal.contains(&reference.text);
+        let by = match spaces.iter().any(is_literal) {
+            true => By::Literal,
+            false if is_shown() => By::Ordinal,
+            false => return (None, By::Unresolved),
         };
-        let ranged = reference.by == By::Range;
-        (reference.to, reference.by) = match (literal, by_place) {
-            (Some(id), _) => (Some(id), if ranged { By::Range } else { By::Literal }),
-            (None, by_place) => match by_place() {
-                Some(shown) => (Some(shown), if ranged { By::Range } else { By::Ordinal }),
-                None => (None, By::Unresolved),
-            },
-        };
+        let by = if reference.by == By::Range { By::Range } else { by };
+        (Some(&reference.text), by)
+    }
+
+    /// Whether there are criteria.
+    pub fn has_criteria(&self) -> bool {
+        !self.ordinal.is_empty()
     }
 
     /// The ids of all criteria, by the number that is shown.
     pub fn criteria(&self) -> HashSet<&str> {
-        self.ordinal.keys().map(String::as_str).collect()
+        self.ordinal.iter().map(String::as_str).collect()
+    }
+}
+
+fn add(names: &mut HashSet<String>, name: &String) {
+    if !names.contains(name) {
+        names.insert(name.clone());
     }
 }

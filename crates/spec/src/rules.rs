@@ -90,6 +90,86 @@ rules! {
         "Tasks do not depend on each other in a circle, nor on themselves."
         because "None of them could ever begin."
         not "T001 depends on T002, and T002 on T001." but "One of them first.";
+    /// Order.
+    NOT_MADE Error "need-not-made"
+        "What a task needs is made by a task that it depends on, or given."
+        because "Begun in its turn, the task would find it missing."
+        not "Needs: table `users` in a task that does not wait for the one that makes it." but "_Depends: 1.1_, where 1.1 has: Provides: table `users`";
+    /// Order.
+    TWICE Warning "made-twice"
+        "A file or a thing is made by one task."
+        because "The second one to make it overwrites the first, or fails."
+        not "CREATE: `src/list.rs` in two tasks." but "CREATE: in the first, EDIT: in the second.";
+    /// Order.
+    TOO_EARLY Error "wave-too-early"
+        "A task stands in a later wave than the tasks it depends on."
+        because "The tasks of a wave are done at once, and before those of the next."
+        not "Tasks 1.1 and 1.2 in one wave, where 1.2 depends on 1.1." but "1.2 in the wave after that of 1.1.";
+    /// Order.
+    COLLISION Error "wave-collision"
+        "Tasks of one wave touch no common file, and name no common thing."
+        because "They are done at once, and one undoes what the other did."
+        not "Two tasks of one wave with EDIT: `src/lib.rs`." but "The second one in the next wave.";
+    /// Order.
+    NO_WAVE Warning "task-without-wave"
+        "Each task stands in one wave of the dependency graph, by itself or by the task it is a part of."
+        because "Whoever follows the waves would leave it out, or do it twice."
+        not "Task 2.3, which is in no wave." but "\"tasks\": [\"2.3\"] in a wave.";
+    /// Sums.
+    TOTAL Error "total-off"
+        "A number that can be counted is what counting gives."
+        because "Plans are made from totals."
+        not "**Total:** 12 tasks above 11 of them." but "**Total:** 11 tasks";
+    /// Data.
+    NO_COLUMN Error "unknown-column"
+        "A column that is named has a place in the tables of the data model."
+        because "Code for a column that no table has fails."
+        not "`users.nick`, where the table `users` has no such column." but "The column in CREATE TABLE users, or another name.";
+    /// Data.
+    IDLE_COLUMN Warning "column-without-task"
+        "Where tasks name the columns of a table, they name all of them."
+        because "A column that no task names is left out, or nobody needs it."
+        not "The column `users.nick`, where tasks name all others." but "Provides: column `users.nick`";
+    /// Data.
+    NO_ENDPOINT Warning "unknown-endpoint"
+        "Where tasks say which endpoints they make, an endpoint that is named is among them."
+        because "A path that is written in two ways is found when it is called."
+        not "`GET /api/user`, where a task provides `GET /api/users`." but "`GET /api/users` in both places.";
+    /// Wording.
+    NO_UNIT Advice "number-without-unit"
+        "A number that limits something has a unit, or what is counted behind it."
+        because "Nobody can test a limit without knowing of what."
+        not "THE API SHALL answer within 5." but "THE API SHALL answer within 5 seconds.";
+    /// Wording.
+    CONTRADICTION Warning "contradictory-numbers"
+        "Two criteria that differ in a number alone contradict each other."
+        because "Only one of them can be met."
+        not "A session ends after 30 minutes in one criterion, and after 60 minutes in another." but "One of the two.";
+    /// Surroundings.
+    FORBIDDEN Error "forbidden-technology"
+        "A spec uses what the steering files ask for."
+        because "Steering is what the project has agreed on."
+        not "Data is stored in MongoDB, where steering says: use PostgreSQL." but "Data is stored in PostgreSQL.";
+    /// Surroundings.
+    STALE Warning "stale-steering"
+        "Steering names what the project's manifests have."
+        because "Whoever follows steering that is out of date builds on what is gone."
+        not "Steering says MongoDB, and `package.json` has `pg` alone." but "Steering says PostgreSQL.";
+    /// Surroundings.
+    NO_PATH Error "index-path-missing"
+        "The path of an entry of the index is there."
+        because "Whoever looks a spec up by the index finds nothing."
+        not "\"path\": \"specs/core/spec-009\", and no such folder." but "The path where the spec lies.";
+    /// Surroundings.
+    NOT_LISTED Warning "spec-not-in-index"
+        "A spec of SmartSpec's stands in the index, where there is one."
+        because "Other specs are found by the index, and this one is not."
+        not "specs/core/spec-009/spec.md without an entry." but "An entry with its path.";
+    /// Surroundings.
+    BROKEN_JSON Error "broken-json"
+        "A file of JSON can be read as JSON."
+        because "No other program can read it either."
+        not "{\"specs\": [}" but "{\"specs\": []}";
     /// Progress.
     EARLY Error "ticked-before-its-parts"
         "A task is ticked when all its required parts are."

@@ -17,19 +17,7 @@ pub(crate) struct Tree {
 
 impl Tree {
     pub(crate) fn new() -> Self {
-        let document = Node {
-            parent: None,
-            kind: NodeKind::Document,
-            id: None,
-            ordinal: None,
-            line: 1,
-            span: 0..0,
-            state: None,
-            optional: false,
-            refs: Vec::new(),
-            text: String::new(),
-            mark: None,
-        };
+        let document = blank(None, NodeKind::Document, 1, 0);
         Self { nodes: vec![document], owners: Vec::new(), sections: Vec::new(), items: Vec::new() }
     }
 
@@ -41,14 +29,10 @@ impl Tree {
 
     fn add_under(&mut self, parent: usize, kind: NodeKind, start: usize) -> usize {
         let line = self.owners.len() + 1;
-        let node = Node { parent: Some(parent), kind, line, span: start..start, ..self.empty() };
+        let node = blank(Some(parent), kind, line, start);
         self.nodes.push(node);
         self.owners.push(self.nodes.len() - 1);
         self.nodes.len() - 1
-    }
-
-    fn empty(&self) -> Node {
-        Node { kind: NodeKind::Prose, ..Tree::new().nodes.remove(0) }
     }
 
     /// A heading: it closes all items, and the headings that are not above it.
@@ -134,5 +118,22 @@ impl Tree {
             self.nodes[0].span = first.start..last.end;
         }
         Document { dialect, kind, nodes: self.nodes, lines, owners: self.owners }
+    }
+}
+
+/// A node that says nothing yet.
+pub(crate) fn blank(parent: Option<usize>, kind: NodeKind, line: usize, start: usize) -> Node {
+    Node {
+        parent,
+        kind,
+        id: None,
+        ordinal: None,
+        line,
+        span: start..start,
+        state: None,
+        optional: false,
+        refs: Vec::new(),
+        text: String::new(),
+        mark: None,
     }
 }

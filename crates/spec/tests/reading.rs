@@ -221,6 +221,27 @@ fn smartspec_tasks_are_headings_with_criteria_files_and_commands() {
 }
 
 #[test]
+fn files_of_tasks_stand_in_items_too() {
+    let text = "\
+- [ ] 1. Make the list
+  - CREATE: `src/list.rs` (~80 lines - SMALL)
+  - **EDIT: `src/lib.rs`** (add the module)
+  - Create: a file for it
+  - _Depends: 2_
+";
+    let document = kiro("tasks.md", text);
+    assert_eq!(
+        shown(&document)[1..],
+        [
+            "file CREATE ->file:src/list.rs=?/unresolved",
+            "file EDIT ->file:src/lib.rs=?/unresolved",
+            "detail",
+            "detail ->task:2=?/unresolved",
+        ]
+    );
+}
+
+#[test]
 fn ticking_a_box_changes_one_byte_and_a_task_without_one_its_criteria() {
     let text = "- [ ] 1. One\r\n  - [x] 1.1 Öne\r\n";
     let document = kiro("tasks.md", text);

@@ -19,7 +19,7 @@ use crate::out;
 pub struct Arguments {
     /// The folder of a spec, or a file of it.
     path: PathBuf,
-    /// What is approved; of a file that is named it is clear by itself.
+    /// What is approved; else what the file that is named belongs to, and of a folder the spec.
     #[arg(long, value_enum)]
     level: Option<Level>,
     /// One task with its parts, by its id.
@@ -135,9 +135,7 @@ fn subject(arguments: &Arguments, desk: &Desk, spec: &Spec) -> Result<Subject, F
         }
         return task(desk, spec, id);
     }
-    let level = level.or(by_file).ok_or_else(|| {
-        Fail::Input("nobody can tell what is to be approved\n\nhint: `--level spec`, `--level plan` or `--level task` says it, or the path of a file".into())
-    })?;
+    let level = level.or(by_file).unwrap_or(approval::Level::Spec);
     let subject = desk.place.level(spec, level);
     if subject.files.is_empty() {
         return Err(Fail::Input(format!(
@@ -206,9 +204,11 @@ fn set_mode(desk: &Desk, mode: Mode, json: bool) -> Result<(), Fail> {
     let spec = desk.place.spec.clone();
     let meant = match mode {
         Mode::Auto => "No step asks for anything; what is recorded by rule is nobody's approval.",
-        Mode::PerTask => "A task is ticked as done only when a person has approved its text.",
+        Mode::PerTask => {
+            "A task is ticked as done only when a person has approved its text; `sync --apply` asks before it edits tasks."
+        }
         Mode::PerFile => {
-            "A task is ticked as done only when a person has approved its text, and then each file that it names."
+            "A task is ticked as done only when a person has approved its text, and then each file that it names; `sync --apply` asks for each file."
         }
     };
     let (was, now) = (desk.ledger.mode(&spec).as_str(), mode.as_str());

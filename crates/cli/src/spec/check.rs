@@ -1,15 +1,15 @@
 //! `specie spec check` and `rule`.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::ValueEnum;
 use serde_json::json;
-use specie_engine::{Lock, Spec, form, full, root_of};
+use specie_engine::{Checked, File, form, full};
 use specie_spec::{Diagnostic, Rule, Severity, rules};
 
-use super::{found_at, with_inputs};
+use super::{none_at, wrong};
 use crate::fail::Fail;
 use crate::out;
 
@@ -26,63 +26,37 @@ pub enum Format {
 
 /// Checks what lies at `path`.
 pub fn check_specs(path: &Path, format: Format) -> Result<(), Fail> {
-    let specs = found_at(path)?;
-    let files = || specs.iter().flat_map(|spec| &spec.files);
-    let mut found: Vec<Diagnostic> =
-        specs.iter().flat_map(|spec| with_inputs(spec, specie_spec::check::check)).collect();
-    found.extend(drifted(&specs)?);
-    if path.is_file() {
-        found.retain(|it| Path::new(&it.path).file_name() == path.file_name());
+    let checked = specie_engine::check(path).map_err(wrong)?;
+    let found = &checked.found;
+    if found.is_empty() && checked.specs.iter().all(|spec| spec.files.is_empty()) {
+        return Err(none_at(path));
+    }
+    match format {
+        Format::Json => out::json(&form::check(checked.files(), found))?,
+        Format::Concise => found.iter().try_for_each(|it| out::say(concise(it)))?,
+        Format::Full => full_of(&checked)?,
     }
     let is_bad = found.iter().any(|it| it.rule.severity != Severity::Advice);
-    match format {
-        Format::Json => out::json(&form::check(files(), &found))?,
-        Format::Concise => found.iter().try_for_each(|it| out::say(concise(it)))?,
-        Format::Full => {
-            let coloured =
-                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            for it in &found {
-                let file = files().find(|file| file.path.display().to_string() == it.path);
-                let bytes = file.map(|file| file.bytes.as_slice()).unwrap_or_default();
-                out::say(format!("{}\n", full(it, bytes, coloured)))?;
-            }
-            let count = |severity| found.iter().filter(|it| it.rule.severity == severity).count();
-            out::say(format!(
-                "{}: {}, {}, {} of advice",
-                out::count(files().count(), "file"),
-                out::count(count(Severity::Error), "error"),
-                out::count(count(Severity::Warning), "warning"),
-                out::count(count(Severity::Advice), "piece"),
-            ))?;
-        }
-    }
     if is_bad { Err(Fail::Found) } else { Ok(()) }
 }
 
-/// What the documents that were made here have lost since.
-fn drifted(specs: &[Spec]) -> Result<Vec<Diagnostic>, Fail> {
-    let mut locks: BTreeMap<PathBuf, Lock> = BTreeMap::new();
-    let mut found = Vec::new();
-    for spec in specs {
-        let folder = std::path::absolute(&spec.folder).unwrap_or_else(|_| spec.folder.clone());
-        let root = root_of(&folder);
-        if !locks.contains_key(&root) {
-            locks.insert(root.clone(), Lock::read(&root).map_err(super::wrong)?);
-        }
-        let named =
-            folder.strip_prefix(&root).unwrap_or(&folder).to_string_lossy().replace('\\', "/");
-        let Some(locked) = locks.get(&root).and_then(|it| it.specs.get(&named)) else { continue };
-        with_inputs(spec, |inputs| {
-            for input in inputs {
-                let name = Path::new(input.path).file_name().unwrap_or_default().to_string_lossy();
-                let made = ["requirements.md", "design.md", "spec.md"].contains(&name.as_ref());
-                if let Some(last) = locked.files.get(&format!("{named}/{name}")).filter(|_| made) {
-                    found.extend(specie_spec::check::drift(input, &last.text()));
-                }
-            }
-        });
+/// Every finding with its lines, and how many there are.
+fn full_of(checked: &Checked) -> Result<(), Fail> {
+    let coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let files: HashMap<String, &File> =
+        checked.files().map(|file| (file.path.display().to_string(), file)).collect();
+    for it in &checked.found {
+        let bytes = files.get(&it.path).map(|file| file.bytes.as_slice()).unwrap_or_default();
+        out::say(format!("{}\n", full(it, bytes, coloured)))?;
     }
-    Ok(found)
+    let count = |severity| checked.found.iter().filter(|it| it.rule.severity == severity).count();
+    out::say(format!(
+        "{}: {}, {}, {} of advice",
+        out::count(files.len(), "file"),
+        out::count(count(Severity::Error), "error"),
+        out::count(count(Severity::Warning), "warning"),
+        out::count(count(Severity::Advice), "piece"),
+    ))
 }
 
 /// `tasks.md:3:5: error[dangling-reference]: …`

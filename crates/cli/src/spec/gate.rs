@@ -1,6 +1,10 @@
-//! What stands before a tick: the approvals that the mode of a spec asks for.
+//! What stands before a tick and before the edits of `sync`: the approvals that the mode of a spec
+//! asks for.
 
-use specie_engine::ledger::entry::What;
+use std::path::Path;
+
+use specie_engine::change::FileChange;
+use specie_engine::ledger::entry::{Mode, Scope, What};
 use specie_engine::ledger::{Need, Standing, Step, Subject, Touched, need};
 use specie_engine::{File, specs};
 use specie_spec::approval::{around, task_name};
@@ -30,7 +34,9 @@ pub fn before_done(file: &File, node: usize) -> Result<(), Fail> {
     match need(&desk.ledger, &step, &desk.text()) {
         Need::Nothing => Ok(()),
         Need::Task { name, standing } => Err(unapproved(&desk, file, &name, &standing)),
-        Need::Files(subjects) => subjects.iter().try_for_each(|it| ask(&desk, it)),
+        Need::Files(subjects) => subjects
+            .iter()
+            .try_for_each(|it| ask(&desk, it, &|path| desk.place.repository.committed(path))),
     }
 }
 
@@ -42,8 +48,9 @@ fn step(desk: &Desk, file: &File, node: usize) -> Result<Step, Fail> {
     let name = name.map_or_else(|| "without a name".to_owned(), str::to_owned);
     let covering = all.iter().flat_map(|spec| desk.place.covering(spec, file, node)).collect();
     let left = task.and_then(|task| desk.place.files(file, task));
+    let files = left.into_iter().map(|it| (Mode::PerFile, it)).collect();
     let tasks = vec![Touched { name, covering }];
-    Ok(Step { spec: desk.place.spec.clone(), tasks, files: left.into_iter().collect() })
+    Ok(Step { spec: desk.place.spec.clone(), tasks, files })
 }
 
 fn unapproved(desk: &Desk, file: &File, name: &str, standing: &Standing) -> Fail {
@@ -60,26 +67,46 @@ fn unapproved(desk: &Desk, file: &File, name: &str, standing: &Standing) -> Fail
     ))
 }
 
-/// Shows a person what a task has left in its files since the last commit, and asks.
-fn ask(desk: &Desk, subject: &Subject) -> Result<(), Fail> {
+/// Asks for the approval of the edits that `sync --apply` would make in a spec, as far as its mode
+/// says: of its tasks, or of every file. `folder` is that of the spec, `root` what the edits' paths
+/// are relative to.
+pub fn before_apply(root: &Path, folder: &str, edits: &[FileChange]) -> Result<(), Fail> {
+    let desk = Desk::at(&root.join(folder))?;
+    let real = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    let inside = real.strip_prefix(desk.place.repository.root()).unwrap_or(Path::new(""));
+    let named = |it: &FileChange| inside.join(&it.path).to_string_lossy().replace('\\', "/");
+    let tasks = format!("{folder}/tasks.md");
+    let subject = |it: &FileChange| {
+        let least = if it.path == tasks { Mode::PerTask } else { Mode::PerFile };
+        let (spec, scope) = (desk.place.spec.clone(), Scope::Files("sync".into()));
+        (least, Subject { spec, scope, files: vec![(named(it), Some(it.after()))] })
+    };
+    let made = || edits.iter().filter(|it| !it.changes.is_empty());
+    let files = made().map(subject).collect();
+    let step = Step { spec: desk.place.spec.clone(), tasks: Vec::new(), files };
+    let before = |path: &str| made().find(|it| named(it) == path).and_then(|it| it.before.clone());
+    match need(&desk.ledger, &step, &desk.text()) {
+        Need::Files(subjects) => subjects.iter().try_for_each(|it| ask(&desk, it, &before)),
+        Need::Nothing | Need::Task { .. } => Ok(()),
+    }
+}
+
+/// Shows a person what a step leaves in files, beside what was there before, and asks.
+fn ask(
+    desk: &Desk,
+    subject: &Subject,
+    before: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Result<(), Fail> {
     let mut shown = String::new();
     let digests = subject.approval().files;
     for ((path, text), (_, digest)) in subject.files.iter().zip(&digests) {
-        let was = desk.place.repository.committed(path).unwrap_or_default();
-        let now = text.as_deref().unwrap_or_default();
-        let lines = unified(&diff(&was, now));
+        let was = before(path).unwrap_or_default();
+        let lines = unified(&diff(&was, text.as_deref().unwrap_or_default()));
         let digest = digest.map_or("not there".into(), |it| format!("sha256 {it}"));
-        let lines = if lines.is_empty() { "as in the last commit\n".into() } else { lines };
+        let lines = if lines.is_empty() { "nothing differs\n".into() } else { lines };
         shown.push_str(&format!("{}  {digest}\n{lines}\n", visible(path.as_bytes())));
     }
     let what = What::Approval(subject.approval());
-    let question = "Approve these files?";
-    let decision = Decision {
-        kind: "an approval of the files of a task",
-        what,
-        shown,
-        question,
-        texts: vec![],
-    };
-    desk.decide(decision).map(drop)
+    let (kind, question) = ("an approval of these files", "Approve these files?");
+    desk.decide(Decision { kind, what, shown, question, texts: Vec::new() }).map(drop)
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use specie_engine::index::Index;
 use specie_engine::make::{Action, Made, Which, Writing, pages};
-use specie_engine::{Base, Lock, Locked, Tree, form, root_of, sha256};
+use specie_engine::{Base, Lock, Locked, Other, Tree, form, root_of, sha256};
 use specie_spec::draft::Page;
 use specie_spec::power::{FragmentKind, Power};
 
@@ -115,6 +115,9 @@ fn run(arguments: &Arguments, which: Which, as_json: bool) -> Result<(), Fail> {
     let author = super::new::author_of(&power);
     let failed = |error: specie_engine::make::MakeError| Fail::Failed(error.to_string());
     let mut locked = place.locked()?.clone();
+    let made = locked.make(&power, &author, &now::minute(now)).map_err(failed)?;
+    same_power(&place, &made)?;
+    locked.related = related(&made, &place.root, &place.folder, arguments.specindex.as_deref())?;
     let mut made = locked.make(&power, &author, &now::minute(now)).map_err(failed)?;
     let approved = super::approved(&place.root, &place.folder, Level::Spec)?;
     if which == Which::Tasks && !approved.is_approved && !arguments.draft {
@@ -124,7 +127,6 @@ fn run(arguments: &Arguments, which: Which, as_json: bool) -> Result<(), Fail> {
         )));
     }
     made.draft.is_draft = !approved.is_approved;
-    related(&mut made, &place, arguments.specindex.as_deref())?;
     let pages = pages(&made.draft, place.tree()?, &place.folder, which);
     let writings = write(arguments, &place.root, &pages, &mut locked)?;
     if !arguments.nogenerate {
@@ -139,14 +141,35 @@ fn run(arguments: &Arguments, which: Which, as_json: bool) -> Result<(), Fail> {
 }
 
 /// The specs of the index that the spec's needs speak of.
-fn related(made: &mut Made<'_>, place: &Place, named: Option<&Path>) -> Result<(), Fail> {
-    let index = Index::read(&place.root, named).map_err(super::wrong)?;
-    let own = place.folder.rsplit('/').next().unwrap_or_default();
-    let given =
-        made.draft.of_kind(FragmentKind::Given).flat_map(|it| [it.id.as_str(), it.text("text")]);
-    let texts: Vec<&str> = given.collect();
-    let found = index.related(&place.root, own, &texts);
-    made.draft.names.related = found;
+pub fn related(
+    made: &Made<'_>,
+    root: &Path,
+    folder: &str,
+    named: Option<&Path>,
+) -> Result<Vec<Other>, Fail> {
+    let index = Index::read(root, named).map_err(super::wrong)?;
+    let own = folder.rsplit('/').next().unwrap_or_default();
+    let given = made.draft.of_kind(FragmentKind::Given);
+    let texts: Vec<&str> = given.flat_map(|it| [it.id.as_str(), it.text("text")]).collect();
+    Ok(index.related(root, own, &texts))
+}
+
+/// That the power says something else now than when the spec was made.
+fn same_power(place: &Place, made: &Made<'_>) -> Result<(), Fail> {
+    let locked = place.locked()?;
+    for (path, page) in pages(&made.draft, place.tree()?, &place.folder, Which::Spec) {
+        let spec = ["requirements.md", "spec.md"].iter().any(|it| path.ends_with(it));
+        let Some(last) = locked.files.get(&path).filter(|_| spec) else { continue };
+        let own = |text: String| -> Vec<String> {
+            text.lines().filter(|it| !it.starts_with("**Author:**")).map(str::to_owned).collect()
+        };
+        if own(page.text()) != own(last.text()) {
+            return Err(Fail::Input(format!(
+                "the power `{}` has changed since `{}` was made, and its spec would say something else now\n\nhint: `specie spec sync {}` shows what, and `--apply` takes it over",
+                locked.power, place.folder, place.folder
+            )));
+        }
+    }
     Ok(())
 }
 

@@ -9,7 +9,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use specie_engine::make::{Made, Which, Writing, asked, pages};
+use specie_engine::index::{Entry, Index};
+use specie_engine::make::{Made, Which, Writing, asked, is_inside, pages};
 use specie_engine::{Base, Given, Lock, Locked, Tree, around, root_of};
 use specie_spec::draft::Page;
 use specie_spec::power::{Answer, Around, Power, Understanding, understand};
@@ -36,9 +37,12 @@ pub struct Arguments {
     /// A power beside those at hand: its folder.
     #[arg(long)]
     power: Vec<PathBuf>,
-    /// A script that writes the spec where no power covers the request.
+    /// An author in place of a power: a script with the spec's name and files (docs/powers.md).
     #[arg(long, value_name = "FILE")]
     author: Option<PathBuf>,
+    /// The index of specs; else SPEC_INDEX.json of the root.
+    #[arg(long, value_name = "FILE")]
+    specindex: Option<PathBuf>,
     /// Fails with exit code 3 when a word was not understood, and writes nothing.
     #[arg(long)]
     strict: bool,
@@ -51,6 +55,9 @@ pub struct Arguments {
     #[command(flatten)]
     now: Now,
 }
+
+/// No request is longer, in bytes.
+const LONGEST: usize = 64 * 1024;
 
 /// Everything that `new` found out and wrote.
 struct Outcome<'a> {
@@ -65,15 +72,15 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     let prompt = prompt(&arguments.prompt)?;
     let now = arguments.now.get()?;
     let root = root_of(Path::new("."));
+    if let Some(script) = &arguments.author {
+        return author::run(script, arguments, &root, as_json);
+    }
     let all = powers::at_hand(&root, &arguments.power)?;
     let read = |power| (power, understand(power, &prompt));
     let mut understood: Vec<(&Power, Understanding)> = all.iter().map(read).collect();
     understood.sort_by_key(|(power, it)| (!it.is_covered(power), std::cmp::Reverse(it.used)));
     let Some((power, _)) = understood.first().filter(|(power, it)| it.is_covered(power)) else {
-        return match &arguments.author {
-            Some(script) => author::run(script, &prompt, arguments, &root, as_json),
-            None => Err(uncovered(&prompt, &understood)),
-        };
+        return Err(uncovered(&prompt, &understood));
     };
     let power = *power;
     let around = around(&root, power);
@@ -84,12 +91,14 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     let tree = tree(arguments, &root);
     let mut locked = locked(&prompt, power, &answers, &around, tree, now);
     locked.slug = arguments.name.clone().unwrap_or_default();
+    named(&locked.slug)?;
     let author = author_of(power);
     let failed = |error: specie_engine::make::MakeError| Fail::Failed(error.to_string());
     // The slug is known only now, and the folder's number with it.
-    let slug = locked.make(power, &author, "").map_err(failed)?.draft.names.slug;
-    let (folder, id) = tree.place(&root, &slug);
+    let first = locked.make(power, &author, "").map_err(failed)?;
+    let (folder, id) = tree.place(&root, &first.draft.names.slug);
     locked.id = id;
+    locked.related = super::make::related(&first, &root, &folder, arguments.specindex.as_deref())?;
     let made = locked.make(power, &author, &now::minute(now)).map_err(failed)?;
     if arguments.strict && !made.draft.unknown.is_empty() {
         return strict(&made);
@@ -115,8 +124,23 @@ fn prompt(argument: &str) -> Result<String, Fail> {
         "" => Err(Fail::Input(
             "the request is empty, expected what is wanted\n\nhint: specie spec new \"Add subscription billing so users can pay monthly\"".into(),
         )),
+        text if text.len() > LONGEST => Err(Fail::Input(format!(
+            "the request has {} bytes, expected at most {LONGEST}\n\nhint: a request says what is wanted in a page; `amend` adds to a spec",
+            text.len()
+        ))),
         text => Ok(text.to_owned()),
     }
+}
+
+/// Whether a spec can be called so: its name becomes a folder.
+fn named(slug: &str) -> Result<(), Fail> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if slug.chars().all(plain) && !slug.starts_with('-') && slug.len() <= 80 {
+        return Ok(());
+    }
+    Err(Fail::Input(format!(
+        "`--name {slug}` cannot be a folder's name, expected small letters, digits and `-`, at most 80"
+    )))
 }
 
 fn tree(arguments: &Arguments, root: &Path) -> Tree {
@@ -172,6 +196,26 @@ fn locked(
     }
 }
 
+/// The spec as the index knows it.
+fn entry(folder: &str, locked: &Locked) -> Entry {
+    let parts: Vec<&str> = folder.split('/').collect();
+    Entry {
+        id: parts.last().copied().unwrap_or_default().to_owned(),
+        title: locked.title.clone(),
+        repo: "private".into(),
+        category: parts.get(1).copied().unwrap_or_default().to_owned(),
+        path: format!("{folder}/spec.md"),
+        summary: locked
+            .requests
+            .first()
+            .and_then(|it| it.lines().next())
+            .unwrap_or_default()
+            .to_owned(),
+        tags: locked.slug.split('-').map(str::to_owned).collect(),
+        dependencies: Vec::new(),
+    }
+}
+
 /// Writes the pages, and what they were made from.
 fn write(
     arguments: &Arguments,
@@ -191,6 +235,12 @@ fn write(
     }
     let written = lock.specs.get(folder).map(|it| it.files.clone()).unwrap_or_default();
     let mut writings = Vec::new();
+    if let Some((path, _)) = pages.iter().find(|(path, _)| !is_inside(path)) {
+        return Err(Fail::Input(format!(
+            "the power `{}` would write `{path}`, expected a path inside the project; nothing was written",
+            locked.power
+        )));
+    }
     for (path, page) in pages {
         let before = written.get(path).map(|it| it.sha256.as_str());
         let one =
@@ -204,6 +254,10 @@ fn write(
         }
         lock.specs.insert(folder.to_owned(), locked.clone());
         lock.write(root).map_err(super::wrong)?;
+        if locked.dialect == Tree::SmartSpec.as_str() {
+            let index = Index::read(root, arguments.specindex.as_deref()).map_err(super::wrong)?;
+            index.put(&entry(folder, locked), &locked.updated).map_err(super::wrong)?;
+        }
     }
     Ok(writings)
 }

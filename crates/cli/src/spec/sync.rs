@@ -8,9 +8,9 @@ use serde_json::json;
 use specie_engine::make::{Action, Writing};
 use specie_engine::sync::{Sync, SyncError, sync};
 
-use super::amend;
 use super::make::Place;
 use super::now::{self, Now};
+use super::{amend, gate};
 use crate::fail::Fail;
 use crate::out;
 
@@ -49,6 +49,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
         if found.changes.iter().any(|it| !it.conflicts.is_empty()) {
             return Err(amend::conflicts(&found.changes));
         }
+        gate::before_apply(&place.root, &place.folder, &found.changes)?;
         found.changes.iter().try_for_each(|it| it.write(&place.root)).map_err(super::wrong)?;
         if place.lock.specs.get(&place.folder) != Some(&found.locked) {
             place.lock.specs.insert(place.folder.clone(), found.locked.clone());

@@ -71,7 +71,7 @@ fn without_a_terminal_nobody_approves() {
     place.run(&add).refused(2, &["you have no key to sign with"]);
     let rule = ["spec", "approve", SPEC, "--level", "spec", "--by-rule"];
     place.run(&rule).refused(2, &["the mode of `.kiro/specs/notes` is per-task, expected auto"]);
-    place.run(&["spec", "approve", SPEC]).refused(2, &["nobody can tell what", "--level spec"]);
+    place.run(&["spec", "approve", SPEC]).refused(2, &[none]);
     place.run(&["spec", "approve", SPEC, "--level", "plan"]).refused(2, &["no file of level plan"]);
     let task = ["spec", "approve", SPEC, "--task", "9"];
     place.run(&task).refused(2, &["there is no task `9`", "it has 1, 2"]);
@@ -166,7 +166,7 @@ fn per_file_the_files_of_a_task_are_shown_and_asked_for() {
     approve(&place, &["--mode", "per-file"]).unwrap().fine();
     tick(&place, "2").fine();
     place.write("a.rs", "fn b() {}\n");
-    let none = "an approval of the files of a task is asked for on a terminal";
+    let none = "an approval of these files is asked for on a terminal";
     tick(&place, "1").refused(2, &[none]);
     let words = ["spec", "tick", &format!("{SPEC}/tasks.md"), "1", "--state", "done"];
     let said = place.on_terminal(&words, &[("Approve these files? [y/N]", "n")]).unwrap();
@@ -176,6 +176,27 @@ fn per_file_the_files_of_a_task_are_shown_and_asked_for() {
     assert!(place.read(&format!("{SPEC}/tasks.md")).contains("[x] 1."));
     place.run(&["spec", "tick", &format!("{SPEC}/tasks.md"), "1", "--state", "open"]).fine();
     tick(&place, "1").fine();
+}
+
+#[test]
+fn the_edits_of_a_sync_wait_for_their_approval() {
+    let Some(place) = begun() else { return };
+    let made = ".kiro/specs/subscription-billing";
+    let new = ["spec", "new", "Add subscription billing so users can pay monthly", "--defaults"];
+    place.run(&new).fine();
+    place.run(&["spec", "tasks", made, "--draft"]).fine();
+    place.on_terminal(&["spec", "approve", made], &SIGNED).unwrap().fine();
+    place.run(&["spec", "amend", made, "Add refunds", "--defaults"]).fine();
+    let before = place.read(&format!("{made}/tasks.md"));
+    let apply = ["spec", "sync", made, "--apply"];
+    place.run(&apply).refused(2, &["an approval of these files is asked for on a terminal"]);
+    let no = place.on_terminal(&apply, &[("[y/N]", "n")]).unwrap();
+    no.refused(1, &[&format!("{made}/tasks.md  sha256 "), "you said no; nothing was written"]);
+    assert_eq!(place.read(&format!("{made}/tasks.md")), before);
+    place.on_terminal(&apply, &SIGNED).unwrap().fine();
+    assert_ne!(place.read(&format!("{made}/tasks.md")), before);
+    place.run(&apply).fine();
+    place.run(&["spec", "ledger", "verify"]).fine();
 }
 
 #[test]

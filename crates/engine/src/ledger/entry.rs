@@ -82,7 +82,7 @@ pub enum Scope {
     Tasks,
     /// One task with its parts, by its name.
     Task(String),
-    /// The files that a task has left, by its name.
+    /// The files that a task has left, by its name; or that `sync` would leave.
     Files(String),
 }
 
@@ -122,9 +122,9 @@ impl Scope {
 pub enum Mode {
     /// Nothing.
     Auto,
-    /// An approval of each task.
+    /// An approval of each task that is ticked, and of edits to the tasks.
     PerTask,
-    /// That, and an approval of each file that a task has left.
+    /// That, and an approval of each file that a task has left, and of edits to any file.
     PerFile,
 }
 

@@ -12,8 +12,9 @@ pub struct Step {
     pub spec: String,
     /// The tasks that it is about.
     pub tasks: Vec<Touched>,
-    /// What it leaves in files, by the task or the step that left it.
-    pub files: Vec<Subject>,
+    /// What it leaves in files, each with the mode from which on it is asked for. Those of one scope
+    /// are asked for together.
+    pub files: Vec<(Mode, Subject)>,
 }
 
 /// A task that a step is about.
@@ -53,12 +54,25 @@ pub fn need(ledger: &Ledger, step: &Step, texts: Texts<'_>) -> Need {
             return Need::Task { name: task.name.clone(), standing };
         }
     }
-    let open = |it: &&Subject| !it.files.is_empty() && !ledger.standing(it, texts).is_by_person();
-    let files: Vec<Subject> = step.files.iter().filter(open).cloned().collect();
-    match mode {
-        Mode::PerFile if !files.is_empty() => Need::Files(files),
-        _ => Need::Nothing,
+    let files = together(step.files.iter().filter(|(least, _)| mode >= *least));
+    let open = |it: &Subject| !it.files.is_empty() && !ledger.standing(it, texts).is_by_person();
+    match files.into_iter().filter(open).collect::<Vec<_>>() {
+        none if none.is_empty() => Need::Nothing,
+        files => Need::Files(files),
     }
+}
+
+/// The subjects, those of one scope as one.
+fn together<'a>(all: impl Iterator<Item = &'a (Mode, Subject)>) -> Vec<Subject> {
+    let mut found: Vec<Subject> = Vec::new();
+    for (_, one) in all {
+        match found.iter_mut().find(|it| it.spec == one.spec && it.scope == one.scope) {
+            Some(known) => known.files.extend(one.files.clone()),
+            None => found.push(one.clone()),
+        }
+    }
+    found.iter_mut().for_each(|it| it.files.sort());
+    found
 }
 
 impl Ledger {

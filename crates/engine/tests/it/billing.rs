@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use specie_engine::Tree;
 use specie_spec::power::lint;
 
-use crate::power::{Spec, billing, spec};
+use crate::power::{Spec, billing, findings, spec};
 
-const SEED1: &str = "Add subscription billing so users can pay monthly";
+const MONTHLY: &str = "Add subscription billing so users can pay monthly";
 const TIERS: &str = "Build subscription billing with three tiers, Basic $5, Advanced $7 and Pro $10 a month, and a pass of $4 for 3 months that is paid once.";
 const PAYMENTS: &str = "Create a payment processing system with Stripe integration. Need to support:\n- One-time payments\n- Subscription billing\n- Payment history\n- Refund processing\n- Webhook handling\n- PCI compliance\n\nTechnology: Node.js, TypeScript, PostgreSQL, Stripe API";
 
@@ -78,7 +78,8 @@ fn changed(a: &Spec, b: &Spec) -> Vec<(String, usize, String, String)> {
 #[test]
 fn every_line_names_its_cause() {
     let power = billing();
-    for (tree, text) in [(Tree::Kiro, SEED1), (Tree::SmartSpec, TIERS), (Tree::SmartSpec, PAYMENTS)]
+    for (tree, text) in
+        [(Tree::Kiro, MONTHLY), (Tree::SmartSpec, TIERS), (Tree::SmartSpec, PAYMENTS)]
     {
         let spec = spec(&power, tree, text, &[]);
         let known = |fact: &str| {
@@ -212,8 +213,8 @@ fn the_order_of_sentences_does_not_matter() {
 #[test]
 fn another_stack_changes_files_and_commands_alone() {
     let power = billing();
-    let a = spec(&power, Tree::SmartSpec, SEED1, &[("stack", "rust-axum")]);
-    let b = spec(&power, Tree::SmartSpec, SEED1, &[("stack", "node-express")]);
+    let a = spec(&power, Tree::SmartSpec, MONTHLY, &[("stack", "rust-axum")]);
+    let b = spec(&power, Tree::SmartSpec, MONTHLY, &[("stack", "node-express")]);
     assert_eq!(a.fragments(), b.fragments());
     for (path, page) in &a.pages {
         let of = |page: &specie_spec::draft::Page| -> Vec<String> {
@@ -236,7 +237,7 @@ fn another_stack_changes_files_and_commands_alone() {
 #[test]
 fn the_trees_give_no_finding() {
     let power = billing();
-    for text in [SEED1, TIERS, PAYMENTS] {
+    for text in [MONTHLY, TIERS, PAYMENTS] {
         for tree in [Tree::Kiro, Tree::SmartSpec] {
             let spec = spec(&power, tree, text, &[]);
             assert_eq!(spec.findings(), [] as [String; 0], "{text}");
@@ -248,7 +249,7 @@ fn the_trees_give_no_finding() {
 #[test]
 fn tasks_come_after_what_they_wait_for_and_waves_collide_on_nothing() {
     let power = billing();
-    for text in [SEED1, TIERS, PAYMENTS] {
+    for text in [MONTHLY, TIERS, PAYMENTS] {
         let spec = spec(&power, Tree::Kiro, text, &[]);
         let made = spec.locked.make(&power, "A", "").unwrap();
         let work = &made.draft.work;
@@ -267,4 +268,214 @@ fn tasks_come_after_what_they_wait_for_and_waves_collide_on_nothing() {
         }
         assert!(work.phases.iter().all(|it| it.tasks.len() <= 10));
     }
+}
+
+/// One fault: in which file, what is replaced, by what, and the rule that finds it.
+type Fault = (&'static str, &'static str, &'static str, &'static str);
+
+fn each_fault_is_found(tree: Tree, text: &str, faults: &[Fault]) {
+    let spec = spec(&billing(), tree, text, &[]);
+    let made: Vec<(String, String)> =
+        spec.pages.keys().map(|it| (it.clone(), spec.text(it))).collect();
+    let mut missed = Vec::new();
+    for (file, was, now, rule) in faults {
+        let mut texts = made.clone();
+        let (_, page) = texts.iter_mut().find(|(path, _)| path == &format!("s/{file}")).unwrap();
+        assert!(page.contains(was), "`{was}` does not stand in {file}");
+        *page = page.replacen(was, now, 1);
+        let found = findings(&texts, &made);
+        if !found.iter().any(|it| it.contains(&format!(" {rule}:"))) {
+            missed.push(format!("{file}: `{was}` -> `{now}` wants {rule}, found {found:?}"));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+    assert_eq!(findings(&made, &made), [] as [String; 0]);
+}
+
+#[test]
+fn twenty_faults_in_a_tree_of_kiros_are_found_one_by_one() {
+    each_fault_is_found(
+        Tree::Kiro,
+        MONTHLY,
+        &[
+            (
+                "requirements.md",
+                "charge $29.00 every 30 days",
+                "charge every 30 days",
+                "number-lost",
+            ),
+            (
+                "requirements.md",
+                "at $290.00 every 365 days",
+                "at $290.00 every year",
+                "number-lost",
+            ),
+            ("requirements.md", "within 5 seconds", "within 50 seconds", "number-lost"),
+            ("requirements.md", "within 5 seconds", "quickly", "vague-word"),
+            (
+                "requirements.md",
+                "SHALL answer with HTTP status 400",
+                "answers with HTTP status 400",
+                "criterion-without-shall",
+            ),
+            (
+                "requirements.md",
+                "THE Checkout Endpoint SHALL answer with HTTP status 409",
+                "SHALL answer with HTTP status 409",
+                "criterion-without-system",
+            ),
+            ("requirements.md", "### Requirement 3:", "### Requirement 2:", "duplicate-id"),
+            (
+                "requirements.md",
+                "  stripe_subscription_id VARCHAR",
+                "  stripe_subscriptions_id VARCHAR",
+                "unknown-column",
+            ),
+            ("requirements.md", "  handled_at TIMESTAMPTZ,\n", "", "unknown-column"),
+            ("tasks.md", "    - _Depends: 1.1_\n", "", "need-not-made"),
+            (
+                "tasks.md",
+                "column `subscriptions.status`",
+                "column `subscriptions.state`",
+                "unknown-column",
+            ),
+            ("tasks.md", "table `webhook_events`, ", "", "need-not-made"),
+            ("tasks.md", " tasks, ", "0 tasks, ", "total-off"),
+            ("tasks.md", "**Total:** ", "**Total:** 1", "total-off"),
+            (
+                "tasks.md",
+                "Create the billing tables (~",
+                "Create the billing tables (~1",
+                "total-off",
+            ),
+            ("tasks.md", "_Requirements: 2.", "_Requirements: 22.", "dangling-reference"),
+            ("tasks.md", "\"1.2\"", "\"1.9\"", "task-without-wave"),
+            (
+                "tasks.md",
+                "Provides: endpoint `POST /api/billing/webhook`",
+                "Provides: endpoint `POST /api/billing/hook`",
+                "need-not-made",
+            ),
+            (
+                "tasks.md",
+                "CREATE: `src/billing/routes/webhook.rs`",
+                "CREATE: `src/billing/worker.rs`",
+                "made-twice",
+            ),
+            ("tasks.md", "  - [ ] 1.2 ", "  - [ ] 1.1 ", "duplicate-id"),
+        ],
+    );
+}
+
+#[test]
+fn twenty_faults_in_a_tree_of_smartspecs_are_found_one_by_one() {
+    each_fault_is_found(
+        Tree::SmartSpec,
+        PAYMENTS,
+        &[
+            ("spec.md", "charge $29.00 every 30 days", "charge every 30 days", "number-lost"),
+            ("spec.md", "within 5 seconds", "within seconds", "number-lost"),
+            ("spec.md", "within 60 seconds", "properly", "vague-word"),
+            (
+                "spec.md",
+                "SHALL answer with HTTP status 400",
+                "answers with HTTP status 400",
+                "criterion-without-shall",
+            ),
+            ("spec.md", "### Requirement 4:", "### Requirement 3:", "duplicate-id"),
+            ("spec.md", "  refunded_amount BIGINT", "  refund_amount BIGINT", "unknown-column"),
+            ("spec.md", "  stripe_refund_id", "  stripe_refunds_id", "unknown-column"),
+            ("spec.md", "TLS 1.2 or TLS 1.3", "TLS 1.3", "number-lost"),
+            ("tasks.md", "**Dependencies:** T001\n", "**Dependencies:** None\n", "need-not-made"),
+            (
+                "tasks.md",
+                "**Dependencies:** T001\n",
+                "**Dependencies:** T001, T099\n",
+                "dangling-reference",
+            ),
+            (
+                "tasks.md",
+                "**Dependencies:** None\n",
+                "**Dependencies:** T001\n",
+                "dependency-cycle",
+            ),
+            ("tasks.md", "**Total Tasks:** ", "**Total Tasks:** 1", "total-off"),
+            ("tasks.md", "**Total Phases:** ", "**Total Phases:** 1", "total-off"),
+            ("tasks.md", "**Estimated Effort:** ", "**Estimated Effort:** 1", "total-off"),
+            ("tasks.md", "| Phase 1 | T001-T0", "| Phase 1 | T001-T1", "total-off"),
+            (
+                "tasks.md",
+                "Create the billing tables (~",
+                "Create the billing tables (~1",
+                "total-off",
+            ),
+            ("tasks.md", "table `refunds`, ", "", "need-not-made"),
+            ("tasks.md", "column `payments.amount`", "column `payments.sum`", "unknown-column"),
+            ("tasks.md", "### Task T002:", "### Task T001:", "duplicate-id"),
+            ("tasks.md", "**Requirements:** 1.", "**Requirements:** 91.", "dangling-reference"),
+        ],
+    );
+}
+
+#[test]
+fn scenarios_parse_and_name_the_criteria_they_stand_for() {
+    let power = billing();
+    for text in [MONTHLY, TIERS, PAYMENTS] {
+        let spec = spec(&power, Tree::Kiro, text, &[]);
+        let design = spec.text("s/design.md");
+        let fence = design.split("```gherkin\n").nth(1).unwrap().split("```").next().unwrap();
+        let feature = gherkin::Feature::parse(fence, gherkin::GherkinEnv::default()).unwrap();
+        assert!(feature.scenarios.len() >= 6, "{}", feature.scenarios.len());
+        for scenario in &feature.scenarios {
+            assert!(!scenario.tags.is_empty() && !scenario.steps.is_empty(), "{}", scenario.name);
+            for tag in &scenario.tags {
+                let number = tag.strip_prefix("criterion-").unwrap_or_else(|| panic!("{tag}"));
+                let known =
+                    spec.locked.criteria.values().any(|(r, n)| format!("{r}.{n}") == number);
+                assert!(known, "{}: {tag}", scenario.name);
+            }
+        }
+    }
+}
+
+/// The rows of the table: what is asked for, and the ids that answer it; those in brackets only when
+/// the brackets say so.
+fn answers() -> Vec<(&'static str, Vec<&'static str>)> {
+    let rows =
+        include_str!("answers.md").lines().filter(|it| it.starts_with("| ") && !it.contains("---"));
+    let cells = rows.map(|it| it.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>());
+    let filled = cells.filter(|it| it.len() == 3 && !it[2].is_empty() && it[0] != "asked for");
+    let ids = |cell: &'static str| {
+        cell.split([',', ';'])
+            .map(|it| it.split('(').next().unwrap().trim())
+            .filter(|it| !it.is_empty())
+            .collect()
+    };
+    filled.map(|it| (it[0], ids(it[2]))).collect()
+}
+
+#[test]
+fn everything_that_a_review_asks_for_has_its_fragment() {
+    let power = billing();
+    let bare = spec(&power, Tree::Kiro, MONTHLY, &[]);
+    let trial = spec(&power, Tree::Kiro, &format!("{MONTHLY}, with a trial of 14 days"), &[]);
+    let known: BTreeSet<String> = [&bare, &trial]
+        .iter()
+        .flat_map(|it| it.locked.make(&power, "", "").unwrap().draft.pieces)
+        .map(|it| it.fragment)
+        .chain(power.questions.iter().map(|it| it.id.clone()))
+        .collect();
+    let rows = answers();
+    assert!(rows.len() > 45, "{}", rows.len());
+    for (asked, ids) in rows {
+        assert!(!ids.is_empty(), "{asked}");
+        for id in ids {
+            assert!(known.contains(id), "{asked}: there is no {id}");
+        }
+    }
+    let text = bare.text("s/requirements.md");
+    assert!(
+        text.contains("SHALL charge $29.00 every 30 days")
+            && text.contains("SHALL charge $290.00 every 365 days")
+    );
 }

@@ -490,7 +490,8 @@ fn the_modes_decide_what_a_step_needs() {
     let all = subject(Scope::Tasks, &[("tasks.md", "- [ ] 1. a\n")]);
     let left = subject(Scope::Files("1".into()), &[("src/a.rs", "fn a() {}")]);
     let touched = Touched { name: "1".into(), covering: vec![task.clone(), all.clone()] };
-    let step = Step { spec: SPEC.into(), tasks: vec![touched], files: vec![left.clone()] };
+    let files_of_it = vec![(Mode::PerFile, left.clone())];
+    let step = Step { spec: SPEC.into(), tasks: vec![touched], files: files_of_it };
     let needs = |files: &Files| need(&files.ledger(), &step, &files.text());
     assert_eq!(needs(&Files::default()), Need::Nothing, "without a ledger nothing is asked");
     assert_eq!(needs(&files), Need::Nothing, "nor where no entry is about the spec");
@@ -515,6 +516,29 @@ fn the_modes_decide_what_a_step_needs() {
     by_rule(&mut files, &task, auto).unwrap();
     files.sign(&ada, mode(Mode::PerTask)).unwrap();
     assert!(matches!(needs(&files), Need::Task { .. }), "by rule is nobody's approval");
+}
+
+#[test]
+fn the_edits_of_a_sync_are_asked_for_as_the_mode_says() {
+    let mut files = Files::begun();
+    let of = |names: &[&str]| {
+        let all: Vec<_> = names.iter().map(|name| (*name, "new")).collect();
+        subject(Scope::Files("sync".into()), &all)
+    };
+    let (tasks, plan) = (of(&["tasks.md"]), of(&["plan.md"]));
+    let left = vec![(Mode::PerTask, tasks.clone()), (Mode::PerFile, plan)];
+    let step = Step { spec: SPEC.into(), tasks: Vec::new(), files: left };
+    let needs = |files: &Files| need(&files.ledger(), &step, &files.text());
+    for (mode_now, expected) in [
+        (Mode::Auto, Need::Nothing),
+        (Mode::PerTask, Need::Files(vec![tasks])),
+        (Mode::PerFile, Need::Files(vec![of(&["plan.md", "tasks.md"])])),
+    ] {
+        files.sign(&key(1), mode(mode_now)).unwrap();
+        assert_eq!(needs(&files), expected);
+    }
+    files.approve(&key(1), &of(&["plan.md", "tasks.md"])).unwrap();
+    assert_eq!(needs(&files), Need::Nothing);
 }
 
 #[test]

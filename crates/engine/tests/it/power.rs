@@ -23,8 +23,6 @@ pub struct Spec {
     pub unknown: Vec<String>,
     /// The pages, by path.
     pub pages: BTreeMap<String, Page>,
-    /// The questions that took their defaults.
-    pub defaults: BTreeSet<String>,
 }
 
 /// The spec of a text, with these answers and otherwise the defaults.
@@ -39,7 +37,8 @@ pub fn spec(power: &Power, tree: Tree, text: &str, given: &[(&str, &str)]) -> Sp
     let mut answers: BTreeMap<String, Answer> =
         given.iter().map(|(id, text)| ((*id).to_owned(), answer(text, false))).collect();
     let asked = loop {
-        let (_, asked) = asked(power, &[text.clone()], &answers, &Around::default()).unwrap();
+        let (_, asked) =
+            asked(power, std::slice::from_ref(&text), &answers, &Around::default()).unwrap();
         let Some(open) = &asked.open else { break asked };
         let default = open.default.clone().unwrap_or_else(|| panic!("{open:?}"));
         answers.insert(open.id.clone(), answer(&default, true));
@@ -64,12 +63,10 @@ pub fn spec(power: &Power, tree: Tree, text: &str, given: &[(&str, &str)]) -> Sp
     };
     let all = [Which::Spec, Which::Plan, Which::Tasks].into_iter();
     let all = all.flat_map(|which| pages(&made.draft, tree, "s", which)).collect();
-    let defaults = made.draft.answered.iter().filter(|(_, it)| it.by_default);
     Spec {
         facts: asked.facts.all().into_iter().map(|(name, value, _)| (name, shown(value))).collect(),
         unknown: made.draft.unknown.clone(),
         pages: all,
-        defaults: defaults.map(|(open, _)| open.id.clone()).collect(),
         locked,
     }
 }

@@ -12,10 +12,14 @@ pub(super) fn check(file: &Input<'_>, found: &mut Vec<Diagnostic>) {
     ticks(file, found);
 }
 
+/// How often an id is said to stand there already. A file that repeats it more often is not written by
+/// hand.
+const MOST: usize = 1_000;
+
 /// An id that stands twice: of a task or a requirement an error; of a criterion a number that a
 /// renderer shows otherwise.
 fn ids(file: &Input<'_>, found: &mut Vec<Diagnostic>) {
-    let mut seen: HashMap<(NodeKind, &str), usize> = HashMap::new();
+    let mut seen: HashMap<(NodeKind, &str), (usize, usize)> = HashMap::new();
     for node in &file.document.nodes {
         let kind = match node.kind {
             NodeKind::Checkpoint => NodeKind::Task,
@@ -23,8 +27,11 @@ fn ids(file: &Input<'_>, found: &mut Vec<Diagnostic>) {
         };
         let counted = matches!(kind, NodeKind::Task | NodeKind::Requirement | NodeKind::Criterion);
         let (true, Some(id)) = (counted, node.id.as_deref()) else { continue };
-        let Some(first) = seen.insert((kind, id), node.line) else { continue };
-        seen.insert((kind, id), first);
+        let (first, times) = seen.entry((kind, id)).or_insert((node.line, 0));
+        *times += 1;
+        if *times == 1 || *times > MOST {
+            continue;
+        }
         let (rule, message) = match (kind, &node.ordinal) {
             (NodeKind::Criterion, Some(shown)) if shown != id => (
                 &rules::REPEATED,

@@ -1,6 +1,6 @@
-//! What must hold between files: references, criteria and tasks, the order of tasks.
+//! What must hold between files: references, criteria and tasks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashSet;
 
 use super::{Input, finding};
 use crate::diagnostic::Diagnostic;
@@ -17,40 +17,40 @@ pub(super) fn check(files: &[Input<'_>], found: &mut Vec<Diagnostic>) {
     if has_tasks && !named.all {
         untraced(files, &named.ids, found);
     }
-    if has_tasks && !targets.criteria().is_empty() {
+    if has_tasks && targets.has_criteria() {
         files.iter().for_each(|file| aimless(file, found));
-    }
-    for file in files {
-        order(file, found);
     }
 }
 
 #[derive(Default)]
-struct Named {
-    ids: BTreeSet<String>,
+struct Named<'a> {
+    ids: HashSet<&'a str>,
     all: bool,
 }
 
 /// Resolves every reference, notes those that dangle, and answers what the tasks name.
-fn references(files: &[Input<'_>], targets: &Targets, found: &mut Vec<Diagnostic>) -> Named {
+fn references<'a>(
+    files: &[Input<'a>],
+    targets: &Targets,
+    found: &mut Vec<Diagnostic>,
+) -> Named<'a> {
     let mut named = Named::default();
-    let has_requirements = !targets.criteria().is_empty();
+    let has_requirements = targets.has_criteria();
     for file in files {
         for node in &file.document.nodes {
             for reference in &node.refs {
-                let mut reference: Ref = reference.clone();
-                targets.resolve(&mut reference);
-                named.all |= reference.by == By::All;
-                if let Some(to) = &reference.to {
-                    named.ids.insert(to.clone());
+                let (to, by) = targets.find(reference);
+                named.all |= by == By::All;
+                if let Some(to) = to {
+                    named.ids.insert(to);
                     continue;
                 }
                 let wanted = match reference.kind {
                     RefKind::Task => true,
                     RefKind::Criterion | RefKind::Requirement => has_requirements,
-                    RefKind::Property | RefKind::File => false,
+                    RefKind::Property | RefKind::Spec | RefKind::File => false,
                 };
-                if wanted && reference.by != By::All {
+                if wanted && by != By::All {
                     let (what, text) = (reference.kind.as_str(), &reference.text);
                     let message = format!("there is no {what} {text}");
                     let span = Some(reference.span.clone());
@@ -63,13 +63,13 @@ fn references(files: &[Input<'_>], targets: &Targets, found: &mut Vec<Diagnostic
 }
 
 /// Criteria that no task names, by themselves or by their requirement.
-fn untraced(files: &[Input<'_>], named: &BTreeSet<String>, found: &mut Vec<Diagnostic>) {
+fn untraced(files: &[Input<'_>], named: &HashSet<&str>, found: &mut Vec<Diagnostic>) {
     for file in files {
         for node in file.document.nodes.iter().filter(|node| node.kind == NodeKind::Criterion) {
             let Some(shown) = &node.ordinal else { continue };
             let ids = [node.id.as_ref(), Some(shown)];
             let requirement = shown.rsplit_once('.').map(|(requirement, _)| requirement);
-            let by_itself = ids.into_iter().flatten().any(|id| named.contains(id));
+            let by_itself = ids.into_iter().flatten().any(|id| named.contains(id.as_str()));
             if !by_itself
                 && !requirement.is_some_and(|id| named.contains(id))
                 && requirement.is_some()
@@ -103,66 +103,6 @@ fn aimless(file: &Input<'_>, found: &mut Vec<Diagnostic>) {
             let id = node.id.as_deref().or(node.ordinal.as_deref()).unwrap_or("?");
             let message = format!("task {id} names no criterion");
             found.push(finding(file, node, &rules::NO_CRITERION, None, message));
-        }
-    }
-}
-
-/// Tasks that depend on themselves, directly or in a circle.
-fn order(file: &Input<'_>, found: &mut Vec<Diagnostic>) {
-    let nodes = &file.document.nodes;
-    let mut needs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut lines = BTreeMap::new();
-    let nearest = file.document.nearest(|node| node.kind == NodeKind::Task);
-    for (n, node) in nodes.iter().enumerate() {
-        let Some(task) = nearest[n] else { continue };
-        let Some(id) = nodes[task].id.as_deref() else { continue };
-        lines.entry(id).or_insert(task);
-        let tasks = node.refs.iter().filter(|it| it.kind == RefKind::Task);
-        needs.entry(id).or_default().extend(tasks.map(|it| it.text.as_str()));
-    }
-    for id in circles(&needs) {
-        let through: Vec<&str> = needs[id].iter().copied().collect();
-        let message = format!("task {id} depends on itself, by way of {}", through.join(", "));
-        found.push(finding(file, &nodes[lines[id]], &rules::CYCLE, None, message));
-    }
-}
-
-/// The tasks in a circle, or between two: what is left when those that need nobody and those that
-/// nobody needs are taken away, again and again.
-fn circles<'a>(needs: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<&'a str> {
-    let mut needed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (id, of) in needs {
-        for other in of.iter().filter(|other| needs.contains_key(*other)) {
-            needed.entry(other).or_default().insert(id);
-        }
-    }
-    let mut left: BTreeSet<&str> = needs.keys().copied().collect();
-    take_away(&mut left, needs, &needed);
-    take_away(&mut left, &needed, needs);
-    left.into_iter().collect()
-}
-
-/// Takes those away whose `ahead` are all gone, and what that frees `behind` them.
-fn take_away<'a>(
-    left: &mut BTreeSet<&'a str>,
-    ahead: &BTreeMap<&'a str, BTreeSet<&'a str>>,
-    behind: &BTreeMap<&'a str, BTreeSet<&'a str>>,
-) {
-    let waits_for = |id: &str, left: &BTreeSet<&str>| {
-        ahead.get(id).map_or(0, |of| of.iter().filter(|other| left.contains(*other)).count())
-    };
-    let mut open: BTreeMap<&str, usize> =
-        left.iter().map(|id| (*id, waits_for(id, left))).collect();
-    let mut free: Vec<&str> = open.iter().filter(|(_, n)| **n == 0).map(|(id, _)| *id).collect();
-    while let Some(id) = free.pop() {
-        left.remove(id);
-        for other in behind.get(id).into_iter().flatten() {
-            if let Some(n) = open.get_mut(other).filter(|n| **n > 0) {
-                *n -= 1;
-                if *n == 0 {
-                    free.push(other);
-                }
-            }
         }
     }
 }

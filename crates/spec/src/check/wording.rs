@@ -1,5 +1,6 @@
 //! How criteria are worded.
 
+use super::numbers::{self, Said};
 use super::{Input, finding};
 use crate::diagnostic::Diagnostic;
 use crate::ears::{self, Ears, Modal};
@@ -44,14 +45,17 @@ const VAGUE: &[&str] = &[
 ];
 
 /// Checks every criterion of a file that is to be written in EARS, in a language whose words we know.
-pub(super) fn check(file: &Input<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check<'a>(file: &Input<'a>, said: &mut Said<'a>, found: &mut Vec<Diagnostic>) {
     let kinds = [Kind::Requirements, Kind::Bugfix, Kind::Spec];
     if !kinds.contains(&file.document.kind) || file.document.dialect == Dialect::Unknown {
         return;
     }
     let criteria = file.document.nodes.iter().filter(|node| node.kind == NodeKind::Criterion);
     for node in criteria.filter(|node| is_english(&node.text)) {
-        one(file, node, found);
+        let ears = ears::parse(&node.text);
+        one(file, node, &ears, found);
+        numbers::units(file, node, &ears, found);
+        said.again(file, node, &ears, found);
     }
 }
 
@@ -62,8 +66,8 @@ fn is_english(text: &str) -> bool {
     letters > 0 && plain * 10 >= letters * 9
 }
 
-fn one(file: &Input<'_>, node: &Node, found: &mut Vec<Diagnostic>) {
-    let Ears { clauses, system, modal, demands, response, .. } = ears::parse(&node.text);
+fn one(file: &Input<'_>, node: &Node, ears: &Ears, found: &mut Vec<Diagnostic>) {
+    let Ears { clauses, system, modal, demands, response, .. } = ears;
     let name = node.id.as_deref().or(node.ordinal.as_deref()).unwrap_or("?");
     let mut add = |rule, message| found.push(finding(file, node, rule, None, message));
     let Some(modal) = modal else {
@@ -80,11 +84,11 @@ fn one(file: &Input<'_>, node: &Node, found: &mut Vec<Diagnostic>) {
     if response.is_empty() {
         add(&rules::NO_RESPONSE, format!("criterion {name} does not say what shall happen"));
     }
-    if demands > 1 {
+    if *demands > 1 {
         add(&rules::COMPOUND, format!("criterion {name} has {demands} demands, expected one"));
     }
-    if modal != Modal::Shall {
-        let word = if modal == Modal::Must { "MUST" } else { "SHOULD" };
+    if *modal != Modal::Shall {
+        let word = if *modal == Modal::Must { "MUST" } else { "SHOULD" };
         add(&rules::WEAK, format!("criterion {name} is demanded with {word}, expected SHALL"));
     }
     for word in vague(&node.text) {
@@ -94,13 +98,21 @@ fn one(file: &Input<'_>, node: &Node, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Each of them once.
 fn vague(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '-');
-    words.filter(|word| VAGUE.contains(&word.to_lowercase().as_str())).map(Into::into).collect()
+    let is_vague = |word: &&str| VAGUE.iter().any(|vague| word.eq_ignore_ascii_case(vague));
+    let mut found: Vec<String> = Vec::new();
+    for word in words.filter(is_vague) {
+        if !found.iter().any(|it| it == word) {
+            found.push(word.into());
+        }
+    }
+    found
 }
 
-/// Where a word stands in a node's own bytes.
-fn place(file: &Input<'_>, node: &Node, word: &str) -> Option<std::ops::Range<usize>> {
+/// Where some words stand in a node's first line.
+pub(super) fn place(file: &Input<'_>, node: &Node, word: &str) -> Option<std::ops::Range<usize>> {
     let line = file.document.lines.get(node.line - 1)?;
     let text = std::str::from_utf8(&file.bytes[line.clone()]).ok()?;
     let at = line.start + text.find(word)?;

@@ -1,10 +1,9 @@
 //! From what a text says and what was answered to the facts, or to the next question.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use super::facts::{Answer, Facts, Origin, Value};
-use super::form::{Choice, Power, Question};
+use super::form::{Choice, Power, Question, SlotKind};
 use super::texts::Texts;
 use super::understand::{Understanding, answered};
 
@@ -112,8 +111,20 @@ impl Asking<'_> {
             let flag = !mentions.iter().all(|it| it.negated);
             self.facts.add(id, Value::Flag(flag), Origin::Prompt(mentions[0].span.clone()));
         }
+        self.filled();
         self.implied();
         self.excluded()
+    }
+
+    /// The slots that the text fills, and the concepts that it wants by that.
+    fn filled(&mut self) {
+        for slot in &self.power.slots {
+            let Some((value, span)) = self.understood.slots.get(&slot.id) else { continue };
+            self.facts.add(&slot.id, value.clone(), Origin::Prompt(span.clone()));
+            for concept in &slot.implies {
+                self.facts.add(concept, Value::Flag(true), Origin::Prompt(span.clone()));
+            }
+        }
     }
 
     /// What comes with what is wanted.
@@ -241,11 +252,7 @@ impl Asking<'_> {
     /// Whether the text answers a question by itself.
     fn is_said(&mut self, question: &Question) -> bool {
         if let Some(slot) = &question.slot {
-            let said: Option<&(Value, Range<usize>)> = self.understood.slots.get(slot);
-            if let Some((value, span)) = said {
-                self.facts.add(slot, value.clone(), Origin::Prompt(span.clone()));
-            }
-            return said.is_some();
+            return self.facts.get(slot).is_some();
         }
         let chosen = self.understood.options.get(&question.id).map(Vec::as_slice);
         if let Some([(option, span)]) = chosen {
@@ -268,8 +275,19 @@ impl Asking<'_> {
         };
         let form = self.power.slots.iter().find(|it| it.id == *slot).ok_or_else(wrong)?;
         let value = answered(form, &answer.text).ok_or_else(wrong)?;
+        self.currency_of(&value, &from);
         self.facts.add(slot, value, from);
         Ok(())
+    }
+
+    /// Amounts that were answered name their currency.
+    fn currency_of(&mut self, value: &Value, from: &Origin) {
+        let Value::Items(items) = value else { return };
+        let currency = items.iter().find_map(|it| it.fields.get("currency"));
+        let slot = self.power.slots.iter().find(|it| it.kind == SlotKind::Currency);
+        if let (Some(currency), Some(slot)) = (currency, slot) {
+            self.facts.add(&slot.id, currency.clone(), from.clone());
+        }
     }
 
     /// What was answered to a question; checked, if it has options.

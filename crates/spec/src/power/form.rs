@@ -74,6 +74,9 @@ pub struct Slot {
     /// Names that may be written small.
     #[serde(default)]
     pub names: Vec<String>,
+    /// Concepts that a text wants when it fills the slot.
+    #[serde(default)]
+    pub implies: Vec<String>,
 }
 
 /// What a slot holds.

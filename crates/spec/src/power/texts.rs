@@ -10,6 +10,9 @@ use minijinja::{Environment, UndefinedBehavior};
 use super::facts::{Facts, Item, Value};
 use super::form::Power;
 
+/// How much work one text may be: a power comes from anywhere.
+const FUEL: u64 = 100_000;
+
 /// What was read while a text was put together.
 type Read = Arc<Mutex<BTreeSet<String>>>;
 
@@ -35,6 +38,7 @@ impl Texts {
         let mut jinja = Environment::new();
         jinja.set_undefined_behavior(UndefinedBehavior::Strict);
         jinja.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        jinja.set_fuel(Some(FUEL));
         jinja.add_filter("plural", plural);
         jinja.add_filter("list", list);
         jinja.add_filter("quote", |it: String| format!("'{}'", it.replace('\'', "''")));

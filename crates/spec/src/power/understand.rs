@@ -84,9 +84,13 @@ impl Understanding {
         self.used += later.used;
     }
 
-    /// Whether the power covers the text: it wants one of its core concepts.
+    /// Whether the power covers the text: it wants one of its core concepts, by its words or by what
+    /// it fills.
     pub fn is_covered(&self, power: &Power) -> bool {
-        power.concepts.iter().any(|it| it.core && self.wants(&it.id))
+        let filled = power.slots.iter().filter(|it| self.slots.contains_key(&it.id));
+        let implied: Vec<&String> = filled.flat_map(|it| &it.implies).collect();
+        let wants = |id: &String| self.wants(id) || (implied.contains(&id) && !self.rules_out(id));
+        power.concepts.iter().any(|it| it.core && wants(&it.id))
     }
 }
 

@@ -150,10 +150,7 @@ impl Work {
         let mut waves: Vec<Vec<usize>> = Vec::new();
         for (n, task) in self.tasks.iter().enumerate() {
             let mut wave = task.after.iter().map(|it| wave_of[*it] + 1).max().unwrap_or(0);
-            let collides = |wave: &Vec<usize>| {
-                wave.iter()
-                    .any(|it| self.tasks[*it].files.iter().any(|file| task.touches(&file.name)))
-            };
+            let collides = |wave: &Vec<usize>| wave.iter().any(|it| self.tasks[*it].collides(task));
             while waves.get(wave).is_some_and(collides) {
                 wave += 1;
             }
@@ -166,6 +163,14 @@ impl Work {
 }
 
 impl Task {
+    /// Whether two tasks cannot be done at the same time: they write the same file, or need the same
+    /// resource.
+    fn collides(&self, other: &Self) -> bool {
+        let resource = |(need, _): &&(Thing, bool)| need.kind == "resource";
+        self.files.iter().any(|file| other.touches(&file.name))
+            || self.needs.iter().filter(resource).any(|it| other.needs.contains(it))
+    }
+
     fn touches(&self, file: &str) -> bool {
         self.files.iter().any(|it| it.name == file)
     }
@@ -282,7 +287,7 @@ fn waits(
     {
         match provided.get(&need) {
             Some(providers) => all.extend(providers.iter().copied().filter(|it| *it != own)),
-            None if given.contains(&need) || by_edit => {}
+            None if given.contains(&need) || by_edit || need.kind == "resource" => {}
             None => {
                 let what =
                     format!("it needs {} `{}`, which nothing provides", need.kind, need.name);

@@ -389,6 +389,7 @@ mod tests {
             near: Vec::new(),
             unnamed: "Only".into(),
             names: vec!["gold".into()],
+            implies: Vec::new(),
         };
         let mut reading =
             Reading { text, tokens: words::tokens(text), used: std::collections::BTreeSet::new() };

@@ -1,0 +1,199 @@
+//! What tasks need and make, and whether one comes before the other.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::waves::{Place, places};
+use super::{Input, finding};
+use crate::circle::circles;
+use crate::diagnostic::Diagnostic;
+use crate::graph::Wave;
+use crate::sql::Table;
+use crate::things::{Kind, Thing, endpoint, quoted};
+use crate::work::{Paths, Work};
+use crate::{NodeKind, rules};
+
+/// Which tasks make a thing, by its kind and key.
+type Makers<'w> = HashMap<(Kind, &'w str), Vec<usize>>;
+
+/// Checks the tasks of a file. `tables` are those of the spec's SQL.
+pub(super) fn check(
+    file: &Input<'_>,
+    work: &Work<'_>,
+    waves: &[Wave],
+    tables: &BTreeMap<String, Table>,
+    found: &mut Vec<Diagnostic>,
+) {
+    if work
+        .jobs
+        .iter()
+        .all(|job| job.needs.is_empty() && job.makes.is_empty() && job.edits.is_empty())
+    {
+        return;
+    }
+    let makers = makers(work);
+    twice(file, work, &makers, found);
+    let mut order = Order { work, paths: Paths::new(work), places: places(work, waves) };
+    for (j, job) in work.jobs.iter().enumerate() {
+        let made = |it: &&Thing| !it.given && it.kind != Kind::Resource;
+        let needs = job.needs.iter().filter(made).map(|it| (it, true));
+        let edits = job.edits.iter().map(|it| (it, false));
+        for (thing, is_need) in needs.chain(edits) {
+            let (all, lack) = made_by(thing, &makers, tables);
+            let said = match all.is_empty() {
+                true if is_need => {
+                    let lack = lack.map(|it| lacking(work, it)).unwrap_or_default();
+                    Some(format!("and no task makes it{lack}"))
+                }
+                true => None,
+                false => order.late(j, all).map(|(maker, comes_later)| {
+                    let (maker, done) =
+                        (work.jobs[maker].name, if is_need { "makes" } else { "creates" });
+                    match comes_later {
+                        true => format!("which task {maker} {done}, and that one comes later"),
+                        false => format!("which task {maker} {done}, and does not depend on it"),
+                    }
+                }),
+            };
+            let Some(said) = said else { continue };
+            let verb = if is_need { "needs" } else { "edits" };
+            let message = format!("task {} {verb} {}, {said}", job.name, thing.shown());
+            let node = &file.document.nodes[job.node];
+            found.push(finding(file, node, &rules::NOT_MADE, Some(thing.span.clone()), message));
+        }
+    }
+}
+
+/// Tasks that depend on themselves, directly or in a circle.
+pub(super) fn order(file: &Input<'_>, work: &Work<'_>, found: &mut Vec<Diagnostic>) {
+    if !work.is_ordered {
+        return;
+    }
+    let after: Vec<Vec<usize>> = work.jobs.iter().map(|job| job.after.clone()).collect();
+    let is_in = circles(&after);
+    for (j, job) in work.jobs.iter().enumerate().filter(|(j, _)| is_in[*j]) {
+        let mut through: Vec<&str> = Vec::new();
+        for other in job.after.iter().filter(|other| is_in[**other]) {
+            if through.len() < 5 && !through.contains(&work.jobs[*other].name) {
+                through.push(work.jobs[*other].name);
+            }
+        }
+        let through = through.join(", ");
+        let message = format!("task {} depends on itself, by way of {through}", work.jobs[j].name);
+        found.push(finding(file, &file.document.nodes[job.node], &rules::CYCLE, None, message));
+    }
+}
+
+fn makers<'w>(work: &'w Work<'_>) -> Makers<'w> {
+    let mut makers = Makers::new();
+    for (j, job) in work.jobs.iter().enumerate() {
+        for thing in &job.makes {
+            let all = makers.entry((thing.kind, thing.key.as_str())).or_default();
+            if all.last() != Some(&j) {
+                all.push(j);
+            }
+        }
+    }
+    makers
+}
+
+/// The tasks that make a thing; of a column that no task names also those that make its table. Else the
+/// table that a task makes without the column.
+fn made_by<'m>(
+    thing: &'m Thing,
+    makers: &'m Makers<'m>,
+    tables: &BTreeMap<String, Table>,
+) -> (&'m [usize], Option<(usize, String)>) {
+    let by = |kind: Kind, key: &'m str| -> &'m [usize] {
+        makers.get(&(kind, key)).map(Vec::as_slice).unwrap_or_default()
+    };
+    let own = by(thing.kind, &thing.key);
+    let Some(table) = thing.table().filter(|_| own.is_empty()) else { return (own, None) };
+    let of_table = by(Kind::Table, table);
+    let column = thing.key.rsplit('.').next().unwrap_or_default();
+    match tables.get(table) {
+        Some(known) if !known.has(column) => {
+            (&[], of_table.first().map(|maker| (*maker, table.to_owned())))
+        }
+        _ => (of_table, None),
+    }
+}
+
+fn lacking(work: &Work<'_>, (maker, table): (usize, String)) -> String {
+    format!(": table `{table}`, which task {} makes, has no such column", work.jobs[maker].name)
+}
+
+/// Who comes before whom: by dependencies where a file has any, else by waves, else by place.
+struct Order<'w> {
+    work: &'w Work<'w>,
+    paths: Paths<'w>,
+    places: Vec<Option<Place>>,
+}
+
+impl Order<'_> {
+    /// The first of some tasks, if none of them comes before `task`, and whether it comes later.
+    fn late(&mut self, task: usize, makers: &[usize]) -> Option<(usize, bool)> {
+        if makers.iter().any(|maker| self.work.are_kin(*maker, task)) {
+            return None;
+        }
+        if self.work.is_ordered {
+            let is_before = self.paths.any_before(task, |job| makers.contains(&job))?;
+            return (!is_before).then(|| (makers[0], false));
+        }
+        let later = |maker: &&usize| match (self.places[**maker], self.places[task]) {
+            (Some(one), Some(other)) if one.entry != other.entry => one.wave >= other.wave,
+            _ => **maker > task,
+        };
+        makers.iter().all(|maker| later(&maker)).then(|| (makers[0], true))
+    }
+}
+
+/// Things that two tasks make, of which neither is a part of the other.
+fn twice(file: &Input<'_>, work: &Work<'_>, makers: &Makers<'_>, found: &mut Vec<Diagnostic>) {
+    for (j, job) in work.jobs.iter().enumerate() {
+        for thing in &job.makes {
+            let first = makers[&(thing.kind, thing.key.as_str())][0];
+            if first < j && !work.are_kin(first, j) {
+                let (name, other) = (job.name, work.jobs[first].name);
+                let message = format!(
+                    "task {name} makes {}, which task {other} makes already",
+                    thing.shown()
+                );
+                let node = &file.document.nodes[job.node];
+                found.push(finding(file, node, &rules::TWICE, Some(thing.span.clone()), message));
+            }
+        }
+    }
+}
+
+/// Endpoints that criteria and designs name, where tasks make endpoints and none makes these.
+pub(super) fn endpoints(files: &[Input<'_>], works: &[Work<'_>], found: &mut Vec<Diagnostic>) {
+    let jobs = || works.iter().flat_map(|work| &work.jobs);
+    let is_endpoint = |it: &&Thing| it.kind == Kind::Endpoint;
+    let made: Vec<&Thing> = jobs().flat_map(|job| &job.makes).filter(is_endpoint).collect();
+    if made.is_empty() {
+        return;
+    }
+    let given = jobs().flat_map(|job| &job.needs).filter(is_endpoint).filter(|it| it.given);
+    let known: std::collections::HashSet<&str> =
+        made.into_iter().chain(given).map(|it| it.key.as_str()).collect();
+    for file in files.iter().filter(|file| !file.document.kind.has_tasks()) {
+        for (n, node) in file.document.nodes.iter().enumerate() {
+            let is_told = node.text.contains('`')
+                && !matches!(node.kind, NodeKind::Code | NodeKind::Graph | NodeKind::Validation);
+            let own = file.document.own(n);
+            let Some(text) = std::str::from_utf8(&file.bytes[own.clone()]).ok().filter(|_| is_told)
+            else {
+                continue;
+            };
+            for span in quoted(text) {
+                let unknown =
+                    endpoint(&text[span.clone()]).filter(|it| !known.contains(it.as_str()));
+                if unknown.is_some() {
+                    let message = format!("no task makes the endpoint `{}`", &text[span.clone()]);
+                    let span = own.start + span.start..own.start + span.end;
+                    found.push(finding(file, node, &rules::NO_ENDPOINT, Some(span), message));
+                }
+            }
+        }
+    }
+}
