@@ -1,6 +1,7 @@
 //! The binary: arguments, configuration, terminal output, composition.
 
 mod catalog;
+mod completions;
 mod config;
 mod database;
 mod demo;
@@ -20,13 +21,13 @@ mod settings;
 mod spec;
 mod table;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Subscription billing on Stripe, with an offline Stripe to try it on.
 #[derive(Parser)]
 #[command(name = "specie", version, propagate_version = true, max_term_width = 100)]
 #[command(
-    after_help = "Examples:\n  specie dev            the service and an offline Stripe, on this machine\n  specie demo           a year of three customers in a few seconds\n  specie init           begin a project: specie.toml and .env.example\n\nExit codes: 0 done, 1 failed, 2 wrong input, 3 it ran and found what it looks for."
+    after_help = "Examples:\n  specie spec new \"Add subscription billing so users can pay monthly\"\n  specie dev            the service and an offline Stripe, on this machine\n  specie demo           a year of three customers in a few seconds\n  specie init           begin a project: specie.toml and .env.example\n\nExit codes: 0 done, 1 failed, 2 wrong input, 3 it ran and found what it looks for."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -51,8 +52,10 @@ enum Command {
     Catalog(catalog::Arguments),
     /// Makes, lists and revokes server keys.
     Keys(keys::Arguments),
-    /// Reads specs, plans and tasks as files, and ticks tasks.
+    /// Makes a spec of a sentence, then plan and tasks; checks them, and proves their progress.
     Spec(spec::Arguments),
+    /// Writes a script by which a shell completes commands and options.
+    Completions(completions::Arguments),
 }
 
 fn main() -> std::process::ExitCode {
@@ -85,5 +88,6 @@ async fn run(command: Command) -> Result<(), fail::Fail> {
         Command::Catalog(arguments) => catalog::run(arguments).await,
         Command::Keys(arguments) => keys::run(arguments).await,
         Command::Spec(arguments) => spec::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
     }
 }

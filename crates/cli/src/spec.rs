@@ -35,11 +35,36 @@ use check::Format;
 use crate::fail::Fail;
 use crate::out;
 
+/// All commands, as one screen shows them.
+const HELP: &str = "\
+Specs, plans and tasks as files: from a sentence to finished work that is proven
+
+{usage-heading} {usage}
+
+Make     new        a spec of a sentence, and the catalog of its prices
+         amend      a change of a spec: new criteria, other bytes as they are
+         plan       milestones, critical path, people, risks
+         tasks      tasks of an approved spec, with data model, OpenAPI and test plan
+         prompt     what a coding agent is given to carry them out
+Look     check      what is wrong; `rule` explains each finding
+         trace      which tasks are for which criteria
+         status     how far each phase and task is, and what to do next
+         read       a file as a tree; `print` puts it together again
+Do       tick       a task's box
+         record     a command for a task, kept as evidence
+         sync       plan and tasks in line with the spec
+Approve  approve    a spec, plan or task; `approvers` says who may, `ledger` who did
+Powers   powers     what the engine knows of domains
+
+With every command: --json for one JSON document on stdout, --help for all it takes.
+
+Examples:
+  specie spec new \"Add subscription billing so users can pay monthly\"
+  specie spec check";
+
 /// See `specie spec --help`.
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  specie spec read .kiro/specs/billing/tasks.md\n  specie spec tick .kiro/specs/billing/tasks.md 1.2 --state done"
-)]
+#[command(help_template = HELP)]
 pub struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -86,7 +111,10 @@ enum What {
     )]
     Sync(sync::Arguments),
     /// What the engine knows of domains.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  specie spec powers list\n  specie spec powers lint examples/powers/accounts"
+    )]
     Powers(powers::What),
     /// Shows what a file consists of.
     #[command(after_help = "Examples:\n  specie spec read requirements.md --json")]
@@ -125,7 +153,7 @@ enum What {
     },
     /// Shows how far each phase and task is, what speaks for or against its tick, and what to do.
     #[command(
-        alias = "verify_tasks_progress",
+        aliases = ["verify_tasks_progress", "verify_tasks_progress_v4", "smartspec_verify_tasks_progress", "smartspec_verify_tasks_progress_v4"],
         after_help = "Examples:\n  specie spec status .kiro/specs/billing\n  specie spec status specs/feature/spec-001-billing --write\n\nExit code 3 when a tick is contradicted."
     )]
     Status(status::Arguments),

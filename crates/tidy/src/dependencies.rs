@@ -31,6 +31,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("sqlx", &["store"], "every line of SQL lies in `store`"),
     ("anyhow", &["cli"], "a library says which errors can happen: one `thiserror` enum a crate"),
     ("clap", &["cli"], "arguments are read at the edge"),
+    ("clap_complete", &["cli"], "arguments are read at the edge"),
     ("rpassword", &["cli"], "a passphrase is typed at the terminal, and nobody else reads one"),
     ("hyper-rustls", &["stripe"], "the one HTTPS client is Stripe's transport"),
     ("getrandom", &["vocab"], "take a `vocab::Chance` as an argument"),

@@ -41,6 +41,7 @@ const STRIPE_BILLING: &[(&str, &str)] = &shipped![
 #[derive(Subcommand)]
 pub enum What {
     /// Lists the powers at hand.
+    #[command(after_help = "Examples:\n  specie spec powers list --json")]
     List,
     /// Checks a power: names, conditions, texts, and what needs what.
     #[command(

@@ -14,4 +14,5 @@ mod sandbox;
 mod serve;
 mod spec;
 mod state;
+mod tutorial;
 mod web;
