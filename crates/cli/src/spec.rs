@@ -133,7 +133,7 @@ enum What {
         after_help = "Examples:\n  specie spec tick tasks.md 1.2 --state done\n  specie spec tick tasks.md --line 17 --state doing"
     )]
     Tick(tick::Arguments),
-    /// Checks the specs under a folder: wording, ids, references, the order of tasks.
+    /// Checks the specs under a folder: wording, ids, references, tasks, totals, steering, the index.
     #[command(
         after_help = "Examples:\n  specie spec check\n  specie spec check .kiro/specs/billing --format concise\n\nExit code 3 when there is an error or a warning; `specie spec rule` explains each."
     )]

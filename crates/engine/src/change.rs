@@ -133,27 +133,89 @@ pub fn criteria(text: &[u8], dialect: Dialect, kind: Kind) -> BTreeMap<(usize, u
 }
 
 /// Takes over what people have changed in the criteria and in the hours of tasks since the files were
-/// written. Answers whether anything was new.
-pub fn take_over(root: &Path, folder: &str, locked: &mut Locked) -> Result<bool, FileError> {
-    let before = (locked.criteria_by_hand.clone(), locked.hours_by_hand.clone());
+/// written. Answers what was new, one entry a change.
+pub fn take_over(root: &Path, folder: &str, locked: &mut Locked) -> Result<Vec<Taken>, FileError> {
+    let mut taken = Vec::new();
     for name in ["requirements.md", "spec.md"] {
         let path = format!("{folder}/{name}");
-        let Some(last) = locked.files.get(&path) else { continue };
-        let Ok(current) = std::fs::read(root.join(&path)) else { continue };
-        let (dialect, kind) = detect(&format!("/{path}"), &current);
-        let (was, now) =
-            (criteria(last.text().as_bytes(), dialect, kind), criteria(&current, dialect, kind));
-        for (number, text) in &now {
-            if was.get(number) != Some(text) {
-                locked.criteria_by_hand.insert(shown(*number), Some(text.clone()));
+        let Some(last) = locked.files.get(&path).map(Base::text) else { continue };
+        let current = match std::fs::read(root.join(&path)) {
+            Ok(current) => current,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                return Err(FileError::Io { path: root.join(&path), done: "read", error });
             }
-        }
-        for number in was.keys().filter(|it| !now.contains_key(it)) {
-            locked.criteria_by_hand.insert(shown(*number), None);
+        };
+        let (dialect, kind) = detect(&format!("/{path}"), &current);
+        let was = criteria(last.as_bytes(), dialect, kind);
+        let now = criteria(&current, dialect, kind);
+        if was != now {
+            renumber(locked, &was, &now, &mut taken);
         }
     }
+    let before = locked.hours_by_hand.clone();
     hours(root, folder, locked);
-    Ok(before != (locked.criteria_by_hand.clone(), locked.hours_by_hand.clone()))
+    let changed = locked.hours_by_hand.iter().filter(|(id, hours)| before.get(*id) != Some(hours));
+    taken.extend(changed.map(|(id, hours)| Taken::Hours(id.clone(), *hours)));
+    Ok(taken)
+}
+
+/// What somebody has changed by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A criterion was added, with this number.
+    Added(String),
+    /// The text of the criterion with this number is another one.
+    Changed(String),
+    /// A criterion was taken out, which had this number.
+    Removed(String),
+    /// A task takes so many hours.
+    Hours(String, i64),
+}
+
+type Criteria = BTreeMap<(usize, usize), String>;
+
+/// Finds each criterion again: by number and text, else by its text, else by its number. What is left
+/// was added, or taken out.
+fn renumber(locked: &mut Locked, was: &Criteria, now: &Criteria, taken: &mut Vec<Taken>) {
+    let mut old: BTreeMap<String, (usize, usize)> = locked.criteria.clone();
+    old.retain(|_, number| was.contains_key(number));
+    let mut new = now.clone();
+    let mut found: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    let same = |number: &(usize, usize), at: &(usize, usize), text: &String| {
+        (number == at, was.get(number) == Some(text), number.0 == at.0)
+    };
+    type Matches = fn((bool, bool, bool)) -> bool;
+    let steps: [Matches; 3] = [|it| it.0 && it.1, |it| it.1 && it.2, |it| it.0];
+    for matches in steps {
+        for (id, number) in &old {
+            let place = new.iter().find(|(at, text)| matches(same(number, at, text)));
+            if let Some((at, _)) = place.filter(|_| !found.contains_key(id)) {
+                let at = *at;
+                let text = new.remove(&at).unwrap_or_default();
+                if was.get(number) != Some(&text) {
+                    taken.push(Taken::Changed(shown(at)));
+                    locked.criteria_by_hand.insert(id.clone(), Some(text));
+                }
+                found.insert(id.clone(), at);
+            }
+        }
+    }
+    for (id, number) in old.iter().filter(|(id, _)| !found.contains_key(*id)) {
+        taken.push(Taken::Removed(shown(*number)));
+        locked.criteria.remove(id);
+        locked.criteria_by_hand.insert(id.clone(), None);
+    }
+    for (at, text) in new {
+        let name = (1..)
+            .map(|n| format!("by-hand-{n}"))
+            .find(|it| !locked.criteria_by_hand.contains_key(it));
+        let id = name.unwrap_or_default();
+        taken.push(Taken::Added(shown(at)));
+        locked.criteria_by_hand.insert(id.clone(), Some(text));
+        found.insert(id, at);
+    }
+    locked.criteria.extend(found);
 }
 
 fn shown((requirement, n): (usize, usize)) -> String {

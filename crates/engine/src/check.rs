@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use specie_spec::Diagnostic;
-use specie_spec::check::check as check_files;
+use specie_spec::check::check_with;
 use specie_spec::steering::Steering;
 
 use crate::around::{Around, with_inputs};
@@ -91,10 +91,6 @@ fn take<'p>(next: &AtomicUsize, places: &'p [Place]) -> Option<(usize, &'p Place
 
 fn check_place(place: &Place, steering: &Steering) -> Result<(Spec, Vec<Diagnostic>), FileError> {
     let spec = place.read()?;
-    let found = with_inputs(&spec.files, |files| {
-        let mut found = check_files(files);
-        found.extend(steering.against(files));
-        found
-    });
+    let found = with_inputs(&spec.files, |files| check_with(files, steering));
     Ok((spec, found))
 }

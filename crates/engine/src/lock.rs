@@ -68,7 +68,8 @@ pub struct Locked {
     /// Other specs that this one needs, as the index knew them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<Other>,
-    /// Criteria that people have changed, by number: their text, or null when they were taken out.
+    /// Criteria that people have changed or added, by piece: their text, or null when they were taken
+    /// out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub criteria_by_hand: BTreeMap<String, Option<String>>,
     /// Hours that people have changed, by task.
@@ -169,11 +170,7 @@ impl Locked {
 
     /// What people have changed, as far as it was taken over.
     pub fn by_hand(&self) -> ByHand {
-        let criteria = self.criteria_by_hand.iter().filter_map(|(number, text)| {
-            let (requirement, n) = number.split_once('.')?;
-            Some(((requirement.parse().ok()?, n.parse().ok()?), text.clone()))
-        });
-        ByHand { criteria: criteria.collect(), hours: self.hours_by_hand.clone() }
+        ByHand { criteria: self.criteria_by_hand.clone(), hours: self.hours_by_hand.clone() }
     }
 }
 

@@ -6,7 +6,7 @@ use specie_spec::draft::Draft;
 use specie_spec::power::{FragmentKind, Power, understand};
 use specie_spec::{NodeKind, detect, read};
 
-use crate::change::{FileChange, take_over};
+use crate::change::{FileChange, Taken, take_over};
 use crate::lock::Base;
 use crate::make::{MakeError, Which, pages};
 use crate::{FileError, Locked, Tree};
@@ -87,9 +87,10 @@ impl Sync {
 pub fn sync(root: &Path, folder: &str, locked: &Locked, power: &Power) -> Result<Sync, SyncError> {
     let mut locked = locked.clone();
     let before = locked.clone();
-    let mut takes_over = take_over(root, folder, &mut locked)?;
+    let taken = take_over(root, folder, &mut locked)?;
+    let mut takes_over = !taken.is_empty();
     let tree = Tree::named(&locked.dialect).unwrap_or(Tree::Kiro);
-    let mut findings = by_hand(&before, &locked);
+    let mut findings: Vec<Finding> = taken.iter().map(by_hand).collect();
     let (mut changes, mut settled) = (Vec::new(), None);
     for which in [Which::Spec, Which::Plan, Which::Tasks] {
         let mut made = locked.make(power, "", "")?;
@@ -136,50 +137,34 @@ fn finding(kind: &'static str, weight: Weight, what: String, action: &str) -> Fi
     Finding { kind, weight, what, action: action.into() }
 }
 
-/// What people have changed since.
-fn by_hand(before: &Locked, now: &Locked) -> Vec<Finding> {
-    let mut all = Vec::new();
-    let known = |number: &str| {
-        let written =
-            before.criteria.values().any(|(requirement, n)| format!("{requirement}.{n}") == number);
-        written || before.criteria_by_hand.contains_key(number)
-    };
-    for (number, text) in &now.criteria_by_hand {
-        if before.criteria_by_hand.get(number) == Some(text) {
-            continue;
-        }
-        all.push(match text {
-            Some(_) if !known(number) => finding(
-                "NEW_REQUIREMENT",
-                Weight::High,
-                format!("criterion {number} was added by hand, and no task is for it"),
-                "Add a task for it",
-            ),
-            Some(_) => finding(
-                "OUTDATED_DESCRIPTION",
-                Weight::Medium,
-                format!("criterion {number} was changed by hand"),
-                "Take the wording over, and look at the tasks that name it",
-            ),
-            None => finding(
-                "OUTDATED_DESCRIPTION",
-                Weight::Medium,
-                format!("criterion {number} was taken out by hand"),
-                "Take it out of the tasks that name it",
-            ),
-        });
+/// What somebody has changed by hand.
+fn by_hand(taken: &Taken) -> Finding {
+    match taken {
+        Taken::Added(number) => finding(
+            "NEW_REQUIREMENT",
+            Weight::High,
+            format!("criterion {number} was added by hand, and no task is for it"),
+            "Add a task for it",
+        ),
+        Taken::Changed(number) => finding(
+            "OUTDATED_DESCRIPTION",
+            Weight::Medium,
+            format!("criterion {number} was changed by hand"),
+            "Take the wording over, and look at the tasks that name it",
+        ),
+        Taken::Removed(number) => finding(
+            "OUTDATED_DESCRIPTION",
+            Weight::Medium,
+            format!("criterion {number} was taken out by hand"),
+            "Take it out of the tasks that name it",
+        ),
+        Taken::Hours(task, hours) => finding(
+            "OUTDATED_DESCRIPTION",
+            Weight::Low,
+            format!("the task `{task}` takes {hours} hours now"),
+            "Bring phase, totals and plan in line",
+        ),
     }
-    for (task, hours) in &now.hours_by_hand {
-        if before.hours_by_hand.get(task) != Some(hours) {
-            all.push(finding(
-                "OUTDATED_DESCRIPTION",
-                Weight::Low,
-                format!("the task `{task}` takes {hours} hours now"),
-                "Bring phase, totals and plan in line",
-            ));
-        }
-    }
-    all
 }
 
 /// Tasks that follow from the spec and are not in the list.

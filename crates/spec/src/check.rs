@@ -16,6 +16,7 @@ use std::ops::Range;
 pub use drift::drift;
 
 use crate::diagnostic::{Diagnostic, Rule};
+use crate::steering::Steering;
 use crate::work::Work;
 use crate::{Document, Node, graph, sql};
 
@@ -32,7 +33,12 @@ pub struct Input<'a> {
 
 /// All that is found in the files of one spec, in their order.
 pub fn check(files: &[Input<'_>]) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
+    check_with(files, &Steering::default())
+}
+
+/// The same, and what the spec uses against steering.
+pub fn check_with(files: &[Input<'_>], steering: &Steering) -> Vec<Diagnostic> {
+    let mut found = steering.against(files);
     let mut said = numbers::Said::default();
     for file in files {
         wording::check(file, &mut said, &mut found);

@@ -64,8 +64,8 @@ impl<'a> Draft<'a> {
         };
         let open = BTreeMap::new();
         let mut pieces = compose(power, &facts, stack.map_or(&open, |it| &it.files))?;
-        let mut numbers = numbers.with(&pieces);
-        hand::take_over(&mut pieces, &mut numbers, by_hand);
+        hand::take_over(&mut pieces, numbers, by_hand);
+        let numbers = numbers.with(&pieces);
         let mut work = Work::of(&pieces, &numbers.phases)?;
         for task in &mut work.tasks {
             task.hours = by_hand.hours.get(&task.id).copied().unwrap_or(task.hours);

@@ -198,7 +198,8 @@ fn counts(file: &Input<'_>, entries: &[Entry<'_>], found: &mut Vec<Diagnostic>) 
         };
         if let Some(real) = real.filter(|real| node.text.parse() != Ok(*real)) {
             let message = format!("the index says {} {what}, and counting gives {real}", node.text);
-            found.push(finding(file, node, &rules::TOTAL, Some(node.span.clone()), message));
+            let said = finding(file, node, &rules::TOTAL, Some(node.span.clone()), message);
+            found.push(Diagnostic { help: Some(format!("write {real}")), ..said });
         }
     }
 }

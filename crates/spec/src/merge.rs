@@ -34,7 +34,7 @@ pub fn merge(base: &str, new: &str, current: &[u8]) -> (Vec<Change>, Vec<Conflic
     let placed = placed(base, &plain);
     let (mut changes, mut conflicts) = (Vec::new(), Vec::new());
     let base_lines: Vec<&str> = base.lines().collect();
-    for hunk in hunks(base, new) {
+    for hunk in hunks(base, new).into_iter().flat_map(split) {
         match place(&hunk, &placed, &plain, &base_lines) {
             Place::At(at) => {
                 let start = lines.get(at.start).map_or(text.len(), |it| it.start);
@@ -48,7 +48,10 @@ pub fn merge(base: &str, new: &str, current: &[u8]) -> (Vec<Change>, Vec<Conflic
                 {
                     now.insert_str(0, end);
                 }
-                changes.push(Change { span: start..stop, was: text[start..stop].to_owned(), now });
+                let was = text[start..stop].to_owned();
+                if was.trim_end_matches(['\n', '\r']) != now.trim_end_matches(['\n', '\r']) {
+                    changes.push(Change { span: start..stop, was, now });
+                }
             }
             Place::Done => {}
             Place::Taken(at) => conflicts.push(Conflict {
@@ -70,6 +73,19 @@ fn unticked(line: &str) -> String {
             format!("{indent}- [ ] {}", &rest[6..])
         }
         _ => line.to_owned(),
+    }
+}
+
+/// A line as it is compared: without its tick, and without the number of an item of a list, which a
+/// renderer counts anew.
+fn key(line: &str) -> String {
+    let line = unticked(line);
+    let blanks = line.len() - line.trim_start().len();
+    let rest = &line[blanks..];
+    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    match rest[digits..].strip_prefix(". ") {
+        Some(words) if digits > 0 => format!("{}1. {words}", &line[..blanks]),
+        _ => line,
     }
 }
 
@@ -102,10 +118,7 @@ fn spans(text: &str) -> Vec<std::ops::Range<usize>> {
 
 /// For each line of the base its line in the current text, if it is still there.
 fn placed(base: &str, current: &[&str]) -> Vec<Option<usize>> {
-    let whole =
-        |lines: &mut dyn Iterator<Item = &str>| lines.flat_map(|it| [it, "\n"]).collect::<String>();
-    let unticked: Vec<String> = current.iter().map(|it| unticked(it)).collect();
-    let (old, now) = (whole(&mut base.lines()), whole(&mut unticked.iter().map(String::as_str)));
+    let (old, now) = (keyed(&base.lines().collect::<Vec<_>>()), keyed(current));
     let mut all = vec![None; base.lines().count()];
     for line in diff(old.as_bytes(), now.as_bytes()) {
         if line.side == Side::Both
@@ -118,11 +131,16 @@ fn placed(base: &str, current: &[&str]) -> Vec<Option<usize>> {
 }
 
 fn hunks(base: &str, new: &str) -> Vec<Hunk> {
+    let (old, now): (Vec<&str>, Vec<&str>) = (base.lines().collect(), new.lines().collect());
     let mut all: Vec<Hunk> = Vec::new();
     let mut open = false;
-    for line in diff(base.as_bytes(), new.as_bytes()) {
+    for line in diff(keyed(&old).as_bytes(), keyed(&now).as_bytes()) {
         if line.side == Side::Both {
             open = false;
+            if old[line.old] != now[line.new] {
+                let lines = vec![now[line.new].to_owned()];
+                all.push(Hunk { base: line.old..line.old + 1, lines });
+            }
             continue;
         }
         if !open {
@@ -132,13 +150,25 @@ fn hunks(base: &str, new: &str) -> Vec<Hunk> {
         if let Some(hunk) = all.last_mut() {
             match line.side {
                 Side::Old => hunk.base.end = line.old + 1,
-                _ => hunk.lines.push(
-                    String::from_utf8_lossy(line.bytes).trim_end_matches(['\n', '\r']).to_owned(),
-                ),
+                _ => hunk.lines.push(now[line.new].to_owned()),
             }
         }
     }
     all
+}
+
+/// The lines as they are compared.
+fn keyed(lines: &[&str]) -> String {
+    lines.iter().flat_map(|it| [key(it), "\n".into()]).collect()
+}
+
+/// Lines that are replaced one for one, each by itself: some of them may have been changed already.
+fn split(hunk: Hunk) -> Vec<Hunk> {
+    if hunk.base.len() != hunk.lines.len() {
+        return vec![hunk];
+    }
+    let places = hunk.base.clone();
+    places.zip(hunk.lines).map(|(at, line)| Hunk { base: at..at + 1, lines: vec![line] }).collect()
 }
 
 enum Place {
@@ -172,8 +202,8 @@ fn place(hunk: &Hunk, placed: &[Option<usize>], current: &[&str], base: &[&str])
     }
     let from = start.unwrap_or(0);
     let to = after.unwrap_or((from + base[hunk.base.clone()].len()).min(current.len())).max(from);
-    let there: Vec<String> = current[from..to].iter().map(|it| unticked(it)).collect();
-    if there == hunk.lines {
+    let there: Vec<String> = current[from..to].iter().map(|it| key(it)).collect();
+    if there == hunk.lines.iter().map(|it| key(it)).collect::<Vec<_>>() {
         return Place::Done;
     }
     Place::Taken(from..to)
@@ -182,7 +212,7 @@ fn place(hunk: &Hunk, placed: &[Option<usize>], current: &[&str], base: &[&str])
 fn stands(current: &[&str], at: usize, lines: &[String]) -> bool {
     current
         .get(at..at + lines.len())
-        .is_some_and(|there| there.iter().zip(lines).all(|(a, b)| unticked(a) == *b))
+        .is_some_and(|there| there.iter().zip(lines).all(|(a, b)| key(a) == key(b)))
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ rules! {
         not "Tasks 1.1 and 1.2 in one wave, where 1.2 depends on 1.1." but "1.2 in the wave after that of 1.1.";
     /// Order.
     COLLISION Error "wave-collision"
-        "Tasks of one wave touch no common file, and name no common thing."
+        "Tasks of one wave touch no common file, and need no common resource."
         because "They are done at once, and one undoes what the other did."
         not "Two tasks of one wave with EDIT: `src/lib.rs`." but "The second one in the next wave.";
     /// Order.

@@ -65,12 +65,14 @@ impl Steering {
         let names = Names::of(0..ALL.len());
         let mut steering = Self::default();
         for (f, file) in files.iter().enumerate() {
+            steering.mentions.extend(in_code(file.document, &names));
             let is_always = is_always(file);
             for (n, told) in told(file.document) {
                 for (technology, words, stance) in stances(&told.text, &names, true) {
                     steering.mentions.insert(technology);
-                    let stance = match (told.is_aside, told.is_forbidden, stance) {
-                        (true, ..) => continue,
+                    let is_aside = told.is_aside || is_for_tests(technology, &told.text);
+                    let stance = match (is_aside, told.is_forbidden, stance) {
+                        (true, _, Stance::Uses | Stance::Unclear) => continue,
                         (_, true, Stance::Uses) => Stance::Forbids,
                         (_, _, stance) => stance,
                     };
@@ -129,10 +131,11 @@ impl Steering {
                     continue;
                 }
                 for (technology, words, stance) in stances(&told.text, &self.names, false) {
-                    let is_meant = stance == Stance::Uses && !is_for_tests(technology, &told.text);
-                    let Some(reason) = self.reason(technology).filter(|_| is_meant) else {
+                    let uses = stance == Stance::Uses;
+                    let Some(reason) = self.reason(technology).filter(|_| uses) else { continue };
+                    if reason.technology != technology && is_for_tests(technology, &told.text) {
                         continue;
-                    };
+                    }
                     if seen.insert(technology) {
                         let span = place(file, n, &told.text[words]);
                         let node = &file.document.nodes[n];
@@ -187,11 +190,18 @@ fn said(technology: usize, reason: &Named) -> String {
     }
 }
 
-/// SQLite is what many projects test with, whatever they run on.
+/// Many projects test with another database than the one they run on.
 fn is_for_tests(technology: usize, text: &str) -> bool {
     let lower = text.to_lowercase();
     let asides = ["test", "local", "memory", "mock", "develop", "fallback", "embedded", "cache"];
     ALL[technology].group == Group::Database && asides.iter().any(|word| lower.contains(word))
+}
+
+/// The technologies that blocks of code name: steering knows of them.
+fn in_code(document: &Document, names: &Names) -> Vec<usize> {
+    let codes = document.nodes.iter().filter(|node| node.kind == NodeKind::Code);
+    let named = codes.flat_map(|node| stances(&node.text, names, false));
+    named.map(|(technology, ..)| technology).collect()
 }
 
 /// Whether a steering file holds always: without front matter, or with `inclusion: always`.

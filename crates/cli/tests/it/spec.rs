@@ -113,6 +113,37 @@ fn a_check_finds_what_is_wrong_in_all_specs_below_a_folder() {
 }
 
 #[test]
+fn a_check_tells_what_lies_around_the_specs_too() {
+    let place = Place::new();
+    for folder in [".kiro/steering", ".kiro/specs/users"] {
+        std::fs::create_dir_all(place.path(folder)).unwrap();
+    }
+    place.write(".kiro/steering/tech.md", "- Never use MongoDB.\n");
+    place.write(".kiro/specs/users/design.md", "Users are stored in MongoDB.\n");
+    let tasks =
+        "- [ ] 1. Page\n  - Needs: table `users`\n- [ ] 2. Tables\n  - Provides: table `users`\n";
+    place.write(".kiro/specs/users/tasks.md", tasks);
+    place.write(
+        "SPEC_INDEX.json",
+        "{\n  \"specs\": [{ \"id\": \"spec-1\", \"path\": \"gone\" }]\n}\n",
+    );
+    let ended = place.run(&["spec", "check", "--format", "concise"]);
+    let expected = "\
+./.kiro/specs/users/design.md:1:21: error[forbidden-technology]: the spec uses MongoDB, which steering forbids (`./.kiro/steering/tech.md`, line 1)
+./.kiro/specs/users/tasks.md:2:19: error[need-not-made]: task 1 needs table `users`, which task 2 makes, and that one comes later
+./SPEC_INDEX.json:2:40: error[index-path-missing]: `gone`, the path of spec-1, is not there
+";
+    assert_eq!((ended.code, ended.out.as_str()), (Some(3), expected));
+    let full = place.run(&["spec", "check"]);
+    assert!(full.out.contains("4 files: 3 errors, 0 warnings"), "{}", full.out);
+    let json = place.run(&["spec", "check", "--json"]).json();
+    assert_eq!(json["files"].as_array().unwrap().len(), 4);
+    let read = place.run(&["spec", "read", "SPEC_INDEX.json", "--json"]).json();
+    assert_eq!((&read["kind"], &read["nodes"][2]["kind"]), (&"index".into(), &"entry".into()));
+    assert_eq!((&read["nodes"][2]["id"], &read["nodes"][2]["line"]), (&"spec-1".into(), &2.into()));
+}
+
+#[test]
 fn a_trace_shows_which_tasks_are_for_which_criteria() {
     let place = Place::new();
     place.write("requirements.md", REQUIREMENTS);

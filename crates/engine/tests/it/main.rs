@@ -5,5 +5,7 @@
 mod accounts;
 mod approvals;
 mod billing;
+mod checking;
 mod ledger;
 mod power;
+mod sync;

@@ -39,26 +39,30 @@ pub(super) fn check(
         let edits = job.edits.iter().map(|it| (it, false));
         for (thing, is_need) in needs.chain(edits) {
             let (all, lack) = made_by(thing, &makers, tables);
-            let said = match all.is_empty() {
-                true if is_need => {
-                    let lack = lack.map(|it| lacking(work, it)).unwrap_or_default();
-                    Some(format!("and no task makes it{lack}"))
-                }
-                true => None,
-                false => order.late(j, all).map(|(maker, comes_later)| {
+            let lack = lack.map(|it| lacking(work, it)).unwrap_or_default();
+            let (said, help) = match all.is_empty() {
+                true if is_need => (
+                    format!("and no task makes it{lack}"),
+                    "name it under Provides of the task that makes it, or write `(given)` behind it"
+                        .to_owned(),
+                ),
+                true => continue,
+                false => {
+                    let Some((maker, comes_later)) = order.late(j, all) else { continue };
                     let (maker, done) =
                         (work.jobs[maker].name, if is_need { "makes" } else { "creates" });
-                    match comes_later {
-                        true => format!("which task {maker} {done}, and that one comes later"),
-                        false => format!("which task {maker} {done}, and does not depend on it"),
-                    }
-                }),
+                    let how = if comes_later { "that one comes later" } else { "does not depend on it" };
+                    (
+                        format!("which task {maker} {done}, and {how}"),
+                        format!("let task {} depend on {maker}", job.name),
+                    )
+                }
             };
-            let Some(said) = said else { continue };
             let verb = if is_need { "needs" } else { "edits" };
             let message = format!("task {} {verb} {}, {said}", job.name, thing.shown());
             let node = &file.document.nodes[job.node];
-            found.push(finding(file, node, &rules::NOT_MADE, Some(thing.span.clone()), message));
+            let said = finding(file, node, &rules::NOT_MADE, Some(thing.span.clone()), message);
+            found.push(Diagnostic { help: Some(help), ..said });
         }
     }
 }

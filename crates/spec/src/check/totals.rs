@@ -245,7 +245,8 @@ impl<'w> Counter<'w> {
         let real = unit.shown(*real);
         let real = real.split(' ').next().unwrap_or_default();
         let message = format!("{who} says {}, and counting gives {real}", unit.shown(written));
-        found.push(finding(self.file, node, &rules::TOTAL, span, message));
+        let said = finding(self.file, node, &rules::TOTAL, span, message);
+        found.push(Diagnostic { help: Some(format!("write {real}")), ..said });
     }
 }
 

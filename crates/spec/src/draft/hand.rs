@@ -7,22 +7,19 @@ use crate::power::{Field, FragmentKind, Piece};
 const AREA: &str = "additions";
 
 /// Puts the criteria as people wrote them in place of those of the power, with a task for each one that
-/// is new.
-pub(super) fn take_over(pieces: &mut Vec<Piece>, numbers: &mut Numbers, by_hand: &ByHand) {
+/// is new. `numbers` hold those of the new ones.
+pub(super) fn take_over(pieces: &mut Vec<Piece>, numbers: &Numbers, by_hand: &ByHand) {
     let mut added = false;
-    for (number, text) in &by_hand.criteria {
-        let known = numbers.criteria.iter().find(|(_, it)| *it == number).map(|(id, _)| id.clone());
-        let place = known.as_ref().and_then(|id| {
-            pieces.iter().position(|it| it.kind == FragmentKind::Criterion && it.id == *id)
-        });
+    for (id, text) in &by_hand.criteria {
+        let place = pieces.iter().position(|it| it.kind == FragmentKind::Criterion && it.id == *id);
         match (place, text) {
             (Some(place), Some(text)) => pieces[place].set("text", text),
             (Some(place), None) => {
                 pieces.remove(place);
-                numbers.criteria.retain(|_, it| it != number);
             }
             (None, Some(text)) => {
-                add(pieces, numbers, *number, text);
+                let Some(number) = numbers.criteria.get(id) else { continue };
+                add(pieces, numbers, id, *number, text);
                 added = true;
             }
             (None, None) => {}
@@ -35,16 +32,15 @@ pub(super) fn take_over(pieces: &mut Vec<Piece>, numbers: &mut Numbers, by_hand:
     pieces.sort_by_key(|it| it.kind);
 }
 
-fn add(pieces: &mut Vec<Piece>, numbers: &mut Numbers, number: (usize, usize), text: &str) {
+fn add(pieces: &mut Vec<Piece>, numbers: &Numbers, id: &str, number: (usize, usize), text: &str) {
     let (requirement, n) = number;
     let under = numbers.requirements.iter().find(|(_, it)| **it == requirement);
     let under = under.map(|(id, _)| id.clone()).unwrap_or_default();
-    let id = format!("by-hand-{requirement}-{n}");
     let thing = Field::List(vec![Field::Text(format!("thing:{id}"))]);
     let words = |it: &str| Field::Text(it.into());
     pieces.push(Piece::by_hand(
         FragmentKind::Criterion,
-        &id,
+        id,
         &[("under", words(&under)), ("text", words(text)), ("needs", thing.clone())],
     ));
     pieces.push(Piece::by_hand(
@@ -58,5 +54,4 @@ fn add(pieces: &mut Vec<Piece>, numbers: &mut Numbers, number: (usize, usize), t
             ("minutes", Field::Number(120)),
         ],
     ));
-    numbers.criteria.insert(id, number);
 }

@@ -47,8 +47,9 @@ pub struct Related {
 /// What people have changed in the documents since they were made, and what was taken over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ByHand {
-    /// Criteria by number: the text that stands there now; none for one that was taken out.
-    pub criteria: BTreeMap<(usize, usize), Option<String>>,
+    /// Criteria by their pieces' ids: the text that stands there now; none for one that was taken out.
+    /// One that the power does not have was added.
+    pub criteria: BTreeMap<String, Option<String>>,
     /// Hours of tasks, by their pieces' ids.
     pub hours: BTreeMap<String, i64>,
 }

@@ -57,6 +57,9 @@ fn a_spec_uses_nothing_that_steering_forbids() {
             ".kiro/specs/a/design.md:5 [Jest] the spec uses Jest, which steering forbids (`.kiro/steering/tech.md`, line 7)".into(),
         ]
     );
+    let both = format!("{steering}\n## Now\nUse MongoDB.\n");
+    assert_eq!(against(&both, "Use MongoDB."), NONE, "steering contradicts itself");
+    assert_eq!(against(steering, "Use MongoDB for tests.").len(), 1, "a ban is a ban");
     for spec in [
         "Data is imported from MongoDB.",
         "We do not use MongoDB.",
@@ -82,6 +85,9 @@ fn a_spec_uses_no_other_technology_of_a_kind() {
     assert_eq!(against(steering, "Use SQLite in memory for tests."), NONE);
     let both = format!("{steering}- MongoDB is read by the old service\n");
     assert_eq!(against(&both, "Users are stored in MongoDB."), NONE, "steering knows of it");
+    let in_code = format!("{steering}\n```sh\ndocker run mongodb\n```\n");
+    assert_eq!(against(&in_code, "Users are stored in MongoDB."), NONE, "steering knows of it");
+    assert_eq!(against("Use SQLite for tests.", "Users are stored in MongoDB."), NONE);
     let sometimes = format!("---\ninclusion: manual\n---\n{steering}");
     assert_eq!(against(&sometimes, "Users are stored in MongoDB."), NONE);
     let always = format!("---\ninclusion: always\n---\n{steering}");

@@ -62,8 +62,14 @@ fn what_a_task_needs_is_made_by_one_that_it_depends_on() {
     - _Depends: 1_
 - [ ] 3. Needs of its own part
   - Needs: variable `KEY`
+  - Provides: event `done`
   - [ ] 3.1 Part
     - Provides: variable `KEY`
+    - Needs: variable `KEY`, event `done`
+- [ ] 4. Waits for all its parts
+  - _Depends: 1.1_
+  - [ ] 4.1 Part
+    - Needs: table `users`
 ";
     assert_eq!(
         in_tasks(text),
@@ -192,8 +198,12 @@ fn a_column_that_a_task_needs_is_made_with_its_table_or_by_itself() {
         ]
     );
     let few = tasks.replace("column `users.name`, ", "");
-    let said = found(&[("requirements.md", SQL), ("tasks.md", &few)]);
-    assert!(said.iter().all(|it| !it.contains("column-without-task")), "{said:?}");
+    let wide = SQL.replace("  seats INT,", "  seats INT,\n  rank INT,\n  size INT,\n  mail TEXT,");
+    for (sql, tasks) in [(SQL, few.as_str()), (&wide, &tasks.replace(", column `users.rank`", ""))]
+    {
+        let said = found(&[("requirements.md", sql), ("tasks.md", tasks)]);
+        assert!(said.iter().all(|it| !it.contains("column-without-task")), "{said:?}");
+    }
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn every_rule_explains_itself_and_its_good_example_passes() {
 
 #[test]
 fn the_page_of_the_rules_is_up_to_date() {
-    let kept = include_str!("../../../docs/spec-rules.md");
+    let kept = include_str!("../../../../docs/spec-rules.md");
     let mend = "cargo run -p specie-spec --example rules > docs/spec-rules.md";
     assert!(kept == rules::page(), "the page differs from the rules: {mend}");
 }
