@@ -83,6 +83,9 @@ fn key(line: &str) -> String {
     let blanks = line.len() - line.trim_start().len();
     let rest = &line[blanks..];
     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    if let Some(words) = rest.strip_prefix("- ").filter(|it| !it.starts_with('[')) {
+        return format!("{}1. {words}", &line[..blanks]);
+    }
     match rest[digits..].strip_prefix(". ") {
         Some(words) if digits > 0 => format!("{}1. {words}", &line[..blanks]),
         _ => line,
@@ -191,7 +194,10 @@ fn place(hunk: &Hunk, placed: &[Option<usize>], current: &[&str], base: &[&str])
     if hunk.base.is_empty() {
         // The lines around may have moved apart: then what is put in follows the one before.
         let at = start.or(after).unwrap_or(current.len());
-        return if stands(current, at, &hunk.lines) { Place::Done } else { Place::At(at..at) };
+        let next = placed[hunk.base.start..].iter().flatten().next().copied();
+        let gap = at..next.unwrap_or(current.len()).max(at) + 1;
+        let done = gap.into_iter().any(|at| stands(current, at, &hunk.lines));
+        return if done { Place::Done } else { Place::At(at..at) };
     }
     let whole = inside
         .iter()

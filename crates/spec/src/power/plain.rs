@@ -66,6 +66,7 @@ good well better best very really quite simple simply easy easily basically full
 full proper properly possible right nice clean
 here there thus hence therefore etc eg ie e.g i.e e.g. i.e. example namely plus
 time times hold holds last lasts valid handled process processes processed processing
+raise raises lower lowers increase increases decrease decreases reduce reduces change changes remember forget
 in-app kind kinds type types sort sorts form option options mode
 ";
 

@@ -204,6 +204,7 @@ pub(crate) fn adverb(word: &str) -> Option<Span> {
         "monthly" => (1, Unit::Month),
         "quarterly" => (3, Unit::Month),
         "yearly" | "annual" | "annually" => (1, Unit::Year),
+        "semi-annual" | "semi-annually" => (6, Unit::Month),
         _ => return None,
     };
     Some(Span { count, unit })

@@ -104,6 +104,7 @@ fn length(text: &str) -> usize {
             ',' | '.' if digits => next.is_some_and(|c| c.is_ascii_digit()),
             _ if digits => false,
             '.' | '\'' | '’' => next.is_some_and(char::is_alphanumeric),
+            '-' => matches!(text[..at].to_ascii_lowercase().as_str(), "semi" | "bi"),
             '+' | '#' => true,
             _ => c.is_alphanumeric(),
         };
@@ -114,15 +115,26 @@ fn length(text: &str) -> usize {
     text.len()
 }
 
-/// `29`, `29.5`, `1,290.00` in hundredths; none for what is no number, or has more than two places.
+/// `29`, `29.5`, `1,290.00`, `9,99`, `1.299,00` in hundredths: the last sign with one or two digits
+/// behind it parts the places, signs before it the thousands. None for what is no number, or could be
+/// two.
 fn hundredths(word: &str) -> Option<i64> {
-    let plain = word.replace(',', "");
-    let (whole, part) = plain.split_once('.').unwrap_or((&plain, ""));
-    if !whole.starts_with(|c: char| c.is_ascii_digit()) || part.len() > 2 {
+    if !word.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let last = word.rfind([',', '.']);
+    let (whole, part) = match last {
+        Some(at) if word.len() - at <= 3 => (&word[..at], &word[at + 1..]),
+        _ => (word, ""),
+    };
+    let groups: Vec<&str> = whole.split([',', '.']).collect();
+    let grouped = groups.iter().skip(1).all(|it| it.len() == 3);
+    let dotted = part.is_empty() && whole.contains('.');
+    if !grouped || dotted {
         return None;
     }
     let places: i64 = format!("{part:0<2}").parse().ok()?;
-    whole.parse::<i64>().ok()?.checked_mul(100)?.checked_add(places)
+    groups.concat().parse::<i64>().ok()?.checked_mul(100)?.checked_add(places)
 }
 
 /// The stem of a word, as those of a text are made.
@@ -244,6 +256,9 @@ mod tests {
             ("three thousand four hundred", 340_000, 4),
             ("five seven", 500, 1),
             ("ten and", 1000, 1),
+            ("9,99", 999, 1),
+            ("1.299,00", 129_900, 1),
+            ("1,200", 120_000, 1),
         ] {
             assert_eq!(number(&tokens(text), 0), Some((value, length)), "{text}");
         }

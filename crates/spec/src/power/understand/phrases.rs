@@ -58,24 +58,34 @@ pub(super) fn negated(tokens: &[Token], places: &[usize]) -> bool {
     let (Some(first), Some(last)) = (places.iter().min(), places.iter().max()) else {
         return false;
     };
-    before(tokens, *first) || behind(tokens, *last)
+    before(tokens, *first, *last) || behind(tokens, *last)
 }
 
-/// `no X`, `without Y or X`, `instead of X`.
-fn before(tokens: &[Token], first: usize) -> bool {
+/// `no X`, `without Y or X`, `no X, Y or Z`, `instead of X`, `Drop X`.
+fn before(tokens: &[Token], first: usize, last: usize) -> bool {
     let mut joined = false;
-    for at in (0..first).rev().take(8) {
+    let mut listed = ends_with_or(tokens, last);
+    for at in (0..first).rev().take(10) {
         let token = &tokens[at];
-        if token.clause != tokens[first].clause || token.text == "," || token.text == ":" {
+        if token.clause != tokens[first].clause || token.text == ":" {
             return false;
         }
         let next = tokens.get(at + 1).map_or("", |it| it.text.as_str());
+        let begins = at == 0 || tokens[at - 1].clause != token.clause;
         match token.text.as_str() {
+            "," if !listed => return false,
+            "or" | "nor" => listed = true,
             "and" | "plus" | "with" => joined = true,
-            "not" | "just" if next == "only" || next == "just" => return false,
+            "not" | "don't" | "never"
+                if matches!(next, "only" | "just" | "forget" | "miss" | "skip") =>
+            {
+                return false;
+            }
+            "just" if next == "not" => return false,
             "without" | "excluding" | "except" => return true,
             "instead" if next == "of" => return true,
             "rather" if next == "than" => return true,
+            "drop" | "remove" | "delete" if begins => return !joined,
             word if plain::negates(word) => return !joined,
             _ => {}
         }
@@ -83,22 +93,79 @@ fn before(tokens: &[Token], first: usize) -> bool {
     false
 }
 
-/// `X is not needed`, `X is out of scope`.
+/// Whether a list goes on behind a word, and ends with `or`: `…, Y or Z`.
+fn ends_with_or(tokens: &[Token], last: usize) -> bool {
+    let clause = tokens[last].clause;
+    let rest = tokens[last + 1..].iter().take(8);
+    let listed = rest.take_while(|it| it.clause == clause && it.number.is_none() && !is_amount(it));
+    let mut words = listed.map(|it| it.text.as_str());
+    words.any(|it| it == "or" || it == "nor")
+}
+
+fn is_amount(token: &Token) -> bool {
+    token.sign && token.text != ","
+}
+
+/// `X is not needed`, `X, Y and Z are out of scope`.
 fn behind(tokens: &[Token], last: usize) -> bool {
     let clause = tokens[last].clause;
     let rest: Vec<&Token> = tokens[last + 1..]
         .iter()
-        .take(6)
-        .take_while(|it| it.clause == clause && it.text != ",")
+        .take(12)
+        .take_while(|it| it.clause == clause && it.number.is_none())
         .collect();
-    let not = rest.iter().position(|it| plain::negates(&it.text));
+    let verbs = [
+        "is", "are", "isn't", "aren't", "will", "must", "need", "should", "shall", "do", "does",
+        "can",
+    ];
+    let Some(verb) = rest.iter().position(|it| verbs.contains(&it.text.as_str())) else {
+        return false;
+    };
+    let said = &rest[verb..];
+    let not = said.iter().take(3).position(|it| plain::negates(&it.text));
     let wanted =
         ["need", "requir", "want", "support", "includ", "part", "allow", "offer", "possibl"];
     let denied = not.is_some_and(|at| {
-        at <= 2 && rest[at + 1..].iter().take(2).any(|it| wanted.contains(&it.stem.as_str()))
+        said[at + 1..].iter().take(2).any(|it| wanted.contains(&it.stem.as_str()))
     });
-    let scope = rest
-        .windows(3)
-        .any(|it| it[0].text == "out" && it[1].text == "of" && it[2].text == "scope");
-    denied || scope || rest.iter().take(2).any(|it| it.text == "unnecessary")
+    let is = |at: usize, word: &str| said.get(at).is_some_and(|it| it.text == word);
+    denied || (is(1, "out") && is(2, "of") && is(3, "scope")) || is(1, "unnecessary")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn no(text: &str, phrase: &str) -> bool {
+        let tokens = words::tokens(text);
+        let places = Phrase::new(phrase).places(&tokens);
+        negated(&tokens, places.first().unwrap_or_else(|| panic!("{text}: {phrase}")))
+    }
+
+    #[test]
+    fn negations_reach_what_they_speak_of() {
+        for text in [
+            "no refunds",
+            "without trials or refunds",
+            "with no trial, refunds or coupons",
+            "no trial, coupons or refunds",
+            "Refunds, trials and coupons are out of scope.",
+            "refunds are not needed",
+            "Drop refunds",
+            "subscriptions but no refunds",
+            "credits instead of refunds",
+        ] {
+            assert!(no(text, "refund"), "{text}");
+        }
+        for text in [
+            "no trial, refunds within 30 days",
+            "Do not forget refunds.",
+            "not only trials but refunds",
+            "no trial, refunds at $10 or $20",
+            "refunds are wanted, trials are out of scope",
+            "no trial and refunds",
+        ] {
+            assert!(!no(text, "refund"), "{text}");
+        }
+    }
 }
