@@ -154,6 +154,20 @@ impl Locked {
 }
 
 impl Locked {
+    /// Whether both were made from the same: the power, its form, requests, what was answered (by
+    /// whomever and whenever) and what stood around.
+    pub fn is_made_from_the_same(&self, other: &Self) -> bool {
+        let power = |it: &Self| [it.power.clone(), it.power_version.clone(), it.dialect.clone()];
+        let answered = |it: &Self| -> Vec<(String, String)> {
+            it.answers.iter().map(|(id, given)| (id.clone(), given.answer.clone())).collect()
+        };
+        power(self) == power(other)
+            && self.requests == other.requests
+            && answered(self) == answered(other)
+            && self.steering == other.steering
+            && self.manifests == other.manifests
+    }
+
     /// What people have changed, as far as it was taken over.
     pub fn by_hand(&self) -> ByHand {
         ByHand { criteria: self.criteria_by_hand.clone(), hours: self.hours_by_hand.clone() }

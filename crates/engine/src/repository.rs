@@ -23,7 +23,9 @@ impl Repository {
         if let Some(root) = up().find(|it| it.join(".git").exists()) {
             return Self { root: root.to_owned(), has_git: true };
         }
-        let holds = |it: &&Path| it.join(".kiro").is_dir() || it.join("specs").is_dir();
+        let is_kiros = |it: &Path| it.file_name().is_some_and(|name| name == ".kiro");
+        let holds =
+            |it: &&Path| it.join(".kiro").is_dir() || it.join("specs").is_dir() && !is_kiros(it);
         let root = up().find(holds).unwrap_or(&start).to_owned();
         Self { root, has_git: false }
     }
@@ -201,5 +203,17 @@ mod tests {
         }
         assert_eq!(repository.name_of(&root.join("specs/../specs/a")), "specs/a");
         assert_eq!(repository.name_of(&root), ".");
+    }
+
+    #[test]
+    fn without_git_the_root_is_beside_the_trees() {
+        let place = tempfile::tempdir().unwrap();
+        let root = std::fs::canonicalize(place.path()).unwrap();
+        for tree in [".kiro/specs/notes", "sub/specs/feature/spec-001-notes"] {
+            std::fs::create_dir_all(root.join(tree)).unwrap();
+        }
+        assert_eq!(Repository::around(&root.join(".kiro/specs/notes")).root(), root);
+        let sub = Repository::around(&root.join("sub/specs/feature/spec-001-notes"));
+        assert_eq!(sub.root(), root.join("sub"));
     }
 }

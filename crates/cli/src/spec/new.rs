@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use specie_engine::index::{Entry, Index};
-use specie_engine::make::{Made, Which, Writing, asked, is_inside, pages};
+use specie_engine::make::{Action, Made, Which, Writing, asked, is_inside, pages};
 use specie_engine::{Base, Given, Lock, Locked, Tree, around, root_of};
 use specie_spec::draft::Page;
 use specie_spec::power::{Answer, Around, Power, Understanding, understand};
@@ -98,6 +98,11 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     let first = locked.make(power, &author, "").map_err(failed)?;
     let (folder, id) = tree.place(&root, &first.draft.names.slug);
     locked.id = id;
+    let mut lock = Lock::read(&root).map_err(super::wrong)?;
+    let before = lock.specs.get(&folder);
+    if let Some(before) = before.filter(|it| it.is_made_from_the_same(&locked)) {
+        locked = before.clone();
+    }
     locked.related = super::make::related(&first, &root, &folder, arguments.specindex.as_deref())?;
     let made = locked.make(power, &author, &now::minute(now)).map_err(failed)?;
     if arguments.strict && !made.draft.unknown.is_empty() {
@@ -105,7 +110,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     }
     locked.settle(&made.draft);
     let pages = pages(&made.draft, tree, &folder, Which::Spec);
-    let writings = write(arguments, &root, &folder, &pages, &mut locked)?;
+    let writings = write(arguments, &root, &folder, &pages, (&mut lock, &mut locked))?;
     let powers =
         understood.into_iter().map(|(it, read)| (it, it.name == power.name, read)).collect();
     let outcome = Outcome { powers, made, pages, writings };
@@ -222,9 +227,8 @@ fn write(
     root: &Path,
     folder: &str,
     pages: &[(String, Page)],
-    locked: &mut Locked,
+    (lock, locked): (&mut Lock, &mut Locked),
 ) -> Result<Vec<Writing>, Fail> {
-    let mut lock = Lock::read(root).map_err(super::wrong)?;
     if let Some(before) = lock.specs.get(folder)
         && before.requests != locked.requests
         && !arguments.force
@@ -242,10 +246,13 @@ fn write(
         )));
     }
     for (path, page) in pages {
-        let before = written.get(path).map(|it| it.sha256.as_str());
+        let before = written.get(path);
+        let digest = before.map(|it| it.sha256.as_str());
         let one =
-            Writing::of(root, path, page.text(), before, arguments.force).map_err(super::wrong)?;
-        locked.files.insert(path.clone(), Base::of(&one.text));
+            Writing::of(root, path, page.text(), digest, arguments.force).map_err(super::wrong)?;
+        // Of a file that stays as it is, the next change is told by what was written there.
+        let kept = before.filter(|_| one.action == Action::Beside);
+        locked.files.insert(path.clone(), kept.cloned().unwrap_or_else(|| Base::of(&one.text)));
         writings.push(one);
     }
     if !arguments.nogenerate {

@@ -1,0 +1,126 @@
+//! `specie spec plan`, `tasks`, `prompt` and `sync`, from outside.
+
+use crate::new::{FOLDER, NOW, SENTENCE, files, made, new};
+use crate::place::{Ended, Place};
+
+fn spec(place: &Place, arguments: &[&str]) -> Ended {
+    place.run(&[&["spec"], arguments, &["--now", NOW]].concat())
+}
+
+fn names(place: &Place) -> Vec<String> {
+    files(place).into_iter().map(|(name, _)| name).collect()
+}
+
+#[test]
+fn tasks_and_prompts_are_made_of_what_was_approved_or_say_draft() {
+    let place = made();
+    let before = files(&place);
+    spec(&place, &["tasks"]).refused(2, &["is not approved (nobody has approved it)", "--draft"]);
+    spec(&place, &["prompt"]).refused(2, &["are not approved (nobody", "--level task"]);
+    spec(&place, &["tasks", "--draft", "--nogenerate"]).fine();
+    spec(&place, &["plan", "--nogenerate"]).fine();
+    spec(&place, &["prompt", "--draft", "--nogenerate"]).fine();
+    assert!(before == files(&place), "nothing was written");
+    for making in [&["plan"][..], &["tasks", "--draft"], &["prompt", "--draft"]] {
+        let told = spec(&place, making).fine().out;
+        assert!(told.contains("created  "), "{told}");
+        let again = spec(&place, making).fine().out;
+        assert!(again.contains("unchanged  ") && !again.contains("created  "), "{again}");
+    }
+    for name in ["plan.md", "tasks.md", "kilo-prompt.md"] {
+        let text = place.read(&format!("{FOLDER}/{name}"));
+        assert!(text.lines().take(6).any(|it| it.starts_with("**Status:** DRAFT")), "{name}");
+    }
+    place.run(&["spec", "check"]).fine();
+    place.run(&["spec", "sync", "--check"]).fine();
+}
+
+#[test]
+fn an_approved_spec_gives_tasks_that_are_no_draft() {
+    let place = made();
+    let folder = place.path("own").display().to_string();
+    let place = place.with("XDG_CONFIG_HOME", &folder);
+    let word = "four plain old words";
+    let made = [("characters or more", word), ("The same again", word)];
+    let signed = [("[y/N]", "y"), ("Passphrase", word)];
+    let Some(key) = place.on_terminal(&["spec", "approvers", "key"], &made) else { return };
+    key.fine();
+    let add = ["spec", "approvers", "add", "ada", "--levels", "spec,plan,task"];
+    place.on_terminal(&add, &signed).unwrap().fine();
+    place.on_terminal(&["spec", "approve", FOLDER, "--level", "spec"], &signed).unwrap().fine();
+    spec(&place, &["tasks", FOLDER]).fine();
+    spec(&place, &["plan", FOLDER]).fine();
+    let plan = place.read(&format!("{FOLDER}/plan.md"));
+    assert!(!plan.contains("**Status:** DRAFT"), "{plan}");
+    let again = new(&place, SENTENCE, &["--now", "2026-05-01T00:00:00Z"]).fine().out;
+    assert!(again.contains("unchanged    .kiro/specs/subscription-billing/requirements.md"));
+    spec(&place, &["tasks", FOLDER]).fine();
+    spec(&place, &["amend", FOLDER, "Add refunds", "--defaults"]).fine();
+    spec(&place, &["tasks", FOLDER]).refused(2, &["it was, and lapsed"]);
+}
+
+#[test]
+fn a_prompt_that_says_something_else_has_the_time_in_its_name() {
+    let place = made();
+    spec(&place, &["prompt", "--draft"]).fine();
+    let first = place.read(&format!("{FOLDER}/kilo-prompt.md"));
+    place.run(&["spec", "tick", &format!("{FOLDER}/tasks.md"), "1.1", "--state", "done"]).fine();
+    let told = spec(&place, &["prompt", "--draft"]).fine().out;
+    assert!(told.contains("kilo-prompt-20260131-0800.md"), "{told}");
+    assert_eq!(place.read(&format!("{FOLDER}/kilo-prompt.md")), first);
+    assert!(spec(&place, &["prompt", "--draft"]).fine().out.contains("unchanged  "));
+}
+
+#[test]
+fn a_prompt_keeps_within_its_budget() {
+    let place = made();
+    let before = files(&place);
+    let small = spec(&place, &["prompt", "--draft", "--budget", "300"]);
+    small.refused(2, &["more than the budget of 300", "hint: raise `--budget`"]);
+    assert!(before == files(&place));
+    let told = spec(&place, &["prompt", "--draft", "--budget", "4000", "--json"]).fine().json();
+    let parts = told["files"].as_array().unwrap();
+    assert!(parts.len() > 1, "{told}");
+    assert!(parts.iter().all(|it| it["tokens"].as_u64().unwrap() <= 4000), "{told}");
+    assert!(names(&place).contains(&format!("{FOLDER}/kilo-prompt-part-2.md")));
+}
+
+#[test]
+fn an_edited_task_list_is_kept_and_named() {
+    let place = made();
+    let path = format!("{FOLDER}/tasks.md");
+    let mine = format!("{}\nKept by hand.\n", place.read(&path));
+    place.write(&path, &mine);
+    spec(&place, &["tasks", "--draft"]).fine();
+    assert_eq!(place.read(&path), mine);
+    assert!(names(&place).contains(&format!("{FOLDER}/tasks.new.md")));
+}
+
+#[test]
+fn a_spec_of_somebody_else_has_no_tasks_to_be_made() {
+    let place = Place::new();
+    place.write("requirements.md", "# Requirements Document\n\nNotes are kept.\n");
+    for making in ["plan", "tasks", "sync"] {
+        place.run(&["spec", making]).refused(2, &["was not made by `specie spec new`", "hint: "]);
+    }
+    assert_eq!(place.names(), ["requirements.md"]);
+}
+
+#[test]
+fn the_names_of_smartspec_are_commands() {
+    let place = Place::new();
+    let stems = ["spec", "plan", "tasks", "kilo_prompt"].map(|it| format!("generate_{it}"));
+    let others = ["sync_spec_tasks".to_owned(), "verify_tasks_progress".to_owned()];
+    for stem in stems.iter().chain(&others) {
+        for name in [stem.clone(), format!("{stem}_v4")] {
+            place.run(&["spec", &name, "--help"]).fine();
+            place.run(&["spec", &format!("smartspec_{name}"), "--help"]).fine();
+        }
+    }
+    let made = ["spec", "smartspec_generate_spec_v4", SENTENCE, "--dialect", "smartspec"];
+    place.run(&[&made[..], &["--defaults", "--now", NOW]].concat()).fine();
+    spec(&place, &["smartspec_generate_tasks_v4", "--draft"]).fine();
+    let folder = "specs/feature/spec-001-subscription-billing";
+    assert!(names(&place).contains(&format!("{folder}/openapi.yaml")));
+    place.run(&["spec", "check"]).fine();
+}
