@@ -24,4 +24,5 @@ pub use fragments::{Field, Fragment, FragmentKind};
 pub use lint::{Fault, lint};
 pub use texts::{Texts, Told};
 pub use understand::{Mention, Understanding, answered, understand, understand_all};
+pub(crate) use work::is_of_its_own;
 pub use work::{FileUse, Phase, Task, Thing, Work};

@@ -124,3 +124,29 @@ fn the_names_of_smartspec_are_commands() {
     assert!(names(&place).contains(&format!("{folder}/openapi.yaml")));
     place.run(&["spec", "check"]).fine();
 }
+
+/// Three requests, from a sentence to a page.
+const REQUESTS: [&str; 3] = [
+    SENTENCE,
+    "Create a payment processing system with Stripe integration. Need to support: one-time payments, subscription billing, payment history, refund processing, webhook handling, PCI compliance. Technology: Node.js, TypeScript, PostgreSQL, Stripe API",
+    "Build subscription billing with three tiers, Basic $5, Advanced $7 and Pro $10 a month, and a pass of $4 for 3 months that is paid once.",
+];
+
+#[test]
+fn all_that_is_made_gives_no_finding() {
+    for (request, dialect) in REQUESTS.iter().flat_map(|it| [(it, "kiro"), (it, "smartspec")]) {
+        let place = Place::new();
+        new(&place, request, &["--dialect", dialect, "--now", NOW]).fine();
+        spec(&place, &["plan"]).fine();
+        spec(&place, &["tasks", "--draft"]).fine();
+        let checked = place.run(&["spec", "check", "--json"]).fine().json();
+        assert_eq!(checked["diagnostics"], serde_json::json!([]), "{request}");
+        place.run(&["catalog", "check"]).fine();
+        place.run(&["spec", "trace"]).fine();
+        place.run(&["spec", "sync", "--check"]).fine();
+        let told = files(&place).into_iter().map(|(_, bytes)| String::from_utf8(bytes).unwrap());
+        let clumsy = ["When month", "When year", "a 3 months", "1 days"];
+        let text: String = told.collect();
+        assert!(!clumsy.iter().any(|it| text.contains(it)), "{request}");
+    }
+}

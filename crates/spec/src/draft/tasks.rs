@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Draft, Page};
-use crate::power::{FragmentKind, Piece, Task, Thing};
+use crate::power::{FragmentKind, Piece, Task, Thing, is_of_its_own};
 
 /// How a task is called: `2.1` in Kiro's trees, `T004` in SmartSpec's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,10 +79,11 @@ pub(super) fn provides(draft: &Draft<'_>, task: &Task) -> Vec<Vec<String>> {
     let mut all: Vec<Vec<String>> =
         vec![task.provides.iter().filter_map(|it| thing(draft, it)).collect()];
     for table in task.provides.iter().filter(|it| it.kind == "table") {
-        let columns = super::sections::columns(draft, &table.name);
-        all.push(
-            columns.map(|it| format!("column `{}.{}`", table.name, it.text("name"))).collect(),
-        );
+        let columns = super::sections::columns(draft, &table.name)
+            .map(|it| format!("{}.{}", table.name, it.text("name")))
+            .map(|name| Thing { kind: "column".into(), name })
+            .filter(|column| !is_of_its_own(&draft.work.tasks, column));
+        all.push(columns.map(|it| format!("column `{}`", it.name)).collect());
     }
     all.retain(|it| !it.is_empty());
     all

@@ -240,6 +240,7 @@ fn provided(tasks: &[Task], pieces: &[Piece]) -> BTreeMap<Thing, Vec<usize>> {
                     kind: "column".into(),
                     name: format!("{}.{}", it.text("table"), it.text("name")),
                 })
+                .filter(|column| !is_of_its_own(tasks, column))
         });
         for thing in task.provides.iter().cloned().chain(files).chain(columns) {
             let providers = all.entry(thing).or_default();
@@ -249,6 +250,11 @@ fn provided(tasks: &[Task], pieces: &[Piece]) -> BTreeMap<Thing, Vec<usize>> {
         }
     }
     all
+}
+
+/// Whether a task names what is otherwise part of something: a column that a later migration adds.
+pub(crate) fn is_of_its_own(tasks: &[Task], thing: &Thing) -> bool {
+    tasks.iter().any(|it| it.provides.contains(thing))
 }
 
 /// Takes from kept tasks what only new ones provide: the new ones come behind them.
