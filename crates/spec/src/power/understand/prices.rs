@@ -295,7 +295,8 @@ fn name_behind(tokens: &[Token], at: usize, slot: &Slot, found: &mut Found) {
 }
 
 fn is_name(token: &Token, slot: &Slot) -> bool {
-    if token.sign || token.number.is_some() || is_filler(&token.text) {
+    let counts = token.number.is_some() || quantities::currency(&token.text).is_some();
+    if token.sign || counts || is_filler(&token.text) {
         return false;
     }
     listed(token, slot) || (token.capital && !plain::is_plain(&token.text) && token.text.len() > 1)
@@ -506,6 +507,7 @@ mod tests {
         assert_eq!(read("Increase Mid from $5 to $7 a month"), ["Mid $7.00 month"]);
         assert_eq!(read("Raise Mid to $30 a month"), ["Mid $30.00 month"]);
         assert_eq!(read("Gold $5 a month"), ["Gold $5.00 month"]);
+        assert_eq!(read("in EUR at €5 a month"), ["Only €5.00 month"]);
         assert_eq!(read("Charge $5 a month"), ["Only $5.00 month"]);
         assert_eq!(read("Pay every 28 days, $5"), [] as [String; 0]);
         assert_eq!(read("Mid every 28 days for $10"), ["Mid $10.00 28 days"]);
