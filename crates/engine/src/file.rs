@@ -76,10 +76,11 @@ impl File {
     pub fn replace(&self, bytes: &[u8]) -> Result<(), FileError> {
         let failed = |error| self.failed("written", error);
         let target = std::fs::canonicalize(&self.path).map_err(failed)?;
+        let folder = target.parent().unwrap_or(Path::new("."));
+        let _alone = crate::lock::alone(folder).map_err(failed)?;
         if bytes_of(&target)? != self.bytes {
             return Err(FileError::Changed(self.path.clone()));
         }
-        let folder = target.parent().unwrap_or(Path::new("."));
         let mut new = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         new.write_all(bytes).map_err(failed)?;
         new.as_file().sync_all().map_err(failed)?;

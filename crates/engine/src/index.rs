@@ -59,6 +59,10 @@ impl Index {
             }
             Err(error) => return Err(FileError::Io { path, done: "read", error }),
         };
+        if list(&text).is_none() {
+            let what = "it has no list `specs`".into();
+            return Err(FileError::Form { path, what });
+        }
         let form = serde_json::from_str(&text)
             .map_err(|error| FileError::Form { path: path.clone(), what: error.to_string() })?;
         Ok(Self { path, text, form })

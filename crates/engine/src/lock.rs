@@ -185,6 +185,9 @@ impl Lock {
             }
             Err(error) => return Err(FileError::Io { path, done: "read", error }),
         };
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(FileError::Form { path, what: "expected an object with `specs`".into() });
+        }
         let lock: Self = serde_json::from_slice(&bytes)
             .map_err(|error| FileError::Form { path: path.clone(), what: error.to_string() })?;
         if lock.schema != SCHEMA {
@@ -194,14 +197,33 @@ impl Lock {
         Ok(lock)
     }
 
+    /// Keeps what one spec was made from. Others that were written meanwhile stay as they are.
+    pub fn keep(root: &Path, folder: &str, locked: Locked) -> Result<(), FileError> {
+        let place = root.join(".specie");
+        let failed = |error| FileError::Io { path: place.clone(), done: "written", error };
+        std::fs::create_dir_all(&place).map_err(failed)?;
+        let _alone = alone(&place).map_err(failed)?;
+        let mut lock = Self::read(root)?;
+        lock.specs.insert(folder.into(), locked);
+        lock.write(root)
+    }
+
     /// Writes it, whole or not at all.
-    pub fn write(&self, root: &Path) -> Result<(), FileError> {
+    fn write(&self, root: &Path) -> Result<(), FileError> {
         let path = root.join(PLACE);
         let mut text = serde_json::to_string_pretty(self)
             .map_err(|error| FileError::Form { path: path.clone(), what: error.to_string() })?;
         text.push('\n');
         put(&path, text.as_bytes())
     }
+}
+
+/// Waits until no other program of ours changes files of a folder, and keeps others waiting until what
+/// it answers is dropped.
+pub(crate) fn alone(folder: &Path) -> std::io::Result<std::fs::File> {
+    let file = std::fs::File::open(folder)?;
+    file.lock()?;
+    Ok(file)
 }
 
 /// Writes a file, whole or not at all, and makes its folders.

@@ -96,6 +96,12 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     locked.answers.extend(answers.iter().map(|(id, it)| (id.clone(), it.into())));
     raise(&mut locked, now);
     let made = locked.make(&power, &author, &now::minute(now)).map_err(failed)?;
+    if made.draft.pieces == before.draft.pieces {
+        return Err(Fail::Input(format!(
+            "`{}` would change nothing in the spec; nothing was written\n\nhint: name what is wanted (\"Add PayPal\"), what is not (\"No refunds\"), or a plan with its new price (\"Pro at $39 a month\")",
+            arguments.request
+        )));
+    }
     locked.settle(&made.draft);
     let all = changes(&place, &made.draft, &mut locked)?;
     if all.iter().any(|it| !it.conflicts.is_empty()) {
@@ -104,9 +110,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     let lapses = matches!(super::standing(&place, Level::Spec)?, Standing::Approved { .. });
     if !arguments.nogenerate {
         all.iter().try_for_each(|it| it.write(&place.root)).map_err(super::wrong)?;
-        let mut lock: Lock = place.lock.clone();
-        lock.specs.insert(place.folder.clone(), locked.clone());
-        lock.write(&place.root).map_err(super::wrong)?;
+        Lock::keep(&place.root, &place.folder, locked.clone()).map_err(super::wrong)?;
     }
     tell(&all, &locked, lapses, &said, as_json)
 }

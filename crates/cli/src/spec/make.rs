@@ -109,7 +109,7 @@ pub fn tasks(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
 }
 
 fn run(arguments: &Arguments, which: Which, as_json: bool) -> Result<(), Fail> {
-    let mut place = Place::of(&arguments.path)?;
+    let place = Place::of(&arguments.path)?;
     let power = place.power(&arguments.power)?;
     let now = arguments.now.get()?;
     let author = super::new::author_of(&power);
@@ -130,8 +130,7 @@ fn run(arguments: &Arguments, which: Which, as_json: bool) -> Result<(), Fail> {
     let pages = pages(&made.draft, place.tree()?, &place.folder, which);
     let writings = write(arguments, &place.root, &pages, &mut locked)?;
     if !arguments.nogenerate {
-        place.lock.specs.insert(place.folder.clone(), locked);
-        place.lock.write(&place.root).map_err(super::wrong)?;
+        Lock::keep(&place.root, &place.folder, locked).map_err(super::wrong)?;
     }
     if as_json {
         let files: Vec<_> = writings.iter().map(|it| file(it, arguments.nogenerate)).collect();

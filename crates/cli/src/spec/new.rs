@@ -98,7 +98,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     let first = locked.make(power, &author, "").map_err(failed)?;
     let (folder, id) = tree.place(&root, &first.draft.names.slug);
     locked.id = id;
-    let mut lock = Lock::read(&root).map_err(super::wrong)?;
+    let lock = Lock::read(&root).map_err(super::wrong)?;
     let before = lock.specs.get(&folder);
     if let Some(before) = before.filter(|it| it.is_made_from_the_same(&locked)) {
         locked = before.clone();
@@ -110,7 +110,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     }
     locked.settle(&made.draft);
     let pages = pages(&made.draft, tree, &folder, Which::Spec);
-    let writings = write(arguments, &root, &folder, &pages, (&mut lock, &mut locked))?;
+    let writings = write(arguments, &root, &folder, &pages, (&lock, &mut locked))?;
     let powers =
         understood.into_iter().map(|(it, read)| (it, it.name == power.name, read)).collect();
     let outcome = Outcome { powers, made, pages, writings };
@@ -227,7 +227,7 @@ fn write(
     root: &Path,
     folder: &str,
     pages: &[(String, Page)],
-    (lock, locked): (&mut Lock, &mut Locked),
+    (lock, locked): (&Lock, &mut Locked),
 ) -> Result<Vec<Writing>, Fail> {
     if let Some(before) = lock.specs.get(folder)
         && before.requests != locked.requests
@@ -259,8 +259,7 @@ fn write(
         for one in &writings {
             one.write(root).map_err(super::wrong)?;
         }
-        lock.specs.insert(folder.to_owned(), locked.clone());
-        lock.write(root).map_err(super::wrong)?;
+        Lock::keep(root, folder, locked.clone()).map_err(super::wrong)?;
         if locked.dialect == Tree::SmartSpec.as_str() {
             let index = Index::read(root, arguments.specindex.as_deref()).map_err(super::wrong)?;
             index.put(&entry(folder, locked), &locked.updated).map_err(super::wrong)?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
+use specie_engine::Lock;
 use specie_engine::make::{Action, Writing};
 use specie_engine::sync::{Sync, SyncError, sync};
 
@@ -38,7 +39,7 @@ pub struct Arguments {
 
 /// Does it.
 pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
-    let mut place = Place::of(&arguments.path)?;
+    let place = Place::of(&arguments.path)?;
     let power = place.power(&arguments.power)?;
     let found =
         sync(&place.root, &place.folder, place.locked()?, &power).map_err(|error| match error {
@@ -52,8 +53,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
         gate::before_apply(&place.root, &place.folder, &found.changes)?;
         found.changes.iter().try_for_each(|it| it.write(&place.root)).map_err(super::wrong)?;
         if place.lock.specs.get(&place.folder) != Some(&found.locked) {
-            place.lock.specs.insert(place.folder.clone(), found.locked.clone());
-            place.lock.write(&place.root).map_err(super::wrong)?;
+            Lock::keep(&place.root, &place.folder, found.locked.clone()).map_err(super::wrong)?;
         }
     }
     let report = if arguments.write { Some(write(arguments, &place, &found)?) } else { None };

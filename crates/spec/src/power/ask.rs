@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{Answer, Facts, Origin, Value};
+use super::facts::{Answer, Facts, Item, Origin, Value};
 use super::form::{Choice, Power, Question, SlotKind};
+use super::quantities::Money;
 use super::texts::Texts;
 use super::understand::{Understanding, answered};
 
@@ -46,6 +47,9 @@ pub enum AskError {
         /// What could be.
         expected: String,
     },
+    /// Amounts are in several currencies.
+    #[error("the amounts are in {0}, expected one currency for all of them")]
+    Currencies(String),
     /// A condition of the power cannot be worked out.
     #[error("question `{id}`: {what}")]
     Condition {
@@ -81,6 +85,7 @@ pub fn ask(
             None => asking.questions()?,
         },
     };
+    asking.one_currency()?;
     Ok(Asked { facts: asking.facts, answered: asking.answered, open })
 }
 
@@ -275,9 +280,38 @@ impl Asking<'_> {
         };
         let form = self.power.slots.iter().find(|it| it.id == *slot).ok_or_else(wrong)?;
         let value = answered(form, &answer.text).ok_or_else(wrong)?;
+        let value = if answer.by_default { self.in_currency(value) } else { value };
         self.currency_of(&value, &from);
         self.facts.add(slot, value, from);
         Ok(())
+    }
+
+    /// Default amounts, in the currency that is known.
+    fn in_currency(&self, value: Value) -> Value {
+        let slot = self.power.slots.iter().find(|it| it.kind == SlotKind::Currency);
+        let known = slot.and_then(|it| self.facts.get(&it.id));
+        match (value, known) {
+            (Value::Items(items), Some(Value::Text(code))) => {
+                Value::Items(items.into_iter().map(|it| in_currency(it, code)).collect())
+            }
+            (value, _) => value,
+        }
+    }
+
+    /// Whether all amounts are in the currency that is known.
+    fn one_currency(&self) -> Result<(), AskError> {
+        let slots = self.power.slots.iter();
+        let mut codes: Vec<String> = Vec::new();
+        for value in slots.filter_map(|it| self.facts.get(&it.id)) {
+            let Value::Items(items) = value else { continue };
+            let own = items.iter().filter_map(|it| it.fields.get("currency"));
+            codes.extend(own.filter_map(|it| {
+                if let Value::Text(code) = it { Some(code.to_uppercase()) } else { None }
+            }));
+        }
+        codes.sort();
+        codes.dedup();
+        if codes.len() > 1 { Err(AskError::Currencies(codes.join(" and "))) } else { Ok(()) }
     }
 
     /// Amounts that were answered name their currency.
@@ -327,4 +361,16 @@ fn origin(id: &str, answer: &Answer) -> Origin {
         true => Origin::Default(id.into()),
         false => Origin::Answer(id.into()),
     }
+}
+
+/// An item with its amount in another currency; the number stays.
+fn in_currency(mut item: Item, code: &str) -> Item {
+    let minor = match item.fields.get("minor") {
+        Some(Value::Number(minor)) => *minor,
+        _ => return item,
+    };
+    if let Some(money) = Money::of(minor, code) {
+        item.fields.extend(super::understand::prices::money_fields(money));
+    }
+    item
 }

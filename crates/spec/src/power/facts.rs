@@ -28,7 +28,7 @@ impl Value {
                 None => all.push(item.clone()),
             }
         }
-        Self::Items(all)
+        Self::Items(super::understand::prices::sorted(all))
     }
 }
 

@@ -101,6 +101,12 @@ fn places(currency: &str) -> usize {
 }
 
 impl Money {
+    /// So many of the smallest unit of a currency, if it is known; one that has no places gets whole
+    /// ones.
+    pub fn of(hundredths: i64, code: &str) -> Option<Self> {
+        known(code).map(|currency| Self { hundredths, currency })
+    }
+
     /// In the smallest unit.
     pub fn minor(self) -> i64 {
         if places(self.currency) == 0 { self.hundredths / 100 } else { self.hundredths }

@@ -1,7 +1,7 @@
 //! What a text says, in the words of a power.
 
 mod phrases;
-mod prices;
+pub(crate) mod prices;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -61,6 +61,20 @@ impl Understanding {
         self.concepts.iter().filter(|(_, all)| both(all)).map(|(id, _)| id.as_str()).collect()
     }
 
+    /// The names of plans that are known, in small letters.
+    fn names(&self) -> Vec<String> {
+        let items = self.slots.values().filter_map(|(value, _)| match value {
+            Value::Items(items) => Some(items),
+            _ => None,
+        });
+        let plans = items.flatten().filter_map(|it| it.fields.get("plan"));
+        plans
+            .filter_map(
+                |it| if let Value::Text(plan) = it { Some(plan.to_lowercase()) } else { None },
+            )
+            .collect()
+    }
+
     /// Adds what a later text says, which begins at `from`.
     fn then(&mut self, later: Self, from: usize) {
         let moved = |span: &Range<usize>| span.start + from..span.end + from;
@@ -95,16 +109,27 @@ impl Understanding {
 }
 
 /// A text as its words, and which of them something uses.
+#[derive(Default)]
 struct Reading<'a> {
     text: &'a str,
     tokens: Vec<Token>,
     used: BTreeSet<usize>,
+    /// Words by which a concept is named: they are no names of items.
+    concepts: BTreeSet<usize>,
 }
 
 /// Reads a text in the words of a power.
 pub fn understand(power: &Power, text: &str) -> Understanding {
+    understand_known(power, text, &[])
+}
+
+/// The same, where these items are known by their names.
+fn understand_known(power: &Power, text: &str, names: &[String]) -> Understanding {
     let tokens = words::tokens(text);
-    let mut reading = Reading { text, tokens, used: BTreeSet::new() };
+    let mut reading = Reading { text, tokens, ..Reading::default() };
+    let phrases = power.concepts.iter().flat_map(|it| &it.words).map(|it| Phrase::new(it));
+    let places = phrases.flat_map(|it| it.places(&reading.tokens)).filter(|it| it.len() == 1);
+    reading.concepts = places.flatten().collect();
     let mut found = Understanding::default();
     let once: Vec<String> = power
         .slots
@@ -114,7 +139,9 @@ pub fn understand(power: &Power, text: &str) -> Understanding {
         .collect();
     // What has an amount comes first: its name is no longer a word like others.
     for slot in power.slots.iter().filter(|it| is_priced(it.kind)) {
-        if let Some((items, span)) = prices::find(&mut reading, slot, &once) {
+        let mut slot = slot.clone();
+        slot.names.extend(names.iter().cloned());
+        if let Some((items, span)) = prices::find(&mut reading, &slot, &once) {
             found.slots.insert(slot.id.clone(), (Value::Items(items), span));
         }
     }
@@ -136,7 +163,8 @@ pub fn understand_all(power: &Power, texts: &[String]) -> Understanding {
     let mut all = Understanding::default();
     let mut from = 0;
     for text in texts {
-        all.then(understand(power, text), from);
+        let names = all.names();
+        all.then(understand_known(power, text, &names), from);
         from += text.len() + 2;
     }
     all
@@ -278,7 +306,7 @@ impl Reading<'_> {
 
 /// The items that a text names for a slot, as an answer gives them.
 pub(crate) fn items(slot: &Slot, text: &str) -> Option<Vec<Item>> {
-    let mut reading = Reading { text, tokens: words::tokens(text), used: BTreeSet::new() };
+    let mut reading = Reading { text, tokens: words::tokens(text), ..Reading::default() };
     prices::find(&mut reading, slot, &slot.near).map(|(items, _)| items)
 }
 
@@ -294,7 +322,7 @@ pub fn answered(slot: &Slot, text: &str) -> Option<Value> {
                 .map(|it| Value::Text(it.into()))
         }
         _ => {
-            let reading = Reading { text, tokens, used: BTreeSet::new() };
+            let reading = Reading { text, tokens, ..Reading::default() };
             let all = 0..reading.tokens.len();
             let said = all.clone().find_map(|at| reading.quantity(slot, at));
             let bare = || {

@@ -63,6 +63,12 @@ impl Asking {
                     "`{shown}` is no list of answers such as `page = \"checkout\"`:\n{error}"
                 ))
             })?;
+        let odd = |it: &&String| it.trim().is_empty() || it.chars().any(char::is_control);
+        if let Some((id, _)) = entries.iter().find(|(_, text)| odd(text)) {
+            return Err(Fail::Input(format!(
+                "`{shown}` answers `{id}` with nothing or with control characters, expected words in one line"
+            )));
+        }
         let by = entries.get("by").cloned().unwrap_or_else(|| shown.to_string());
         let answer =
             |text: String| Answer { text, by: by.clone(), at: now.to_string(), by_default: false };
@@ -88,8 +94,9 @@ fn unanswered(open: &Open) -> Fail {
         open.options.iter().map(|(id, means)| format!("\n  {id:14} {means}")).collect();
     let options = options.concat();
     let default = open.default.as_ref().map(|it| format!("\n  default: {it}")).unwrap_or_default();
+    let or = if open.default.is_some() { ", or take the defaults (`--defaults`)" } else { "" };
     Fail::Input(format!(
-        "a question is open, and there is no terminal to ask it on: {}\n{} (`{}`){options}{default}\n\nhint: answer it in a file (`--answers FILE` with `{} = \"…\"`), or take the defaults (`--defaults`)",
+        "a question is open, and there is no terminal to ask it on: {}\n{} (`{}`){options}{default}\n\nhint: answer it in a file (`--answers FILE` with `{} = \"…\"`){or}",
         open.ask, open.why, open.id, open.id
     ))
 }

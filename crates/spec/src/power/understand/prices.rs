@@ -40,6 +40,7 @@ pub(super) fn find(
     }
     let is_pass = slot.kind == SlotKind::Passes;
     all.retain(|it| it.lasts.is_some() == is_pass && (is_pass || it.every.is_some()));
+    without_rivals(&mut all);
     let first = all.first()?.tokens.first().copied()?;
     let span = reading.tokens[first].span.clone();
     let last = all.iter().flat_map(|it| &it.tokens).max().copied().unwrap_or(first);
@@ -49,6 +50,17 @@ pub(super) fn find(
     }
     let items = if is_pass { passes(&all, slot) } else { prices(&all, slot) };
     Some((items, span))
+}
+
+/// Of two amounts for the same thing the first one stays; the other is not understood.
+fn without_rivals(all: &mut Vec<Found>) {
+    let mut seen: Vec<(Option<String>, Option<Span>, Option<Span>)> = Vec::new();
+    all.retain(|it| {
+        let what = (it.name.clone(), it.every, it.lasts);
+        let is_new = !seen.contains(&what);
+        seen.push(what);
+        is_new
+    });
 }
 
 /// An interval that the text names without an amount, such as in `pay monthly`.
@@ -102,10 +114,11 @@ fn amounts(reading: &Reading<'_>, slot: &Slot) -> Vec<Found> {
         let mut found =
             Found { name: None, money, every: None, lasts: None, tokens: (at..next).collect() };
         let end = behind(tokens, next, &mut found);
-        before(tokens, from, at, slot, &mut found);
+        before(reading, from, at, slot, &mut found);
         if found.name.is_none() {
             name_behind(tokens, end, slot, &mut found);
         }
+        follows(tokens, at, &mut all, &mut found);
         let behind_name = found.tokens.iter().max().map_or(end, |last| last + 1);
         if found.every.is_none() && found.lasts.is_none() && behind_name > end {
             behind(tokens, behind_name, &mut found);
@@ -185,8 +198,13 @@ fn behind(tokens: &[Token], mut at: usize, found: &mut Found) -> usize {
 }
 
 /// The name, and an interval such as `Monthly`, before an amount.
-fn before(tokens: &[Token], from: usize, at: usize, slot: &Slot, found: &mut Found) {
+fn before(reading: &Reading<'_>, from: usize, at: usize, slot: &Slot, found: &mut Found) {
+    let tokens = &reading.tokens;
+    let (mut is_next, mut done) = (true, usize::MAX);
     for n in (from..at).rev().take(8) {
+        if n >= done {
+            continue;
+        }
         let token = &tokens[n];
         if token.clause != tokens[at].clause || token.text == "," || token.text == "and" {
             return;
@@ -201,22 +219,65 @@ fn before(tokens: &[Token], from: usize, at: usize, slot: &Slot, found: &mut Fou
         };
         let starts = from.max(n.saturating_sub(4))..n;
         if let Some((span, start)) = starts.into_iter().find_map(ends_here) {
-            found.lasts = found.lasts.or(Some(span));
-            found.tokens.splice(0..0, start..=n);
+            let often = start.checked_sub(1).map(|it| tokens[it].text.as_str());
+            if matches!(often, Some("every" | "each" | "per")) {
+                found.every = found.every.or(Some(span));
+            } else {
+                found.lasts = found.lasts.or(Some(span));
+            }
+            done = start;
+            if found.every.is_some() && matches!(often, Some("every" | "each" | "per")) {
+                done = start - 1;
+            }
+            found.tokens.splice(0..0, done..=n);
             continue;
         }
-        if is_name(token, slot)
-            && (!begins(tokens, n) || listed(token, slot) || has_others(tokens, at))
+        let speaks = reading.concepts.contains(&n) && !listed(token, slot);
+        if !speaks && is_name(token, slot) && (!begins(tokens, n) || listed(token, slot) || is_next)
         {
             found.name = Some(title(&token.text));
             found.tokens.insert(0, n);
             return;
         }
+        is_next &= token.sign
+            || matches!(
+                token.text.as_str(),
+                "at" | "for" | "is" | "cost" | "costs" | "plan" | "tier"
+            );
         if token.sign || is_filler(&token.text) {
             found.tokens.insert(0, n);
             continue;
         }
+        if !speaks {
+            return;
+        }
+    }
+}
+
+/// What an amount directly behind another one means: `$10 a month or $100 a year` are two of one plan,
+/// `from $5 to $7` is the second alone.
+fn follows(tokens: &[Token], at: usize, all: &mut Vec<Found>, found: &mut Found) {
+    let Some(last) = all.last().filter(|_| found.name.is_none()) else { return };
+    let end = last.tokens.iter().max().map_or(0, |it| it + 1);
+    let start = found.tokens.iter().min().copied().unwrap_or(at).max(end);
+    let between: Vec<&str> =
+        tokens.get(end..start).unwrap_or_default().iter().map(|it| it.text.as_str()).collect();
+    let changed = |it: &&usize| tokens[**it].text == "to";
+    if between == ["to"] || (between.is_empty() && found.tokens.iter().filter(changed).count() == 1)
+    {
+        if let Some(last) = all.pop() {
+            found.name = last.name;
+            found.every = found.every.or(last.every);
+            found.tokens.extend(last.tokens);
+        }
         return;
+    }
+    let joins = |it: &&str| matches!(*it, "," | "or" | "and" | "/" | "&");
+    if start < at || found.lasts.is_some() {
+        return; // it has words of its own
+    }
+    if tokens[end.saturating_sub(1)].clause == tokens[at].clause && between.iter().all(joins) {
+        found.name = last.name.clone();
     }
 }
 
@@ -250,11 +311,6 @@ fn begins(tokens: &[Token], at: usize) -> bool {
     tokens[..at].iter().rev().take_while(|it| it.clause == tokens[at].clause).all(|it| it.sign)
 }
 
-/// Whether a text has another amount: then it is a list of names with amounts.
-fn has_others(tokens: &[Token], at: usize) -> bool {
-    (0..tokens.len()).any(|n| n.abs_diff(at) > 1 && quantities::money(tokens, n).is_some())
-}
-
 fn is_filler(word: &str) -> bool {
     matches!(
         word,
@@ -286,6 +342,7 @@ fn is_filler(word: &str) -> bool {
             | "time"
             | "-"
             | "one"
+            | "to"
     )
 }
 
@@ -315,7 +372,7 @@ fn text(value: impl Into<String>) -> Value {
     Value::Text(value.into())
 }
 
-fn money_fields(money: Money) -> BTreeMap<&'static str, Value> {
+pub(crate) fn money_fields(money: Money) -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("amount", text(money.shown())),
         ("decimal", text(money.decimal())),
@@ -325,33 +382,52 @@ fn money_fields(money: Money) -> BTreeMap<&'static str, Value> {
 }
 
 fn prices(all: &[Found], slot: &Slot) -> Vec<Item> {
-    let plan = |it: &Found| it.name.clone().unwrap_or_else(|| slot.unnamed.clone());
-    let least =
-        |name: &str| all.iter().filter(|it| plan(it) == name).map(|it| it.money.minor()).min();
-    let mut sorted: Vec<&Found> = all.iter().collect();
-    sorted.sort_by_key(|it| (least(&plan(it)), plan(it), it.money.minor()));
     let mut items: Vec<Item> = Vec::new();
-    for found in sorted {
-        let (plan, every) =
-            (plan(found), found.every.unwrap_or(Span { count: 1, unit: Unit::Month }));
+    for found in all {
+        let plan = found.name.clone().unwrap_or_else(|| slot.unnamed.clone());
+        let every = found.every.unwrap_or(Span { count: 1, unit: Unit::Month });
         let (plan_key, price_key) = (key(&plan), price_key(every));
         let item_key = format!("{plan_key}_{price_key}");
         if items.iter().any(|it| it.key == item_key) {
             continue;
         }
-        let first = !items.iter().any(|it| it.fields.get("plan_key") == Some(&text(&plan_key)));
         let mut fields = money_fields(found.money);
         fields.extend([
             ("key", text(&item_key)),
             ("plan", text(plan)),
             ("plan_key", text(plan_key)),
             ("price_key", text(price_key)),
-            ("first", Value::Flag(first)),
             ("every", text(every.every())),
+            ("period", text(every.long())),
             ("interval", text(format!("every {}", every.every()))),
             ("day_price", Value::Flag(every.unit == Unit::Day)),
         ]);
         items.push(Item { key: item_key, fields });
+    }
+    sorted(items)
+}
+
+/// Items by amount, the lowest first; the prices of a plan stand together.
+pub(crate) fn sorted(mut items: Vec<Item>) -> Vec<Item> {
+    let minor = |it: &Item| match it.fields.get("minor") {
+        Some(Value::Number(minor)) => *minor,
+        _ => 0,
+    };
+    let plan = |it: &Item| match it.fields.get("plan_key") {
+        Some(Value::Text(plan)) => plan.clone(),
+        _ => it.key.clone(),
+    };
+    let mut least: BTreeMap<String, i64> = BTreeMap::new();
+    for item in &items {
+        let known = least.entry(plan(item)).or_insert_with(|| minor(item));
+        *known = minor(item).min(*known);
+    }
+    items.sort_by_key(|it| (least.get(&plan(it)).copied(), plan(it), minor(it), it.key.clone()));
+    let mut last = None;
+    for item in items.iter_mut().filter(|it| it.fields.contains_key("plan_key")) {
+        let own = plan(item);
+        item.fields.insert("first", Value::Flag(last.as_ref() != Some(&own)));
+        last = Some(own);
     }
     items
 }
@@ -391,8 +467,7 @@ mod tests {
             names: vec!["gold".into()],
             implies: Vec::new(),
         };
-        let mut reading =
-            Reading { text, tokens: words::tokens(text), used: std::collections::BTreeSet::new() };
+        let mut reading = Reading { text, tokens: words::tokens(text), ..Reading::default() };
         let found = find(&mut reading, &slot, &["pass".into()]);
         let items = found.map(|it| it.0).unwrap_or_default();
         let field = |it: &Item, name| match it.fields.get(name) {
@@ -424,6 +499,17 @@ mod tests {
             read("Monthly ($29) and Annual ($290) plans"),
             ["Only $29.00 month", "Only $290.00 year"]
         );
+        assert_eq!(
+            read("Basic is $10/month or $100/year, Mid is $20/month or $200/year"),
+            ["Basic $10.00 month", "Basic $100.00 year", "Mid $20.00 month", "Mid $200.00 year"]
+        );
+        assert_eq!(read("Increase Mid from $5 to $7 a month"), ["Mid $7.00 month"]);
+        assert_eq!(read("Raise Mid to $30 a month"), ["Mid $30.00 month"]);
+        assert_eq!(read("Gold $5 a month"), ["Gold $5.00 month"]);
+        assert_eq!(read("Charge $5 a month"), ["Only $5.00 month"]);
+        assert_eq!(read("Pay every 28 days, $5"), [] as [String; 0]);
+        assert_eq!(read("Mid every 28 days for $10"), ["Mid $10.00 28 days"]);
+        assert_eq!(read("Mid 9,99 € a month. Mid $12 a month."), ["Mid €9.99 month"]);
         assert_eq!(read("gold for €10 a week"), ["Gold €10.00 week"]);
         assert_eq!(read("a pass of $4 for 3 months"), [] as [String; 0]);
     }
