@@ -198,6 +198,11 @@ pub fn questions(draft: &Draft<'_>, prompt: &str) -> Vec<Value> {
     answered.chain(left).collect()
 }
 
+/// Words of a request that were not understood, with where they stand in it.
+pub fn unknown((span, words): &(std::ops::Range<usize>, String)) -> Value {
+    json!({ "span": [span.start, span.end], "text": words })
+}
+
 /// For each line of the pages its cause.
 pub fn causes(pages: &[(String, Page)]) -> Vec<Value> {
     let mut all = Vec::new();

@@ -16,7 +16,7 @@ use specie_spec::power::{
 };
 
 use super::make::Place;
-use super::new::{Asking, author_of};
+use super::new::{Asking, author_of, not_understood};
 use super::now::{self, Now};
 use crate::fail::Fail;
 use crate::out;
@@ -56,10 +56,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
         )));
     }
     if arguments.strict && !said.unknown.is_empty() {
-        said.unknown
-            .iter()
-            .try_for_each(|(_, words)| out::say(format!("not understood: {words}")))?;
-        return Err(Fail::Found);
+        return not_understood(&said.unknown, as_json);
     }
     let mut locked = place.locked()?.clone();
     take_over(&place.root, &place.folder, &mut locked).map_err(super::wrong)?;
@@ -89,6 +86,9 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
         Ok::<(Understanding, Asked), Fail>((understood, asked))
     })?;
     if !overruled.get() {
+        if as_json {
+            return tell(&[], place.locked()?, false, &said, true);
+        }
         return out::say(
             "the spec stays as it is: what it leaves out on purpose was not overruled",
         );
@@ -205,10 +205,11 @@ fn tell(
 ) -> Result<(), Fail> {
     if as_json {
         return out::json(&json!({
+            "schema": "specie.spec.amend/1",
             "version": locked.version, "status": locked.status, "updated": locked.updated,
             "files": all.iter().map(form).collect::<Vec<_>>(),
             "approval_lapsed": lapses,
-            "not_understood": said.unknown.iter().map(|(_, words)| words).collect::<Vec<_>>(),
+            "not_understood": said.unknown.iter().map(specie_engine::form::unknown).collect::<Vec<_>>(),
         }));
     }
     all.iter().try_for_each(show)?;

@@ -9,9 +9,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::json;
 use specie_engine::index::{Entry, Index};
 use specie_engine::make::{Action, Made, Which, Writing, asked, is_inside, pages};
-use specie_engine::{Base, Given, Lock, Locked, Tree, around, root_of};
+use specie_engine::{Base, Given, Lock, Locked, Tree, around, form, root_of};
 use specie_spec::draft::Page;
 use specie_spec::power::{Answer, Around, Power, Understanding, understand};
 
@@ -106,7 +107,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     locked.related = super::make::related(&first, &root, &folder, arguments.specindex.as_deref())?;
     let made = locked.make(power, &author, &now::minute(now)).map_err(failed)?;
     if arguments.strict && !made.draft.unknown.is_empty() {
-        return strict(&made);
+        return not_understood(&made.understood.unknown, as_json);
     }
     locked.settle(&made.draft);
     let pages = pages(&made.draft, tree, &folder, Which::Spec);
@@ -170,10 +171,17 @@ fn uncovered(prompt: &str, understood: &[(&Power, Understanding)]) -> Fail {
     ))
 }
 
-fn strict(made: &Made<'_>) -> Result<(), Fail> {
-    for words in &made.draft.unknown {
-        out::say(format!("not understood: {words}"))?;
+/// What `--strict` refuses.
+pub fn not_understood(
+    unknown: &[(std::ops::Range<usize>, String)],
+    as_json: bool,
+) -> Result<(), Fail> {
+    if as_json {
+        let words: Vec<_> = unknown.iter().map(form::unknown).collect();
+        out::json(&json!({ "schema": "specie.spec.refused/1", "not_understood": words }))?;
+        return Err(Fail::Found);
     }
+    unknown.iter().try_for_each(|(_, words)| out::say(format!("not understood: {words}")))?;
     Err(Fail::Found)
 }
 

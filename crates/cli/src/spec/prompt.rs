@@ -125,7 +125,7 @@ fn told(arguments: &Arguments, writings: &[Writing], as_json: bool) -> Result<()
             })
             .collect();
         return out::json(
-            &json!({ "files": files, "budget": arguments.budget, "tokenizer": TOKENIZER }),
+            &json!({ "schema": "specie.spec.prompt/1", "files": files, "budget": arguments.budget, "tokenizer": TOKENIZER }),
         );
     }
     for one in writings {

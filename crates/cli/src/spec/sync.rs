@@ -73,6 +73,7 @@ fn tell(
     if as_json {
         let finding = |it: &specie_engine::sync::Finding| json!({ "kind": it.kind, "weight": it.weight.as_str(), "what": it.what, "action": it.action });
         return out::json(&json!({
+            "schema": "specie.spec.sync/1",
             "status": found.status(),
             "findings": found.findings.iter().map(finding).collect::<Vec<_>>(),
             "files": found.changes.iter().map(amend::form).collect::<Vec<_>>(),

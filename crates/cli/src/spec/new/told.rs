@@ -52,7 +52,6 @@ fn document(outcome: &Outcome<'_>, prompt: &str, dry: bool) -> Json {
             json!({ "name": power.name, "version": power.version, "used": used, "matched": matched })
         })
         .collect();
-    let words = |it: &(std::ops::Range<usize>, String)| json!({ "span": [it.0.start, it.0.end], "text": it.1 });
     let files: Vec<Json> = outcome
         .writings
         .iter()
@@ -66,7 +65,7 @@ fn document(outcome: &Outcome<'_>, prompt: &str, dry: bool) -> Json {
         "powers": powers,
         "facts": form::facts(&draft.facts),
         "questions": form::questions(draft, prompt),
-        "not_understood": outcome.made.understood.unknown.iter().map(words).collect::<Vec<_>>(),
+        "not_understood": outcome.made.understood.unknown.iter().map(form::unknown).collect::<Vec<_>>(),
         "files": files,
         "causes": form::causes(&outcome.pages),
     })
