@@ -104,7 +104,7 @@ pub(crate) struct Journal {
     snapshot_bytes: u64,
     syncing: Arc<Syncing>,
     thread: Option<JoinHandle<()>>,
-    _lock: File,
+    _lock: Held,
 }
 
 impl Journal {
@@ -385,12 +385,24 @@ fn replace(folder: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn take_lock(folder: &Path) -> Result<File, OpenError> {
+/// A folder's lock. It is let go of as such: a process that another thread is just starting has the
+/// file open as well until it becomes itself, and closing ours alone would leave it locked.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::error!(%error, "the journal's folder cannot be unlocked");
+        }
+    }
+}
+
+fn take_lock(folder: &Path) -> Result<Held, OpenError> {
     let path = folder.join("lock");
     let options = &mut OpenOptions::new();
     let file = private(options.write(true).create(true)).open(&path).map_err(|e| at(&path, e))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Held(file)),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(folder.into())),
         Err(TryLockError::Error(source)) => Err(at(&path, source)),
     }
@@ -424,4 +436,20 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_free_at_once_though_a_process_that_is_starting_has_its_lock_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = take_lock(folder.path()).unwrap();
+        let inherited = first.0.try_clone().unwrap();
+        assert!(matches!(take_lock(folder.path()), Err(OpenError::Locked(_))));
+        drop(first);
+        assert!(take_lock(folder.path()).is_ok());
+        drop(inherited);
+    }
 }
