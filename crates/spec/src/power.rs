@@ -19,7 +19,7 @@ pub use ask::{Around, AskError, Asked, Open, ask};
 pub use compose::{ComposeError, Piece, compose};
 pub use facts::{Answer, Facts, Item, Origin, Value};
 pub use form::{Choice, Concept, Power, PowerError, Question, Slot, SlotKind, Stack};
-pub use fragments::{Field, Fragment, FragmentKind};
+pub use fragments::{Field, Fields, Fragment, FragmentKind};
 
 pub use lint::{Fault, lint};
 pub use texts::{Texts, Told};

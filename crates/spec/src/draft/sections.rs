@@ -2,8 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Draft, Page};
+use super::{Draft, Names, Page};
 use crate::power::{Field, FragmentKind, Piece};
+
+/// The fields under the title of a spec.
+pub(super) fn head(names: &Names, page: &mut Page) {
+    for (name, value) in [
+        ("Status", &names.status),
+        ("Version", &names.version),
+        ("Author", &names.author),
+        ("Created", &names.created),
+        ("Last Updated", &names.updated),
+    ] {
+        page.lay(format!("**{name}:** {value}"));
+    }
+}
 
 /// Where the values of a piece's `criteria` stand behind its text: ` (1.2, 3.4)`.
 pub(super) fn behind(draft: &Draft<'_>, piece: &Piece) -> String {

@@ -9,11 +9,7 @@ pub(super) fn spec(draft: &Draft<'_>) -> Page {
     let names = &draft.names;
     page.lay(format!("# {}: {}", names.id, names.title));
     page.lay("");
-    page.lay(format!("**Status:** {}", names.status));
-    page.lay(format!("**Version:** {}", names.version));
-    page.lay(format!("**Author:** {}", names.author));
-    page.lay(format!("**Created:** {}", names.created));
-    page.lay(format!("**Last Updated:** {}", names.updated));
+    sections::head(names, &mut page);
     overview(draft, &mut page);
     page.head("## Technology Stack");
     kiro::technologies(draft, &mut page);

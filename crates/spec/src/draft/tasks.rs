@@ -381,7 +381,10 @@ fn phase(draft: &Draft<'_>, page: &mut Page, p: usize) {
     page.lay("");
     page.lay("**Validation Required:**");
     page.put(
-        format!("- [ ] All {} tasks completed", phase.tasks.len()),
+        match phase.tasks.len() {
+            1 => "- [ ] The task is completed".to_owned(),
+            n => format!("- [ ] All {n} tasks completed"),
+        },
         "checkpoint",
         facts.clone(),
     );

@@ -370,7 +370,7 @@ fn in_currency(mut item: Item, code: &str) -> Item {
         _ => return item,
     };
     if let Some(money) = Money::of(minor, code) {
-        item.fields.extend(super::understand::prices::money_fields(money));
+        item.fields.extend(super::understand::items::money_fields(money));
     }
     item
 }

@@ -1,10 +1,11 @@
 //! The pieces of one spec: the fragments whose conditions hold, with their places filled.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 
 use super::facts::{Facts, Item, Value};
 use super::form::Power;
-use super::fragments::{Field, Fragment, FragmentKind};
+use super::fragments::{Field, Fields, Fragment, FragmentKind};
 use super::texts::Texts;
 
 /// A fragment in one spec.
@@ -17,11 +18,19 @@ pub struct Piece {
     /// The fragment's id.
     pub fragment: String,
     /// Its fields, with their places filled; what became empty is left out.
-    fields: BTreeMap<String, Field>,
+    fields: Fields,
     /// The facts that called for it.
     called: BTreeSet<String>,
     /// For each field (`text`, `does.0`) the facts that it speaks of.
     spoken: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Deref for Piece {
+    type Target = Fields;
+
+    fn deref(&self) -> &Fields {
+        &self.fields
+    }
 }
 
 /// Why a power gives no spec for these facts.
@@ -42,7 +51,7 @@ impl Piece {
             kind,
             id: id.into(),
             fragment: id.into(),
-            fields: fields.collect(),
+            fields: Fields(fields.collect()),
             called: BTreeSet::new(),
             spoken: BTreeMap::new(),
         }
@@ -50,34 +59,7 @@ impl Piece {
 
     /// Puts another text into a field.
     pub(crate) fn set(&mut self, field: &str, text: &str) {
-        self.fields.insert(field.into(), Field::Text(text.into()));
-    }
-
-    /// The text of a field; empty when it is left out.
-    pub fn text(&self, field: &str) -> &str {
-        self.fields.get(field).and_then(Field::as_text).unwrap_or_default()
-    }
-
-    /// The number of a field; 0 when it is left out.
-    pub fn number(&self, field: &str) -> i64 {
-        if let Some(Field::Number(number)) = self.fields.get(field) { *number } else { 0 }
-    }
-
-    /// Whether a field says yes.
-    pub fn flag(&self, field: &str) -> bool {
-        self.fields.get(field) == Some(&Field::Flag(true))
-    }
-
-    /// The texts of a field that is a list, each with its place in the facts it speaks of.
-    pub fn list(&self, field: &str) -> Vec<&str> {
-        let Some(Field::List(list)) = self.fields.get(field) else { return Vec::new() };
-        list.iter().filter_map(Field::as_text).collect()
-    }
-
-    /// The tables of a field that is a list of them.
-    pub fn tables(&self, field: &str) -> Vec<&BTreeMap<String, Field>> {
-        let Some(Field::List(list)) = self.fields.get(field) else { return Vec::new() };
-        list.iter().filter_map(Field::as_table).collect()
+        self.fields.0.insert(field.into(), Field::Text(text.into()));
     }
 
     /// The facts that called for it, with those that some of its fields speak of.
@@ -154,7 +136,7 @@ fn put_one(
     }
     let mut filling = Filling { texts, it, spoken: BTreeMap::new() };
     let mut fields = BTreeMap::new();
-    for (name, field) in &fragment.fields {
+    for (name, field) in &fragment.fields.0 {
         if let Some(field) = filling.fill(name, field)? {
             fields.insert(name.clone(), field);
         }
@@ -164,7 +146,7 @@ fn put_one(
         kind: fragment.kind,
         id,
         fragment: fragment.id.clone(),
-        fields,
+        fields: Fields(fields),
         called,
         spoken,
     });

@@ -28,7 +28,7 @@ impl Value {
                 None => all.push(item.clone()),
             }
         }
-        Self::Items(super::understand::prices::sorted(all))
+        Self::Items(super::understand::items::sorted(all))
     }
 }
 

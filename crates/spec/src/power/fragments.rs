@@ -1,6 +1,7 @@
 //! The pieces of which a spec is put together.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use serde::Deserialize;
 
@@ -114,7 +115,7 @@ pub struct Fragment {
     /// The slot for each of whose items it stands once; empty for once.
     pub each: String,
     /// Its fields.
-    pub fields: BTreeMap<String, Field>,
+    pub fields: Fields,
 }
 
 /// What a field holds.
@@ -145,10 +146,14 @@ impl Field {
     }
 }
 
-impl Fragment {
+/// The fields of a fragment, by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fields(pub(super) BTreeMap<String, Field>);
+
+impl Fields {
     /// The text of a field; empty when it is left out.
     pub fn text(&self, field: &str) -> &str {
-        match self.fields.get(field) {
+        match self.0.get(field) {
             Some(Field::Text(text)) => text,
             _ => "",
         }
@@ -156,7 +161,7 @@ impl Fragment {
 
     /// The number of a field; 0 when it is left out.
     pub fn number(&self, field: &str) -> i64 {
-        match self.fields.get(field) {
+        match self.0.get(field) {
             Some(Field::Number(number)) => *number,
             _ => 0,
         }
@@ -164,19 +169,27 @@ impl Fragment {
 
     /// Whether a field says yes.
     pub fn flag(&self, field: &str) -> bool {
-        self.fields.get(field) == Some(&Field::Flag(true))
+        self.0.get(field) == Some(&Field::Flag(true))
     }
 
     /// The texts of a field that is a list.
     pub fn list(&self, field: &str) -> Vec<&str> {
-        let Some(Field::List(list)) = self.fields.get(field) else { return Vec::new() };
+        let Some(Field::List(list)) = self.0.get(field) else { return Vec::new() };
         list.iter().filter_map(Field::as_text).collect()
     }
 
     /// The tables of a field that is a list of them.
     pub fn tables(&self, field: &str) -> Vec<&BTreeMap<String, Field>> {
-        let Some(Field::List(list)) = self.fields.get(field) else { return Vec::new() };
+        let Some(Field::List(list)) = self.0.get(field) else { return Vec::new() };
         list.iter().filter_map(Field::as_table).collect()
+    }
+}
+
+impl Deref for Fragment {
+    type Target = Fields;
+
+    fn deref(&self) -> &Fields {
+        &self.fields
     }
 }
 
@@ -221,5 +234,5 @@ fn fragment(kind: FragmentKind, mut fields: BTreeMap<String, Field>) -> Result<F
     if let Some(missing) = missing {
         return Err(format!("{named} has no `{missing}`"));
     }
-    Ok(Fragment { kind, id, when, each, fields })
+    Ok(Fragment { kind, id, when, each, fields: Fields(fields) })
 }

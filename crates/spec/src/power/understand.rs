@@ -1,7 +1,8 @@
 //! What a text says, in the words of a power.
 
+pub(crate) mod items;
 mod phrases;
-pub(crate) mod prices;
+mod prices;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -1,0 +1,111 @@
+//! What is made of the amounts that were found: the items of a slot.
+
+use std::collections::BTreeMap;
+
+use super::super::facts::{Item, Value};
+use super::super::form::Slot;
+use super::super::quantities::{Money, Span, Unit};
+use super::prices::Found;
+
+fn key(name: &str) -> String {
+    let letters = name.to_lowercase();
+    letters.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
+/// What a price of this interval is called.
+fn price_key(every: Span) -> String {
+    match (every.count, every.unit) {
+        (1, Unit::Month) | (30, Unit::Day) => "monthly".into(),
+        (1, Unit::Year) | (365, Unit::Day) | (12, Unit::Month) => "annual".into(),
+        (1, Unit::Week) | (7, Unit::Day) => "weekly".into(),
+        (1, Unit::Day) => "daily".into(),
+        (3, Unit::Month) => "quarterly".into(),
+        _ => format!("every_{}", key(&every.long())),
+    }
+}
+
+fn text(value: impl Into<String>) -> Value {
+    Value::Text(value.into())
+}
+
+pub(crate) fn money_fields(money: Money) -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("amount", text(money.shown())),
+        ("decimal", text(money.decimal())),
+        ("minor", Value::Number(money.minor())),
+        ("currency", text(money.currency)),
+    ])
+}
+
+pub(super) fn prices(all: &[Found], slot: &Slot) -> Vec<Item> {
+    let mut items: Vec<Item> = Vec::new();
+    for found in all {
+        let plan = found.name.clone().unwrap_or_else(|| slot.unnamed.clone());
+        let every = found.every.unwrap_or(Span { count: 1, unit: Unit::Month });
+        let (plan_key, price_key) = (key(&plan), price_key(every));
+        let item_key = format!("{plan_key}_{price_key}");
+        if items.iter().any(|it| it.key == item_key) {
+            continue;
+        }
+        let mut fields = money_fields(found.money);
+        fields.extend([
+            ("key", text(&item_key)),
+            ("plan", text(plan)),
+            ("plan_key", text(plan_key)),
+            ("price_key", text(price_key)),
+            ("every", text(every.every())),
+            ("period", text(every.long())),
+            ("interval", text(format!("every {}", every.every()))),
+            ("day_price", Value::Flag(every.unit == Unit::Day)),
+        ]);
+        items.push(Item { key: item_key, fields });
+    }
+    sorted(items)
+}
+
+/// Items by amount, the lowest first; the prices of a plan stand together.
+pub(crate) fn sorted(mut items: Vec<Item>) -> Vec<Item> {
+    let minor = |it: &Item| match it.fields.get("minor") {
+        Some(Value::Number(minor)) => *minor,
+        _ => 0,
+    };
+    let plan = |it: &Item| match it.fields.get("plan_key") {
+        Some(Value::Text(plan)) => plan.clone(),
+        _ => it.key.clone(),
+    };
+    let mut least: BTreeMap<String, i64> = BTreeMap::new();
+    for item in &items {
+        let known = least.entry(plan(item)).or_insert_with(|| minor(item));
+        *known = minor(item).min(*known);
+    }
+    items.sort_by_key(|it| (least.get(&plan(it)).copied(), plan(it), minor(it), it.key.clone()));
+    let mut last = None;
+    for item in items.iter_mut().filter(|it| it.fields.contains_key("plan_key")) {
+        let own = plan(item);
+        item.fields.insert("first", Value::Flag(last.as_ref() != Some(&own)));
+        last = Some(own);
+    }
+    items
+}
+
+pub(super) fn passes(all: &[Found], slot: &Slot) -> Vec<Item> {
+    let mut sorted: Vec<&Found> = all.iter().collect();
+    sorted.sort_by_key(|it| (it.money.minor(), it.name.clone()));
+    let mut items: Vec<Item> = Vec::new();
+    for found in sorted {
+        let name = found.name.clone().unwrap_or_else(|| slot.unnamed.clone());
+        let mut item_key = key(&name);
+        if items.iter().any(|it| it.key == item_key) {
+            item_key =
+                format!("{item_key}_{}", key(&found.lasts.map(Span::long).unwrap_or_default()));
+        }
+        let mut fields = money_fields(found.money);
+        fields.extend([
+            ("key", text(&item_key)),
+            ("name", text(name)),
+            ("lasts", text(found.lasts.map(Span::long).unwrap_or_default())),
+        ]);
+        items.push(Item { key: item_key, fields });
+    }
+    items
+}
