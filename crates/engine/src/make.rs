@@ -5,7 +5,8 @@ use std::path::Path;
 
 use specie_spec::draft::{Draft, Names, Page, Related};
 use specie_spec::power::{
-    Answer, Around, AskError, Asked, ComposeError, Power, Understanding, ask, understand_all,
+    Answer, Around, AskError, Asked, ComposeError, Power, Understanding, ask, plans_of,
+    understand_all,
 };
 
 use crate::file::sha256;
@@ -58,7 +59,7 @@ pub fn asked(
     answers: &BTreeMap<String, Answer>,
     around: &Around,
 ) -> Result<(Understanding, Asked), AskError> {
-    let understood = understand_all(power, requests);
+    let understood = understand_all(power, requests, &plans_of(power, answers));
     let asked = ask(power, &understood, answers, around)?;
     Ok((understood, asked))
 }

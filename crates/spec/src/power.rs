@@ -15,7 +15,7 @@ mod understand;
 mod words;
 mod work;
 
-pub use ask::{Around, AskError, Asked, Open, ask};
+pub use ask::{Around, AskError, Asked, Open, ask, plans_of};
 pub use compose::{ComposeError, Piece, compose};
 pub use facts::{Answer, Facts, Item, Origin, Value};
 pub use form::{Choice, Concept, Power, PowerError, Question, Slot, SlotKind, Stack};

@@ -264,10 +264,9 @@ fn write(
         writings.push(one);
     }
     if !arguments.nogenerate {
-        for one in &writings {
-            one.write(root).map_err(super::wrong)?;
-        }
+        // First what they are made from: of a run that ends in between, the next one goes on.
         Lock::keep(root, folder, locked.clone()).map_err(super::wrong)?;
+        writings.iter().try_for_each(|it| it.write(root)).map_err(super::wrong)?;
         if locked.dialect == Tree::SmartSpec.as_str() {
             let index = Index::read(root, arguments.specindex.as_deref()).map_err(super::wrong)?;
             index.put(&entry(folder, locked), &locked.updated).map_err(super::wrong)?;

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use specie_engine::Lock;
 use specie_engine::make::{Action, Writing};
-use specie_engine::sync::{Sync, SyncError, sync};
+use specie_engine::sync::{Finding, Sync, SyncError, Weight, sync};
 
 use super::make::Place;
 use super::now::{self, Now};
@@ -132,11 +132,15 @@ fn report(found: &Sync, generated: &str) -> String {
             let _ = writeln!(text, "{}. {line}", n + 1);
         }
     };
-    let issues = found
-        .findings
-        .iter()
-        .map(|it| format!("**{}** ({}): {}", it.kind, it.weight.as_str(), it.what));
-    section("Critical Issues", issues.collect(), "None.");
+    let (critical, others): (Vec<_>, Vec<_>) =
+        found.findings.iter().partition(|it| it.weight == Weight::High);
+    let told = |all: Vec<&Finding>| {
+        all.iter()
+            .map(|it| format!("**{}** ({}): {}", it.kind, it.weight.as_str(), it.what))
+            .collect()
+    };
+    section("Critical Issues", told(critical), "None.");
+    section("Other Differences", told(others), "None.");
     let mut actions: Vec<String> = found.findings.iter().map(|it| it.action.clone()).collect();
     actions.dedup();
     section("Recommended Actions", actions, "None.");

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use specie_engine::Tree;
-use specie_spec::power::lint;
+use specie_engine::make::asked;
+use specie_engine::{Locked, Tree};
+use specie_spec::power::{Around, Power, Value, lint};
 
 use crate::power::{Spec, billing, findings, spec};
 
@@ -189,6 +190,31 @@ fn a_fourth_tier_stands_wherever_the_others_stand() {
     };
     assert!(total(&four) > total(&three));
     assert_eq!(four.findings(), [] as [String; 0]);
+}
+
+/// The amounts of a spec, with what they are known from.
+fn amounts(power: &Power, locked: &Locked) -> Vec<String> {
+    let answers = locked.answers.iter().map(|(id, it)| (id.clone(), it.into())).collect();
+    let (_, asked) = asked(power, &locked.requests, &answers, &Around::default()).unwrap();
+    let all = asked.facts.all();
+    let amounts = all.iter().filter(|(name, ..)| name.ends_with(".amount"));
+    let text = |it: &Value| if let Value::Text(text) = it { text.clone() } else { String::new() };
+    amounts.map(|(name, value, from)| format!("{name} {} {from:?}", text(value))).collect()
+}
+
+#[test]
+fn what_is_added_later_leaves_what_was_answered() {
+    let power = billing();
+    let given = [("ask_prices", "Gold at €20 a month")];
+    let mut locked = spec(&power, Tree::Kiro, "Add subscription billing", &given).locked;
+    let gold = "prices.gold_monthly.amount €20.00 Answer(\"ask_prices\")";
+    assert_eq!(amounts(&power, &locked), [gold]);
+    locked.requests.push("Sell Team at €99 a month".into());
+    let team = "prices.team_monthly.amount €99.00 Prompt(31..52)";
+    assert_eq!(amounts(&power, &locked), [gold, team]);
+    locked.requests.push("Raise Gold to €25 a month".into());
+    let raised = "prices.gold_monthly.amount €25.00 Prompt(60..81)";
+    assert_eq!(amounts(&power, &locked), [raised, team]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::{Answer, Facts, Item, Origin, Value};
-use super::form::{Choice, Power, Question, SlotKind};
+use super::form::{Choice, Power, Question, Slot, SlotKind};
 use super::quantities::Money;
 use super::texts::Texts;
 use super::understand::{Understanding, answered};
@@ -123,13 +123,37 @@ impl Asking<'_> {
 
     /// The slots that the text fills, and the concepts that it wants by that.
     fn filled(&mut self) {
+        for (item, place) in &self.understood.earlier {
+            self.facts.known_from(item.clone(), Origin::Prompt(place.clone()));
+        }
         for slot in &self.power.slots {
             let Some((value, span)) = self.understood.slots.get(&slot.id) else { continue };
-            self.facts.add(&slot.id, value.clone(), Origin::Prompt(span.clone()));
+            let value = self.with_answered(&slot.id, value);
+            self.facts.add(&slot.id, value, Origin::Prompt(span.clone()));
             for concept in &slot.implies {
                 self.facts.add(concept, Value::Flag(true), Origin::Prompt(span.clone()));
             }
         }
+    }
+
+    /// What a slot holds, with what was answered before the text spoke of it.
+    fn with_answered(&mut self, slot: &str, said: &Value) -> Value {
+        let Some((open, answer, before)) = self.answered_before(slot) else { return said.clone() };
+        for item in before.without(said) {
+            self.facts.known_from(format!("{slot}.{}", item.key), origin(&open.id, &answer));
+        }
+        self.answered.push((open, answer));
+        before.with(said)
+    }
+
+    /// What was answered to a slot's question before a later text spoke of the slot.
+    fn answered_before(&self, slot: &str) -> Option<(Open, Answer, Value)> {
+        if !self.understood.added.contains(slot) {
+            return None;
+        }
+        let (question, answer, form) = asked_for(self.power, self.answers, slot)?;
+        let value = answered(form, &answer.text)?;
+        Some((Open::of(question), answer.clone(), self.in_its_currency(answer, value)))
     }
 
     /// What comes with what is wanted.
@@ -280,22 +304,32 @@ impl Asking<'_> {
         };
         let form = self.power.slots.iter().find(|it| it.id == *slot).ok_or_else(wrong)?;
         let value = answered(form, &answer.text).ok_or_else(wrong)?;
-        let value = if answer.by_default { self.in_currency(value) } else { value };
+        let value = self.in_its_currency(answer, value);
         self.currency_of(&value, &from);
         self.facts.add(slot, value, from);
         Ok(())
     }
 
-    /// Default amounts, in the currency that is known.
-    fn in_currency(&self, value: Value) -> Value {
+    /// An answer's amounts; those of a default in the currency that is known.
+    fn in_its_currency(&self, answer: &Answer, value: Value) -> Value {
         let slot = self.power.slots.iter().find(|it| it.kind == SlotKind::Currency);
-        let known = slot.and_then(|it| self.facts.get(&it.id));
+        let known = slot.and_then(|it| self.known(it));
         match (value, known) {
-            (Value::Items(items), Some(Value::Text(code))) => {
-                Value::Items(items.into_iter().map(|it| in_currency(it, code)).collect())
+            (Value::Items(items), Some(Value::Text(code))) if answer.by_default => {
+                Value::Items(items.into_iter().map(|it| in_currency(it, &code)).collect())
             }
             (value, _) => value,
         }
+    }
+
+    /// What a slot holds, or will hold by the text or an answer.
+    fn known(&self, slot: &Slot) -> Option<Value> {
+        let said = || self.understood.slots.get(&slot.id).map(|(value, _)| value.clone());
+        let told = || {
+            let (_, answer, form) = asked_for(self.power, self.answers, &slot.id)?;
+            answered(form, &answer.text)
+        };
+        self.facts.get(&slot.id).cloned().or_else(said).or_else(told)
     }
 
     /// Whether all amounts are in the currency that is known.
@@ -347,6 +381,24 @@ impl Open {
             default: Some(question.default.clone()),
         }
     }
+}
+
+/// The plans that answers name, in small letters.
+pub fn plans_of(power: &Power, answers: &BTreeMap<String, Answer>) -> Vec<String> {
+    let slots = power.slots.iter().filter_map(|it| asked_for(power, answers, &it.id));
+    let values = slots.filter_map(|(_, answer, form)| answered(form, &answer.text));
+    values.flat_map(|it| super::understand::plans(&it)).collect()
+}
+
+/// The question by which a slot was answered, with the answer.
+fn asked_for<'a>(
+    power: &'a Power,
+    answers: &'a BTreeMap<String, Answer>,
+    slot: &str,
+) -> Option<(&'a Question, &'a Answer, &'a Slot)> {
+    let form = power.slots.iter().find(|it| it.id == slot)?;
+    let mut questions = power.questions.iter().filter(|it| it.slot.as_deref() == Some(slot));
+    questions.find_map(|it| Some((it, answers.get(&it.id)?, form)))
 }
 
 /// A question that has no default: somebody must decide.

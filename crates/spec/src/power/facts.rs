@@ -30,6 +30,16 @@ impl Value {
         }
         Self::Items(super::understand::items::sorted(all))
     }
+
+    /// The items of which a later text says nothing.
+    pub(crate) fn without(&self, later: &Self) -> Vec<&Item> {
+        self.items().iter().filter(|it| later.items().iter().all(|now| now.key != it.key)).collect()
+    }
+
+    /// The items of a slot; none of another value.
+    pub(crate) fn items(&self) -> &[Item] {
+        if let Self::Items(items) = self { items } else { &[] }
+    }
 }
 
 /// An item of a slot: its key and its fields.
@@ -71,6 +81,8 @@ pub struct Answer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     known: BTreeMap<String, (Value, Origin)>,
+    /// The items that are known from elsewhere than their slot, by `slot.key`.
+    items: BTreeMap<String, Origin>,
 }
 
 impl Facts {
@@ -82,6 +94,11 @@ impl Facts {
     /// Sets a fact anew.
     pub fn set(&mut self, name: &str, value: Value, origin: Origin) {
         self.known.insert(name.into(), (value, origin));
+    }
+
+    /// Says of an item, by `slot.key`, that it is known from elsewhere than its slot.
+    pub(super) fn known_from(&mut self, item: String, origin: Origin) {
+        self.items.entry(item).or_insert(origin);
     }
 
     /// What a fact says.
@@ -109,6 +126,8 @@ impl Facts {
             };
             for item in items {
                 let named = |field: &str| format!("{name}.{}.{field}", item.key);
+                let own = self.items.get(&format!("{name}.{}", item.key));
+                let origin = own.unwrap_or(origin);
                 all.extend(item.fields.iter().map(|(field, value)| (named(field), value, origin)));
             }
         }
@@ -117,7 +136,10 @@ impl Facts {
 
     /// The origin of each name of `all`, and of the slots themselves.
     pub fn origin_of(&self, path: &str) -> Option<&Origin> {
-        self.origin(path.split('.').next().unwrap_or(path))
+        let mut dots = path.match_indices('.').map(|(at, _)| at);
+        let (slot, item) = (dots.next(), dots.next().unwrap_or(path.len()));
+        let own = self.items.get(&path[..item]);
+        own.or_else(|| self.origin(&path[..slot.unwrap_or(path.len())]))
     }
 
     /// The names.

@@ -30,6 +30,10 @@ pub struct Understanding {
     pub concepts: BTreeMap<String, Vec<Mention>>,
     /// The slots that it fills, and where.
     pub slots: BTreeMap<String, (Value, Range<usize>)>,
+    /// Those of them that only texts after the first fill.
+    pub added: BTreeSet<String>,
+    /// Where the items are, by `slot.key`, of which the last text that fills their slot says nothing.
+    pub earlier: BTreeMap<String, Range<usize>>,
     /// The options that it chooses: by question, the option and where.
     pub options: BTreeMap<String, Vec<(String, Range<usize>)>>,
     /// The stacks that it names, and where.
@@ -64,28 +68,32 @@ impl Understanding {
 
     /// The names of plans that are known, in small letters.
     fn names(&self) -> Vec<String> {
-        let items = self.slots.values().filter_map(|(value, _)| match value {
-            Value::Items(items) => Some(items),
-            _ => None,
-        });
-        let plans = items.flatten().filter_map(|it| it.fields.get("plan"));
-        plans
-            .filter_map(
-                |it| if let Value::Text(plan) = it { Some(plan.to_lowercase()) } else { None },
-            )
-            .collect()
+        self.slots.values().flat_map(|(value, _)| plans(value)).collect()
     }
 
     /// Adds what a later text says, which begins at `from`.
     fn then(&mut self, later: Self, from: usize) {
+        if from > 0 {
+            let new = later.slots.keys().filter(|it| !self.slots.contains_key(*it));
+            self.added.extend(new.cloned());
+        }
         let moved = |span: &Range<usize>| span.start + from..span.end + from;
         for (id, mentions) in later.concepts {
             let of = |it: Mention| Mention { span: moved(&it.span), ..it };
             self.concepts.insert(id, mentions.into_iter().map(of).collect());
         }
         for (id, (value, span)) in later.slots {
-            let before = self.slots.get(&id).map(|(value, _)| value);
-            let value = before.map_or(value.clone(), |it| it.with(&value));
+            let Some((before, place)) = self.slots.get(&id) else {
+                self.slots.insert(id, (value, moved(&span)));
+                continue;
+            };
+            for item in before.without(&value) {
+                self.earlier.entry(format!("{id}.{}", item.key)).or_insert_with(|| place.clone());
+            }
+            for item in value.items() {
+                self.earlier.remove(&format!("{id}.{}", item.key));
+            }
+            let value = before.with(&value);
             self.slots.insert(id, (value, moved(&span)));
         }
         for (id, chosen) in later.options {
@@ -107,6 +115,16 @@ impl Understanding {
         let wants = |id: &String| self.wants(id) || (implied.contains(&id) && !self.rules_out(id));
         power.concepts.iter().any(|it| it.core && wants(&it.id))
     }
+}
+
+/// The names of the plans of a slot, in small letters.
+pub(super) fn plans(value: &Value) -> Vec<String> {
+    let Value::Items(items) = value else { return Vec::new() };
+    let named = |it: &Item| match it.fields.get("plan") {
+        Some(Value::Text(plan)) => Some(plan.to_lowercase()),
+        _ => None,
+    };
+    items.iter().filter_map(named).collect()
 }
 
 /// A text as its words, and which of them something uses.
@@ -159,12 +177,14 @@ fn understand_known(power: &Power, text: &str, names: &[String]) -> Understandin
 
 /// Reads several texts, one after the other: what a later one says of a thing holds instead of what
 /// earlier ones said of it; items are added to those of the same slot. Places are those in the texts
-/// joined by empty lines.
-pub fn understand_all(power: &Power, texts: &[String]) -> Understanding {
+/// joined by empty lines. Plans with these names, in small letters, are known beside those of the
+/// texts.
+pub fn understand_all(power: &Power, texts: &[String], known: &[String]) -> Understanding {
     let mut all = Understanding::default();
     let mut from = 0;
     for text in texts {
-        let names = all.names();
+        let mut names = all.names();
+        names.extend(known.iter().filter(|_| from > 0).cloned());
         all.then(understand_known(power, text, &names), from);
         from += text.len() + 2;
     }
