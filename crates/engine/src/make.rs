@@ -223,7 +223,8 @@ impl Writing {
         if force || untouched {
             return Ok(Self { path: path.into(), text, action: Action::Replaced, before });
         }
-        Ok(Self { path: beside(path), text, action: Action::Beside, before })
+        let path = free_beside(root, path, &text);
+        Ok(Self { path, text, action: Action::Beside, before })
     }
 
     /// Writes it.
@@ -235,12 +236,22 @@ impl Writing {
     }
 }
 
+/// The first name beside a file that is free, or holds this text already.
+fn free_beside(root: &Path, path: &str, text: &str) -> String {
+    let is_free = |name: &String| match std::fs::read(root.join(name)) {
+        Ok(bytes) => bytes == text.as_bytes(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    let names = (2..).map(|n| beside(path, &format!("new-{n}")));
+    std::iter::once(beside(path, "new")).chain(names).find(is_free).unwrap_or_default()
+}
+
 /// `a/tasks.new.md` for `a/tasks.md`.
-fn beside(path: &str) -> String {
+fn beside(path: &str, behind: &str) -> String {
     let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
     let named = match name.rsplit_once('.') {
-        Some((stem, extension)) => format!("{stem}.new.{extension}"),
-        None => format!("{name}.new"),
+        Some((stem, extension)) => format!("{stem}.{behind}.{extension}"),
+        None => format!("{name}.{behind}"),
     };
     if folder.is_empty() { named } else { format!("{folder}/{named}") }
 }

@@ -1,6 +1,6 @@
 //! Which tasks are for which criteria.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::Input;
 use crate::{By, Node, NodeKind, Ref, RefKind, Targets};
@@ -76,6 +76,7 @@ pub fn trace(files: &[Input<'_>]) -> Trace {
     let targets = Targets::of(files.iter().map(|file| file.document.nodes.as_slice()));
     let mut trace = Trace { criteria: criteria(files), ..Trace::default() };
     let shown = shown(&trace.criteria);
+    let mut listed = BTreeSet::new();
     for file in files {
         let nearest = file.document.nearest(|node| {
             matches!(node.kind, NodeKind::Task | NodeKind::Checkpoint | NodeKind::Property)
@@ -92,7 +93,7 @@ pub fn trace(files: &[Input<'_>]) -> Trace {
             for place in &places {
                 let criterion = &mut trace.criteria[*place];
                 let list = if is_task { &mut criterion.tasks } else { &mut criterion.properties };
-                if !list.contains(&name) {
+                if listed.insert((*place, is_task, name.clone())) {
                     list.push(name.clone());
                 }
             }
@@ -184,7 +185,8 @@ fn within(id: &str, shown: &BTreeMap<String, usize>) -> Vec<usize> {
         Some(place) => vec![*place],
         None => {
             let start = format!("{id}.");
-            shown.iter().filter(|(name, _)| name.starts_with(&start)).map(|(_, n)| *n).collect()
+            let own = shown.range(start.clone()..).take_while(|(name, _)| name.starts_with(&start));
+            own.map(|(_, n)| *n).collect()
         }
     }
 }

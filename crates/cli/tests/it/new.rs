@@ -163,7 +163,15 @@ fn what_somebody_has_edited_is_kept() {
     let told = new(&place, SENTENCE, &["--now", "2026-02-01T08:00:00Z"]).fine().out;
     assert!(told.contains(&format!("beside       {FOLDER}/requirements.new.md")), "{told}");
     assert_eq!(place.read(&path), mine);
-    std::fs::remove_file(place.path(&format!("{FOLDER}/requirements.new.md"))).unwrap();
+    let again = new(&place, SENTENCE, &["--now", "2026-02-01T08:00:00Z"]).fine().out;
+    assert!(again.contains(&format!("beside       {FOLDER}/requirements.new.md")), "{again}");
+    place.write(&format!("{FOLDER}/requirements.new.md"), "Mine too.\n");
+    let third = new(&place, SENTENCE, &["--now", "2026-02-01T08:00:00Z"]).fine().out;
+    assert!(third.contains(&format!("beside       {FOLDER}/requirements.new-2.md")), "{third}");
+    assert_eq!(place.read(&format!("{FOLDER}/requirements.new.md")), "Mine too.\n");
+    for name in ["requirements.new.md", "requirements.new-2.md"] {
+        std::fs::remove_file(place.path(&format!("{FOLDER}/{name}"))).unwrap();
+    }
     let amend = ["spec", "amend", FOLDER, "Add refunds", "--defaults", "--now", NOW];
     place.run(&amend).fine();
     let amended = place.read(&path);

@@ -58,7 +58,7 @@ pub(super) fn negated(tokens: &[Token], places: &[usize]) -> bool {
     let (Some(first), Some(last)) = (places.iter().min(), places.iter().max()) else {
         return false;
     };
-    before(tokens, *first, *last) || behind(tokens, *last)
+    before(tokens, *first, *last) || behind(tokens, *last) || refused(tokens, *last)
 }
 
 /// `no X`, `without Y or X`, `no X, Y or Z`, `instead of X`, `Drop X`.
@@ -106,6 +106,14 @@ fn is_amount(token: &Token) -> bool {
     token.sign && token.text != ","
 }
 
+/// `X? No.`, `X: no`.
+fn refused(tokens: &[Token], last: usize) -> bool {
+    let at = |n: usize| tokens.get(last + n).map_or("", |it| it.text.as_str());
+    matches!(at(1), "?" | ":" | "-" | "–" | "—")
+        && matches!(at(2), "no" | "none" | "never")
+        && tokens.get(last + 3).is_none_or(|it| it.sign || it.clause != tokens[last + 2].clause)
+}
+
 /// `X is not needed`, `X, Y and Z are out of scope`.
 fn behind(tokens: &[Token], last: usize) -> bool {
     let clause = tokens[last].clause;
@@ -151,6 +159,8 @@ mod tests {
             "no trial, coupons or refunds",
             "Refunds, trials and coupons are out of scope.",
             "refunds are not needed",
+            "Trials? Yes. Refunds? No.",
+            "refunds: no, trials: yes",
             "Drop refunds",
             "subscriptions but no refunds",
             "credits instead of refunds",
@@ -160,6 +170,7 @@ mod tests {
         for text in [
             "no trial, refunds within 30 days",
             "Do not forget refunds.",
+            "Refunds? No later than after 30 days.",
             "not only trials but refunds",
             "no trial, refunds at $10 or $20",
             "refunds are wanted, trials are out of scope",
