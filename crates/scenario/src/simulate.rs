@@ -2,16 +2,19 @@
 //! in Stripe's dashboard, in one process, on one thread, from one seed.
 //!
 //! Webhooks get lost, late or doubled; calls to Stripe fail in all the ways in which they can; a
-//! process ends between any two steps, or stands still while the other one works. After each act
-//! all that must always hold is checked, and in the end, in good weather and after one watermark
-//! pass, that what is stored is what Stripe has. The same seed gives the same story.
+//! process ends between any two steps, or stands still while the other one works; the database goes
+//! away, or a commit's connection is lost; the replicas' clocks are apart. After each act all that
+//! must always hold is checked, and in the end, in good weather and after one watermark pass, that
+//! what is stored is what Stripe has. The same seed gives the same story.
 
 mod acts;
 mod checks;
 mod dice;
 mod luck;
 mod replicas;
+mod skew;
 mod stops;
+mod storage;
 mod story;
 mod weather;
 
@@ -27,6 +30,7 @@ use acts::{Act, Ask, Begun, Doing, Done, Tools};
 use dice::Dice;
 use replicas::Replicas;
 use stops::{Caught, Stops, Trap};
+use storage::Storage;
 use story::Story;
 use weather::Weather;
 
@@ -54,6 +58,8 @@ pub struct Played {
     pub ends: u32,
     /// How often one stood still while the other worked.
     pub stalls: u32,
+    /// How often the database went away.
+    pub outages: u32,
 }
 
 /// Something does not hold. Prints as a story to read.
@@ -90,14 +96,14 @@ pub async fn play(play: Play) -> Result<Played, Box<Failure>> {
     let played = async {
         let mut simulation = Simulation::open(&play, story.clone()).await?;
         simulation.run(&play).await?;
-        let Simulation { ends, stalls, stage, .. } = simulation;
+        let Simulation { ends, stalls, outages, stage, .. } = simulation;
         stage.app.db.close().await;
-        Ok((ends, stalls))
+        Ok((ends, stalls, outages))
     };
     let ended: Result<_, String> = played.await;
     let story = story.text();
     match ended {
-        Ok((ends, stalls)) => Ok(Played { story, ends, stalls }),
+        Ok((ends, stalls, outages)) => Ok(Played { story, ends, stalls, outages }),
         Err(what) => Err(Box::new(Failure { seed, what, story })),
     }
 }
@@ -106,6 +112,7 @@ struct Simulation {
     stage: Stage,
     dice: Dice,
     weather: Weather,
+    storage: Storage,
     stops: Stops,
     story: Story,
     replicas: Replicas,
@@ -113,6 +120,7 @@ struct Simulation {
     begun: Vec<(&'static str, Begun)>,
     ends: u32,
     stalls: u32,
+    outages: u32,
 }
 
 impl Simulation {
@@ -129,10 +137,28 @@ impl Simulation {
         let stage = stage.await.map_err(|error| error.to_string())?;
         let weather = Weather::new(play.seed ^ 0x5EA);
         let (stops, dice) = (Stops::default(), Dice::new(play.seed ^ 0xD00));
-        let replicas = Replicas::start(&stage, weather.clone(), stops.clone(), story.clone(), dice);
-        let dice = Dice::new(play.seed);
-        let begun = Vec::new();
-        Ok(Self { stage, dice, weather, stops, story, replicas, begun, ends: 0, stalls: 0 })
+        let storage = Storage::new(play.seed ^ 0xDB);
+        let replicas = Replicas::start(
+            &stage,
+            weather.clone(),
+            storage.clone(),
+            stops.clone(),
+            story.clone(),
+            dice,
+        );
+        Ok(Self {
+            stage,
+            dice: Dice::new(play.seed),
+            weather,
+            storage,
+            stops,
+            story,
+            replicas,
+            begun: Vec::new(),
+            ends: 0,
+            stalls: 0,
+            outages: 0,
+        })
     }
 
     async fn run(&mut self, play: &Play) -> Result<(), String> {
@@ -155,6 +181,7 @@ impl Simulation {
     /// Good weather, one watermark pass, and a look at everything.
     async fn rest(&mut self) -> Result<(), String> {
         self.weather.turn(0);
+        self.storage.turn(0);
         self.stage.sandbox.no_faults();
         self.stage.wall.advance_to(self.stage.wall.now().plus_seconds(60).timestamp());
         self.tell("the weather is good again");
@@ -178,12 +205,16 @@ impl Simulation {
     fn turn_weather(&mut self) {
         let calls = self.dice.one_of(&[0, 4, 12, 25]);
         self.weather.turn(calls);
+        let commits = self.dice.one_of(&[0, 0, 3, 15]);
+        self.storage.turn(commits);
         let odds =
             self.dice.one_of(&[(0, 0, 0, 0), (5, 5, 5, 10), (25, 20, 15, 20), (60, 0, 0, 20)]);
         let (lose, fail, duplicate, delay) = odds;
         let odds = Odds { lose, fail, duplicate, delay, longest_delay: 3_000 };
         self.stage.sandbox.faults_by_chance(u64::from(self.dice.below(u32::MAX)), odds);
-        self.tell(&format!("weather: {calls} % of calls fail, webhooks {odds:?}"));
+        self.tell(&format!(
+            "weather: {calls} % of calls fail, {commits} % of commits, webhooks {odds:?}"
+        ));
     }
 
     /// A little wall time goes by between two acts.
@@ -217,11 +248,27 @@ impl Simulation {
 
     /// An act on which a process may end or stand still.
     async fn badly(&mut self, act: Act, at: usize) -> Result<(), String> {
-        match self.dice.below(5) {
-            0 => self.until_an_end(act, at, &[0, 1]).await,
-            1 => self.with_a_stall(act, at).await,
+        match self.dice.below(20) {
+            0..4 => self.until_an_end(act, at, &[0, 1]).await,
+            4..8 => self.with_a_stall(act, at).await,
+            8..10 => self.with_an_outage(act, at).await,
             _ => self.calmly(act, at).await,
         }
+    }
+
+    /// The database goes away at some point of an act, and is back at its end.
+    async fn with_an_outage(&mut self, act: Act, at: usize) -> Result<(), String> {
+        let mut doing = self.begin(&act, at);
+        let trap = self.trap(false);
+        let Some(caught) = self.up_to(&act, &mut doing, trap).await? else { return Ok(()) };
+        self.story.note(&format!("the database goes away, {}", caught.point));
+        self.storage.set_down(true);
+        self.outages += 1;
+        caught.let_go();
+        let ended = self.through(&act, doing).await;
+        self.storage.set_down(false);
+        self.story.note("the database is back");
+        ended
     }
 
     async fn through(&mut self, act: &Act, doing: Doing) -> Result<(), String> {

@@ -16,7 +16,7 @@ use specie_server::reads::Cache;
 use specie_server::{App, Dev, Patience, Settings, routes};
 use specie_store::{Db, StoreError};
 use specie_stripe::{Client, RateBudget, Secrets, Transport, https_transport, transport};
-use specie_vocab::{Chance, ManualClock, Secret, SeededChance};
+use specie_vocab::{Chance, ManualClock, Secret, SeededChance, WallClock};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
@@ -95,6 +95,8 @@ pub struct Backing {
     pub db: Db,
     /// How this replica reaches the sandbox.
     pub to_stripe: Transport,
+    /// What this replica takes for wall time.
+    pub wall: Arc<dyn WallClock>,
     /// How it waits.
     pub patience: Patience,
 }
@@ -181,7 +183,7 @@ impl Stage {
     /// A further replica of the service on the same database. It serves nobody yet.
     pub fn replica(&self, backing: Backing) -> App {
         let stripe = client(backing.to_stripe, &self.kit.stripe_url);
-        self.kit.app(backing.db, stripe, &self.sandbox, self.wall.clone(), backing.patience)
+        self.kit.app(backing.db, stripe, &self.sandbox, backing.wall, backing.patience)
     }
 
     /// From now on these replicas are the service, in process: requests and webhooks reach them in
@@ -244,7 +246,7 @@ impl Kit {
         db: Db,
         stripe: Client,
         sandbox: &Sandbox,
-        wall: Arc<ManualClock>,
+        wall: Arc<dyn WallClock>,
         patience: Patience,
     ) -> App {
         let settings = Settings {

@@ -72,6 +72,13 @@ impl ApiError {
         )
     }
 
+    /// 503: the database is away, or busy with others; the cause is logged here and shown to nobody.
+    pub fn unavailable(cause: impl std::fmt::Display) -> Self {
+        tracing::warn!(%cause, "the database was not to be had");
+        let text = "this cannot be said at the moment; the same call may be repeated";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", text).with("retry_after", 1)
+    }
+
     /// 500: our fault; the cause is logged here and shown to nobody.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed");
@@ -81,7 +88,7 @@ impl ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::internal(error)
+        if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
     }
 }
 

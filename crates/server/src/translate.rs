@@ -4,6 +4,7 @@ mod facts;
 
 pub(crate) use facts::facts;
 
+use serde_json::json;
 use specie_store::mirrors as m;
 use specie_stripe::{
     CheckoutSession, Customer, Invoice, PaymentIntent, PaymentMethod, Price, Product, Refund,
@@ -23,7 +24,11 @@ fn lacks(object: &'static str, field: &'static str) -> Unreadable {
     Unreadable { object, field }
 }
 
+/// Of a deleted customer Stripe says no more than that; what an event says beside it is let go.
 pub(crate) fn customer(it: &Customer, now: WallTime) -> m::customers::CustomerRow {
+    if it.deleted {
+        return deleted_customer(it, now);
+    }
     m::customers::CustomerRow {
         id: it.id.clone(),
         email: it.email.clone(),
@@ -34,6 +39,21 @@ pub(crate) fn customer(it: &Customer, now: WallTime) -> m::customers::CustomerRo
         deleted: it.deleted,
         created: at(it.created.unwrap_or_default()),
         raw: it.raw.clone(),
+        fetched_at: now,
+    }
+}
+
+fn deleted_customer(it: &Customer, now: WallTime) -> m::customers::CustomerRow {
+    m::customers::CustomerRow {
+        id: it.id.clone(),
+        email: None,
+        name: None,
+        currency: None,
+        delinquent: false,
+        default_payment_method: None,
+        deleted: true,
+        created: at(it.created.unwrap_or_default()),
+        raw: json!({ "id": it.id, "object": "customer", "deleted": true }),
         fetched_at: now,
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr;
@@ -40,10 +41,24 @@ impl Default for Options {
     }
 }
 
-/// Stands at the end of every transaction that lasts: where a simulation ends a process.
+/// What becomes of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It lasts.
+    Lasts,
+    /// The connection is lost before it: nothing of the transaction lasts.
+    Undone,
+    /// The connection is lost after it: it lasts, and whoever committed does not know.
+    Unheard,
+}
+
+/// Stands around every transaction: where a simulation ends a process, or the database goes away.
 pub trait Gate: Send + Sync {
-    /// Returns when the commit may go on. Who never returns here is dropped before it.
-    fn before_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Whether the database can be reached. Where it cannot, no transaction begins.
+    fn is_up(&self) -> bool;
+    /// Returns when the commit may go on, and what becomes of it. Who never returns here is dropped
+    /// before it.
+    fn before_commit(&self) -> Pin<Box<dyn Future<Output = Fate> + Send + '_>>;
     /// Returns when whoever committed may go on. Who never returns here is dropped after it.
     fn after_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
@@ -149,12 +164,21 @@ impl Db {
 
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        self.must_be_up()?;
         Ok(self.with(self.pools.begin().await?))
     }
 
     /// Begins a transaction that only reads, and waits for nobody.
     pub async fn read(&self) -> Result<Tx, StoreError> {
+        self.must_be_up()?;
         Ok(self.with(self.pools.read().await?))
+    }
+
+    fn must_be_up(&self) -> Result<(), StoreError> {
+        match &self.gate {
+            Some(gate) if !gate.is_up() => Err(lost(ErrorKind::ConnectionRefused)),
+            _ => Ok(()),
+        }
     }
 
     fn with(&self, inner: Inner) -> Tx {
@@ -182,6 +206,11 @@ impl Db {
             }
         }
     }
+}
+
+/// What a connection that is lost looks like.
+fn lost(kind: ErrorKind) -> StoreError {
+    sqlx::Error::Io(kind.into()).into()
 }
 
 fn is_postgres(url: &str) -> bool {
@@ -282,19 +311,30 @@ impl Inner {
             Ok(())
         })
     }
+
+    fn roll_back(self) -> Answer<'static, ()> {
+        Box::pin(async move {
+            match self {
+                Self::Postgres(tx) => tx.rollback().await?,
+                Self::Sqlite(tx) => tx.rollback().await?,
+            }
+            Ok(())
+        })
+    }
 }
 
 impl Tx {
     /// Makes it all last.
     pub async fn commit(self) -> Result<(), StoreError> {
-        if let Some(gate) = &self.gate {
-            gate.before_commit().await;
+        let Some(gate) = self.gate.clone() else { return self.inner.commit().await };
+        let fate = gate.before_commit().await;
+        if fate == Fate::Undone {
+            self.inner.roll_back().await?;
+            return Err(lost(ErrorKind::ConnectionReset));
         }
         self.inner.commit().await?;
-        if let Some(gate) = &self.gate {
-            gate.after_commit().await;
-        }
-        Ok(())
+        gate.after_commit().await;
+        if fate == Fate::Lasts { Ok(()) } else { Err(lost(ErrorKind::ConnectionReset)) }
     }
 
     /// The time of the database's clock, by which leases run out and backoffs end, or of the clock

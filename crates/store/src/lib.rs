@@ -38,7 +38,7 @@ pub mod slots;
 pub mod watermarks;
 pub mod wishes;
 
-pub use db::{Db, Gate, Options, Tx};
+pub use db::{Db, Fate, Gate, Options, Tx};
 pub use error::StoreError;
 pub use migrations::{NEWEST as NEWEST_SCHEMA, Status, migrate_down, migrate_up, migration_status};
 #[doc(hidden)]

@@ -7,6 +7,8 @@ use std::pin::Pin;
 
 use http::Method;
 use serde_json::{Value, json};
+use specie_server::app::AppParts;
+use specie_server::catalog::{self, Endpoint};
 use specie_server::watermark;
 use specie_vocab::Secret;
 
@@ -41,6 +43,8 @@ pub(super) enum Act {
     Pulse,
     /// A watermark pass.
     Pass,
+    /// An operator applies the catalog.
+    Apply,
 }
 
 /// What the app's server asks for.
@@ -99,6 +103,7 @@ impl fmt::Display for Act {
             Self::Settle => f.write_str("everything comes to rest"),
             Self::Pulse => f.write_str("what is due is worked on"),
             Self::Pass => f.write_str("a watermark pass"),
+            Self::Apply => f.write_str("an operator applies the catalog"),
         }
     }
 }
@@ -136,8 +141,18 @@ impl Tools {
                     Ok(added) => Done::Told(format!("{added} events were new")),
                     Err(error) => came_to(Err(Stuck::Service(error))),
                 },
+                Act::Apply => self.apply().await,
             }
         })
+    }
+
+    async fn apply(&self) -> Done {
+        let AppParts { db, stripe, catalog, settings, .. } = &*self.replica.app;
+        let endpoint = Endpoint { url: format!("{}/api/billing/webhook", settings.public_url) };
+        match catalog::apply(db, stripe, catalog, Some(&endpoint)).await {
+            Ok(applied) => Done::Told(format!("{} changes", applied.changes.len())),
+            Err(error) => Done::Told(error.to_string()),
+        }
     }
 
     async fn wait(&self, seconds: i64) -> Done {

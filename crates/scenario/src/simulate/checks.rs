@@ -137,6 +137,8 @@ fn at_stripe(stage: &Stage) -> Checked {
     let marked = customers.iter().filter(|it| it["metadata"]["specie_customer"].is_string());
     let marks = marked.map(|it| text(&it["metadata"], "specie_customer"));
     none_twice("a customer is at Stripe twice", marks)?;
+    let prices = list("price");
+    none_twice("a price is at Stripe twice", prices.iter().map(|it| text(it, "lookup_key")))?;
 
     charges(stage)
 }
@@ -206,9 +208,20 @@ pub(super) async fn at_rest(stage: &Stage) -> Checked {
     complete(stage).await?;
     for payer in customers::list(&mut tx, 1000).await? {
         slot(stage, &mut tx, &payer).await?;
+        nobody_named(&mut tx, &payer).await?;
         for (_, row) in held::load(&mut tx, payer.id).await? {
             given(stage, &read(row.more)?)?;
         }
+    }
+    Ok(())
+}
+
+/// The audit trail names nobody but by ids: no address, no name.
+async fn nobody_named(tx: &mut Tx, payer: &Payer) -> Checked {
+    for entry in audit::list(tx, payer.id).await? {
+        let said = [&entry.who, &entry.what, &entry.why];
+        let named = said.iter().find(|it| it.contains('@') || it.contains("Name"));
+        must(named.is_none(), || format!("the audit trail names somebody: {entry:?}"))?;
     }
     Ok(())
 }

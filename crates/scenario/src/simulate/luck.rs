@@ -65,39 +65,47 @@ impl Simulation {
     fn of_dashboard(&self) -> Act {
         let id = |it: &Value| it["id"].as_str().unwrap_or_default().to_owned();
         let living = |it: &Value| it["status"] == "active" || it["status"] == "past_due";
+        let delete =
+            |what, path| Act::Dashboard { what, method: Method::DELETE, path, form: String::new() };
         let post = |what, path, form: &str| Act::Dashboard {
             what,
             method: Method::POST,
             path,
             form: form.into(),
         };
-        let found = match self.dice.below(10) {
-            0..2 => self.any("subscription", living).map(|it| Act::Dashboard {
-                what: "cancels at once",
-                method: Method::DELETE,
-                path: format!("/v1/subscriptions/{}", id(&it)),
-                form: String::new(),
-            }),
-            2 => self.second(),
-            3..5 => self.any("subscription", living).map(|it| {
+        let found = match self.dice.below(24) {
+            0..4 => self
+                .any("subscription", living)
+                .map(|it| delete("cancels at once", format!("/v1/subscriptions/{}", id(&it)))),
+            4..6 => self.second(),
+            6..10 => self.any("subscription", living).map(|it| {
                 let wanted = it["cancel_at_period_end"] != true;
                 let path = format!("/v1/subscriptions/{}", id(&it));
                 post("sets its end", path, &format!("cancel_at_period_end={wanted}"))
             }),
-            5 => self
+            10..12 => self
                 .any("charge", |it| it["status"] == "succeeded")
                 .map(|it| post("refunds", "/v1/refunds".into(), &format!("charge={}", id(&it)))),
-            6 => self.any("checkout.session", |it| it["status"] == "open").map(|it| {
+            12..14 => self.any("checkout.session", |it| it["status"] == "open").map(|it| {
                 let path = format!("/v1/checkout/sessions/{}/expire", id(&it));
                 post("expires a session", path, "")
             }),
-            7 => self
+            14..16 => self
                 .any("invoice", |it| it["status"] == "open")
                 .map(|it| post("charges again", format!("/v1/invoices/{}/pay", id(&it)), "")),
-            8 => self.any("customer", |it| it["email"].is_string()).map(|it| {
+            16..18 => self.any("customer", |it| it["email"].is_string()).map(|it| {
                 let path = format!("/v1/customers/{}", id(&it));
                 post("renames", path, &format!("name=Name{}", self.dice.below(1000)))
             }),
+            18 => self
+                .any("customer", |it| it["deleted"] != true)
+                .map(|it| delete("deletes a customer", format!("/v1/customers/{}", id(&it)))),
+            19..21 => self.any("webhook_endpoint", |_| true).map(|it| {
+                let path = format!("/v1/webhook_endpoints/{}", id(&it));
+                let disable = it["status"] == "enabled";
+                post("switches the endpoint", path, &format!("disabled={disable}"))
+            }),
+            21 => Some(Act::Apply),
             _ => self.blocked(),
         };
         found.unwrap_or(Act::Pass)

@@ -9,7 +9,9 @@ use specie_stripe::{Transport, transport};
 use tower::{ServiceExt, service_fn};
 
 use super::dice::Dice;
+use super::skew::Skewed;
 use super::stops::Stops;
+use super::storage::Storage;
 use super::story::Story;
 use super::weather::Weather;
 use crate::conductor::Conductor;
@@ -18,6 +20,10 @@ use crate::stage::{Backing, Stage};
 
 /// How many there are.
 pub(super) const REPLICAS: usize = 2;
+
+/// By how many seconds a replica's clock may be ahead. More than a minute is reported; what is signed
+/// more than five minutes ago is refused.
+const AHEAD: [i64; 8] = [0, 0, 0, 1, -2, 40, -50, 600];
 
 /// A process of the service.
 #[derive(Clone)]
@@ -32,8 +38,11 @@ pub(super) struct Replica {
 pub(super) struct Replicas {
     all: Vec<Replica>,
     weather: Weather,
+    storage: Storage,
     stops: Stops,
     story: Story,
+    /// By how many seconds the clock of each is ahead of the database's.
+    ahead: [i64; REPLICAS],
     /// Where a webhook may arrive.
     doors: Arc<Mutex<Vec<Transport>>>,
     webhooks: Transport,
@@ -43,13 +52,17 @@ impl Replicas {
     pub(super) fn start(
         stage: &Stage,
         weather: Weather,
+        storage: Storage,
         stops: Stops,
         story: Story,
         dice: Dice,
     ) -> Self {
         let doors = Arc::default();
+        let ahead = std::array::from_fn(|_| dice.one_of(&AHEAD));
+        story.note(&format!("the replicas' clocks are ahead by {ahead:?} s"));
         let webhooks = to_any(Arc::clone(&doors), Arc::new(dice));
-        let mut made = Self { all: Vec::new(), weather, stops, story, doors, webhooks };
+        let all = Vec::new();
+        let mut made = Self { all, weather, storage, stops, story, ahead, doors, webhooks };
         made.all = (0..REPLICAS).map(|n| made.make(stage, n, 0)).collect();
         made.open_doors();
         made
@@ -59,9 +72,11 @@ impl Replicas {
         let passing = self.stops.of(n);
         let inner = stage.stripe.transport.clone();
         let (wall, story) = (stage.wall.clone(), self.story.clone());
+        let gate = self.storage.way(passing.clone(), story.clone());
         let app = stage.replica(Backing {
-            db: stage.app.db.clone().with_gate(Arc::new(passing.clone())),
-            to_stripe: self.weather.way(inner, passing, wall, story),
+            db: stage.app.db.clone().with_gate(gate),
+            to_stripe: self.weather.way(inner, passing, wall.clone(), story),
+            wall: Arc::new(Skewed::new(wall, self.ahead[n])),
             patience: Patience::Yields,
         });
         let to_service = transport(routes::router(app.clone()));

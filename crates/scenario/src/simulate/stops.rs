@@ -4,12 +4,9 @@
 //! the process has ended at that point.
 
 use std::fmt;
-use std::future::Future;
 use std::panic::resume_unwind;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use specie_store::Gate;
 use tokio::sync::{Notify, oneshot};
 
 /// A point that a replica passes.
@@ -131,15 +128,5 @@ impl Passing {
             // The process has ended. A task that nobody can drop ends by itself, quietly.
             resume_unwind(Box::new("the process has ended"));
         }
-    }
-}
-
-impl Gate for Passing {
-    fn before_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.pass(Point::BeforeCommit))
-    }
-
-    fn after_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.pass(Point::AfterCommit))
     }
 }

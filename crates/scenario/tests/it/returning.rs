@@ -1,8 +1,10 @@
 //! Where Stripe's pages lead back to, and the portal's tasks.
 
 use http::{Method, StatusCode};
-use serde_json::json;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 use specie_scenario::{Card, Person, agree};
+use specie_store::rows;
 
 use crate::set::{stage, text};
 
@@ -66,8 +68,15 @@ async fn whoever_was_deleted_at_stripe_may_buy_again() {
     let view = ada.subscription().await.unwrap();
     assert_eq!((&view["status"], &view["price"]), (&json!("active"), &json!("annual")));
     assert_eq!(ada.payments().await.unwrap()["data"].as_array().unwrap().len(), 1);
-    // Stripe lists no customer that was deleted.
-    let mut found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
-    found.differing.retain(|it| !it.contains(text(&old["id"])));
+    let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
     assert_eq!(found.differing, [] as [String; 0]);
+
+    let of_table = |table| rows::of_table(&stage.app.db, table);
+    let customers = of_table("stripe_customers").await.unwrap();
+    let gone = customers.iter().find(|row| row["id"] == old["id"]).unwrap();
+    assert_eq!((&gone["email"], &gone["name"]), (&Value::Null, &Value::Null));
+    let made = Timestamp::from_second(old["created"].as_i64().unwrap()).unwrap();
+    assert!(text(&gone["created"]).starts_with(&made.strftime("%FT%T").to_string()), "{gone:?}");
+    let cards = of_table("stripe_payment_methods").await.unwrap();
+    assert!(cards.iter().all(|row| row["customer"] != old["id"]), "{cards:?}");
 }

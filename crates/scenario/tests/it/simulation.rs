@@ -59,7 +59,8 @@ async fn a_seed_plays_the_same_story_each_time() {
     let differing = lines.enumerate().find(|(_, (one, other))| one != other);
     assert_eq!(differing, None);
     assert_eq!(first, again);
-    assert!(first.ends > 0 && first.stalls > 0, "processes end and stand still");
+    let Played { ends, stalls, outages, .. } = first;
+    assert!(ends > 0 && stalls > 0 && outages > 0, "processes end, stand still, lose the database");
 }
 
 #[tokio::test]

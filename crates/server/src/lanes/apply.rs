@@ -91,7 +91,12 @@ async fn write_mirrors(tx: &mut Tx, seen: &Seen) -> Result<Written, LaneError> {
         }
     };
     for it in &seen.customers {
-        let row = translate::customer(it, at);
+        let mut row = translate::customer(it, at);
+        if row.deleted {
+            written_gone |= m::payment_methods::forget_all(tx, &row.id).await?;
+            let before = m::customers::get(tx, &row.id).await?;
+            row.created = before.map_or(row.created, |before| before.created);
+        }
         note(row.id.as_str(), m::customers::upsert(tx, &row).await?);
     }
     for it in &seen.payment_methods {

@@ -51,6 +51,7 @@ codes! {
     "internal" 500 "This went wrong on our side; the log says why.";
     "timed_out" 503 "This took too long. A change that was begun is finished by itself; ask what is so.";
     "stripe_unavailable" 503 "Stripe does not answer. What was begun is finished by itself; the call may be repeated.";
+    "unavailable" 503 "The database is away. `Retry-After` says when to come back; the call may be repeated.";
 }
 
 /// An error (RFC 9457).

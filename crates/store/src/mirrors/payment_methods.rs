@@ -24,9 +24,15 @@ mirror! {
     pub created: BusinessTime,
     ---
     FORGET = "delete from stripe_payment_methods where id = $1";
+    FORGET_ALL = "delete from stripe_payment_methods where customer = $1";
 }
 
 /// One that belongs to nobody any more is not kept. Answers whether it was there.
 pub async fn forget(tx: &mut Tx, id: &PaymentMethodId) -> Result<bool, StoreError> {
     Ok(run!(tx, FORGET, [id]) == 1)
+}
+
+/// Those of a customer who was deleted are detached. Answers whether there were any.
+pub async fn forget_all(tx: &mut Tx, customer: &CustomerId) -> Result<bool, StoreError> {
+    Ok(run!(tx, FORGET_ALL, [customer]) > 0)
 }

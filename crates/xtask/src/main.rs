@@ -1,0 +1,27 @@
+//! Commands for those who work on Specie: `cargo xtask simulate`.
+
+mod simulate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Commands for those who work on Specie.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Plays seeds of the simulation; exit code 3 when something does not hold.
+    Simulate(simulate::Arguments),
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Arguments::parse().command {
+        Command::Simulate(arguments) => simulate::run(&arguments),
+    }
+}

@@ -1,0 +1,90 @@
+//! `cargo xtask simulate`: many seeds, side by side.
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use anyhow::Context;
+use clap::Args;
+use specie_scenario::simulate::{Failure, Play, Played, play};
+use specie_vocab::{SystemClock, WallClock};
+
+/// See `cargo xtask simulate --help`.
+#[derive(Args)]
+pub struct Arguments {
+    /// How many seeds.
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// Prints the story of each seed, not only of those that fail.
+    #[arg(long)]
+    trace: bool,
+    /// At least so many acts a seed.
+    #[arg(long, default_value_t = 20)]
+    acts: usize,
+    /// At least so many days of business time a seed.
+    #[arg(long, default_value_t = 30)]
+    days: i64,
+    /// So many at once.
+    #[arg(long, default_value_t = 2)]
+    jobs: usize,
+}
+
+/// Seeds that failed, with what did not hold.
+type Failed = Mutex<Vec<(u64, String)>>;
+
+/// Does it.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let begun = WallClock::now(&SystemClock);
+    let (next, failed) = (AtomicU64::new(0), Failed::default());
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..arguments.jobs.max(1))
+            .map(|_| scope.spawn(|| work(arguments, &next, &failed)))
+            .collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker.join().unwrap_or_else(|_| anyhow::bail!("a worker panicked"))
+        })
+    })?;
+    let mut failed = failed.into_inner().unwrap_or_default();
+    failed.sort();
+    for (seed, what) in &failed {
+        println!("seed {seed}: {}", what.lines().next().unwrap_or_default());
+    }
+    let seconds = WallClock::now(&SystemClock).seconds_since(begun);
+    println!("{} seeds, {} failed, {seconds} s", arguments.seeds, failed.len());
+    Ok(ExitCode::from(if failed.is_empty() { 0 } else { 3 }))
+}
+
+fn work(arguments: &Arguments, next: &AtomicU64, failed: &Failed) -> anyhow::Result<()> {
+    loop {
+        let n = next.fetch_add(1, Ordering::Relaxed);
+        if n >= arguments.seeds {
+            return Ok(());
+        }
+        let seed = arguments.first + n;
+        match one(arguments, seed)? {
+            Ok(played) if arguments.trace => println!("seed {seed}\n{}", played.story),
+            Ok(_) => {}
+            Err(failure) => {
+                println!("{failure}\n");
+                failed.lock().unwrap_or_else(|it| it.into_inner()).push((seed, failure.what));
+            }
+        }
+    }
+}
+
+/// Plays one seed on a database of its own.
+fn one(arguments: &Arguments, seed: u64) -> anyhow::Result<Result<Played, Box<Failure>>> {
+    let folder = tempfile::tempdir().context("a folder for the database")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let played = runtime.block_on(play(Play {
+        seed,
+        database: folder.path().join("specie.db").display().to_string(),
+        acts: arguments.acts,
+        days: arguments.days,
+    }));
+    Ok(played)
+}
