@@ -5,6 +5,7 @@
 
 pub mod bans;
 pub mod dependencies;
+pub mod guards;
 pub mod links;
 pub mod source;
 

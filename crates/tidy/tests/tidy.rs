@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use specie_tidy::{Fault, bans, dependencies, links};
+use specie_tidy::{Fault, bans, dependencies, guards, links};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -70,6 +70,17 @@ fn every_link_leads_somewhere() {
     let pages: Vec<_> = files.iter().filter(|(path, _)| path.ends_with(".md")).collect();
     assert!(pages.len() > 5, "only {} documents found", pages.len());
     none(&pages.iter().flat_map(|(path, text)| links::dead(path, text, &all)).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_guard_is_described_and_can_be_taken_out() {
+    let files = files();
+    none(&guards::unlike(&files));
+    let patches: Vec<_> = files.iter().filter(|(path, _)| path.starts_with("guards/")).collect();
+    assert!(patches.len() > 10, "only {} patches found", patches.len());
+    for (path, _) in patches {
+        printed("git", &["apply", "--check", path]);
+    }
 }
 
 #[test]

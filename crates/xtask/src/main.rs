@@ -1,5 +1,6 @@
-//! Commands for those who work on Specie: `cargo xtask simulate`.
+//! Commands for those who work on Specie: `cargo xtask simulate`, `cargo xtask guards`.
 
+mod guards;
 mod simulate;
 
 use std::process::ExitCode;
@@ -18,10 +19,14 @@ struct Arguments {
 enum Command {
     /// Plays seeds of the simulation; exit code 3 when something does not hold.
     Simulate(simulate::Arguments),
+    /// Takes each guard out of a scratch copy and names the test that misses it; exit code 3 when
+    /// none does.
+    Guards(guards::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Guards(arguments) => guards::run(&arguments),
     }
 }

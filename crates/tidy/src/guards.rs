@@ -1,0 +1,63 @@
+//! Guards: each patch that takes one out has its row in the document, and each row its patch.
+
+use std::collections::BTreeMap;
+
+use crate::Fault;
+
+/// Where the rows are.
+pub const DOCUMENT: &str = "docs/guards.md";
+
+/// Rows without a patch, patches without a row, and rows that say something else than the patch.
+/// `files` are all files with their texts.
+pub fn unlike(files: &[(String, String)]) -> Vec<Fault> {
+    let text = files.iter().find(|(path, _)| path == DOCUMENT).map_or("", |(_, text)| text);
+    let mut rows: BTreeMap<&str, (usize, &str)> = rows(text).collect();
+    let mut faults = Vec::new();
+    for (path, patch) in files {
+        let name = path.strip_prefix("guards/").and_then(|it| it.strip_suffix(".patch"));
+        let Some(name) = name else { continue };
+        let without = patch.lines().find_map(|line| line.strip_prefix("Without it: "));
+        let expected = without.unwrap_or_default();
+        match rows.remove(name) {
+            Some((_, said)) if said == expected => {}
+            Some((line, _)) => {
+                faults.push(Fault::at(DOCUMENT, line, format!("{path} says `{expected}`")));
+            }
+            None => faults.push(Fault::at(path, 0, format!("it has no row in {DOCUMENT}"))),
+        }
+    }
+    let left = rows.into_iter();
+    faults.extend(left.map(|(name, (line, _))| {
+        Fault::at(DOCUMENT, line, format!("there is no guards/{name}.patch"))
+    }));
+    faults
+}
+
+/// The rows of the table: name, line, and what happens without the guard.
+fn rows(text: &str) -> impl Iterator<Item = (&str, (usize, &str))> {
+    text.lines().enumerate().filter_map(|(n, line)| {
+        let mut cells = line.strip_prefix("| `")?.split(" | ");
+        let name = cells.next()?.strip_suffix('`')?;
+        Some((name, (n + 1, cells.next()?)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_and_its_row_say_the_same() {
+        let files = |row: &str, patch: &str| {
+            let named = |path: &str, text: &str| (path.to_owned(), text.to_owned());
+            [named(DOCUMENT, row), named("guards/fence.patch", patch)]
+        };
+        let patch = "Without it: late writes\nTest: -p a\n\ndiff";
+        assert_eq!(unlike(&files("| `fence` | late writes | a test |", patch)), []);
+        for row in ["", "| `fence` | other writes | a test |"] {
+            assert_eq!(unlike(&files(row, patch)).len(), 1, "{row}");
+        }
+        let two = "| `fence` | late writes | a |\n| `lock` | early writes | b |";
+        assert_eq!(unlike(&files(two, patch)).len(), 1);
+    }
+}
