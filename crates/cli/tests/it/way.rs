@@ -108,7 +108,10 @@ fn take(mut stream: TcpStream, answer: &str) {
             }
             (false, "EHLO") => say("250-here\r\n250 AUTH PLAIN"),
             (false, "AUTH") => say("235 welcome"),
-            (false, "QUIT") => say("221 bye") && false,
+            (false, "QUIT") => {
+                say("221 bye");
+                false
+            }
             _ => say("250 fine"),
         };
         if !goes_on {
