@@ -189,6 +189,8 @@ async fn set_up(
         cache: Cache::default(),
         turns: Default::default(),
         binding: Default::default(),
+        mailer: Default::default(),
+        watch: Default::default(),
         moved: Notify::new(),
         work: Notify::new(),
         dev: Some(Dev {

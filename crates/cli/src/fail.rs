@@ -36,6 +36,16 @@ impl Fail {
         ExitCode::from(self.code())
     }
 
+    /// What went wrong, without its mend.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Failed(what) | Self::Input(what) => {
+                what.split("\n\nhint:").next().unwrap_or(what).to_owned()
+            }
+            Self::Found | Self::Unheard => String::new(),
+        }
+    }
+
     /// The same, with a mend that only the caller knows.
     pub fn with_hint(self, hint: &str) -> Self {
         let add = |what: String| format!("{what}\n\nhint: {hint}");

@@ -6,6 +6,7 @@ mod config;
 mod database;
 mod demo;
 mod dev;
+mod doctor;
 mod fail;
 mod files;
 mod init;
@@ -42,6 +43,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Runs the service.
     Serve(serve::Arguments),
+    /// Looks whether all that the service needs is there and in order; changes nothing.
+    Doctor(doctor::Arguments),
     /// Runs the offline Stripe alone, for any program in any language.
     Sandbox(sandbox::Arguments),
     /// Writes `specie.toml` and `.env.example` into this folder; overwrites nothing.
@@ -82,6 +85,7 @@ async fn run(command: Command) -> Result<(), fail::Fail> {
         Command::Dev(arguments) => dev::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Doctor(arguments) => doctor::run(arguments).await,
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Init(arguments) => init::run(&arguments),
         Command::Migrate(arguments) => migrate::run(arguments).await,

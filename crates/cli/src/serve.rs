@@ -8,7 +8,7 @@ use clap::Args;
 use specie_server::app::{AppParts, JwtSettings};
 use specie_server::ingest::Writer;
 use specie_server::reads::Cache;
-use specie_server::{App, Patience, Settings, routes, runner};
+use specie_server::{App, Mailer, Patience, Settings, routes, runner};
 use specie_store::{Db, price_versions};
 use specie_stripe::{Client, Limits, RateBudget, Secrets, https_transport};
 use specie_vocab::{SystemChance, SystemClock};
@@ -41,26 +41,32 @@ pub struct Arguments {
     catalog: PathBuf,
 }
 
-/// How long what is under way may take to end.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long what is under way may take to end: with the rest, less than ten seconds.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What the environment says.
-struct Found {
-    public_url: String,
-    stripe: settings::Stripe,
+pub struct Found {
+    /// Where browsers and Stripe reach the service.
+    pub public_url: String,
+    /// How Stripe is reached.
+    pub stripe: settings::Stripe,
     webhook: Secrets,
     jwt: Option<specie_vocab::Secret>,
-    database: String,
+    /// Where the database is.
+    pub database: String,
+    /// How mails leave.
+    pub mailer: Mailer,
 }
 
 /// Reads all settings, and refuses them all at once.
-fn read(environment: &Environment) -> Result<Found, Fail> {
+pub fn read(environment: &Environment) -> Result<Found, Fail> {
     let mut faults = Faults::default();
     let public_url = faults.keep(settings::public_url(environment));
     let stripe = faults.keep(settings::stripe(environment));
     let webhook = faults.keep(settings::webhook_secrets(environment));
     let jwt = faults.keep(settings::jwt_secret(environment));
     let database = faults.keep(settings::database_url(environment));
+    let mailer = faults.keep(settings::mailer(environment));
     if let (Some(url), Some(stripe)) = (&public_url, &stripe)
         && stripe.live
         && !url.starts_with("https://")
@@ -70,11 +76,17 @@ fn read(environment: &Environment) -> Result<Found, Fail> {
              take a test key for development, or an https address"
         ));
     }
-    match (public_url, stripe, webhook, jwt, database) {
-        (Some(public_url), Some(stripe), Some(webhook), Some(jwt), Some(database))
-            if faults.is_empty() =>
-        {
-            Ok(Found { public_url, stripe, webhook: Secrets::new(webhook), jwt, database })
+    match (public_url, stripe, webhook, jwt, database, mailer) {
+        (
+            Some(public_url),
+            Some(stripe),
+            Some(webhook),
+            Some(jwt),
+            Some(database),
+            Some(mailer),
+        ) if faults.is_empty() => {
+            let webhook = Secrets::new(webhook);
+            Ok(Found { public_url, stripe, webhook, jwt, database, mailer })
         }
         _ => Err(faults.into_fail()),
     }
@@ -97,7 +109,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     let private = ports::listen(arguments.private_port, "--private-port").await?;
     let db = database::connect(&found.database, For::Writing).await?;
     database::check_schema(&db).await?;
-    tell(&environment, &arguments.catalog, &catalog, &db).await?;
+    tell_of_mail(&found.mailer);
+    tell(&arguments.catalog, &catalog, &db).await?;
 
     // Until here Ctrl-C ends it by itself, also while a database does not answer.
     let asked = Asked::listen()?;
@@ -115,15 +128,21 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     serve(app, [listener, private], door, asked).await
 }
 
+fn tell_of_mail(mailer: &Mailer) {
+    match mailer {
+        Mailer::Mailbox => tracing::warn!(
+            "no mail is sent: `SMTP_URL` is not set, and mails stay in the mailbox, the table `mails`"
+        ),
+        Mailer::Smtp(smtp) if smtp.server().exposes_login() => tracing::warn!(
+            "the password of `SMTP_URL` travels to {} in clear text: `tls=none` is said",
+            smtp.server()
+        ),
+        Mailer::Smtp(_) => {}
+    }
+}
+
 /// What is in order and yet not as somebody may think.
-async fn tell(
-    environment: &Environment,
-    file: &Path,
-    catalog: &specie_billing::Catalog,
-    db: &Db,
-) -> Result<(), Fail> {
-    let unused = environment.get("SMTP_URL")?.map_or("", |_| ", and SMTP_URL is not used");
-    tracing::warn!("no mail is sent yet: mails stay in the mailbox, the table `mails`{unused}");
+async fn tell(file: &Path, catalog: &specie_billing::Catalog, db: &Db) -> Result<(), Fail> {
     if !file.exists() {
         tracing::warn!(
             "there is no {CATALOG}: the SaaSKit plans are sold; `specie init` writes one"
@@ -147,7 +166,7 @@ async fn tell(
 }
 
 fn app(found: Found, catalog: specie_billing::Catalog, db: Db) -> App {
-    let Found { public_url, stripe, webhook, jwt, .. } = found;
+    let Found { public_url, stripe, webhook, jwt, mailer, .. } = found;
     let jwt = jwt.map(|secret| JwtSettings {
         secret,
         issuer: catalog.settings.jwt.issuer.clone(),
@@ -173,6 +192,8 @@ fn app(found: Found, catalog: specie_billing::Catalog, db: Db) -> App {
         cache: Cache::default(),
         turns: Default::default(),
         binding: Default::default(),
+        mailer,
+        watch: Default::default(),
         moved: Notify::new(),
         work: Notify::new(),
         dev: None,

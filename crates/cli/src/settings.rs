@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 
 use axum::http::Uri;
+use specie_server::smtp::Server;
+use specie_server::{Mailer, Smtp};
 use specie_vocab::Secret;
 
 use crate::config::Environment;
@@ -199,4 +201,23 @@ pub fn jwt_secret(environment: &Environment) -> Result<Option<Secret>, Fail> {
         )));
     }
     Ok(Some(secret))
+}
+
+/// How mails leave: by `SMTP_URL`, or not at all.
+pub fn mailer(environment: &Environment) -> Result<Mailer, Fail> {
+    let Some(url) = environment.get("SMTP_URL")? else { return Ok(Mailer::Mailbox) };
+    let server = Server::parse(&url).map_err(|error| {
+        Fail::Input(format!(
+            "`SMTP_URL` {error}: expected an address such as smtps://user:password@mail.example.com"
+        ))
+    })?;
+    let from = environment.needed(
+        "MAIL_FROM",
+        "who sends the mails of `SMTP_URL`, such as Example <billing@example.com>",
+    )?;
+    let authorities = environment.get("SMTP_CA")?;
+    let wrong = |name: &str, error| Fail::Input(format!("`{name}` {error}"));
+    Smtp::check_sender(&from).map_err(|error| wrong("MAIL_FROM", error))?;
+    let smtp = Smtp::new(server, &from, authorities.as_deref());
+    Ok(Mailer::Smtp(smtp.map_err(|error| wrong("SMTP_CA", error))?))
 }

@@ -274,6 +274,8 @@ impl Kit {
             cache: Cache::default(),
             turns: Default::default(),
             binding: Default::default(),
+            mailer: Default::default(),
+            watch: Default::default(),
             moved: tokio::sync::Notify::new(),
             work: tokio::sync::Notify::new(),
             dev: None::<Dev>,

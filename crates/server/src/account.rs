@@ -26,6 +26,7 @@ async fn check(app: &App) -> Result<(), ApiError> {
     installation::get_or_make(&mut tx, app.id(), now).await?;
     let ours = installation::bind(&mut tx, &account, app.settings.livemode, now).await?;
     tx.commit().await?;
+    app.watch.saw_account(!ours);
     if ours {
         return Ok(());
     }

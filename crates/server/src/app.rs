@@ -16,8 +16,10 @@ use uuid::Uuid;
 pub use machine::{Boxed, Dev, Happening, Jump, LastJump, Memory, TimeMachine};
 
 use crate::account::Binding;
+use crate::alarms::Watch;
 use crate::ingest::Writer;
 use crate::reads::Cache;
+use crate::smtp::Mailer;
 use crate::turns::Turns;
 
 /// The service's parts, shared by all tasks.
@@ -52,6 +54,10 @@ pub struct AppParts {
     pub turns: Turns,
     /// Whose Stripe account this is.
     pub binding: Binding,
+    /// How mails leave.
+    pub mailer: Mailer,
+    /// What is remembered for alarms.
+    pub watch: Watch,
     /// Told whenever a lane, an intent or an effect was moved on.
     pub moved: Notify,
     /// Told whenever a worker may have something to do.

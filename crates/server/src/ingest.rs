@@ -13,7 +13,7 @@ use specie_stripe::{Routing, Verified, routing};
 use specie_vocab::{BusinessTime, WallTime, hex};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{App, meter};
+use crate::{App, alarms, meter};
 
 /// The largest group: far below the number of places that either database takes.
 const GROUP: usize = 64;
@@ -53,10 +53,11 @@ pub async fn receive(app: &App, headers: &HeaderMap, body: &Bytes) -> StatusCode
     if verified.from_future() {
         tracing::warn!("a webhook's stamp lies ahead of this machine's clock");
     }
+    app.watch.delivered(now);
     let event = event(app, &verified, now);
     if event.state == InboxState::Foreign {
         tracing::error!(event = %event.id, "an event of another account or mode was kept apart");
-        meter::alarm("foreign_event");
+        alarms::raise(app, "foreign_event");
     }
     let outcome = match event.state {
         InboxState::Foreign => "foreign",

@@ -21,7 +21,7 @@ use specie_vocab::IntentId;
 
 use crate::app::Patience;
 use crate::trail::{self, Who};
-use crate::{ApiError, App, account, kept, lanes, meter};
+use crate::{ApiError, App, account, alarms, kept, lanes};
 use step::Stepped;
 
 /// What driving an intent came to.
@@ -197,11 +197,11 @@ async fn end(
     stored::finish(&mut tx, intent.id, state, Some(&result), now).await?;
     if intent.kind == "cancel_and_refund" && state == IntentState::Failed {
         tracing::error!(intent = %intent.id, "a second subscription was not taken back");
-        meter::alarm("not_taken_back");
+        alarms::raise(app, "not_taken_back");
     }
     if state == IntentState::Stuck {
         tracing::error!(intent = %intent.id, kind = %intent.kind, "an intent needs a person");
-        meter::alarm("intent_stuck");
+        alarms::raise(app, "intent_stuck");
     }
     trail::of_intent(app, &mut tx, intent, &format!("{}.{}", intent.kind, state.as_str())).await?;
     let version = customers::bump(&mut tx, intent.payer).await?;

@@ -24,7 +24,7 @@ use specie_stripe::StripeError;
 use specie_vocab::{CustomerId, PayerId, WallTime};
 
 use crate::app::Patience;
-use crate::{ApiError, App, account, meter};
+use crate::{ApiError, App, account, alarms, meter};
 
 /// How long a worker may hold a lane, in seconds.
 const LEASE: i64 = 30;
@@ -156,12 +156,18 @@ pub async fn run(app: &App, lane: &str) -> Result<Ran, StoreError> {
     // Work that failed on its bytes is done one event at a time, so that the guilty one is found.
     let claim = if claim.failures > 0 { only_first(claim) } else { claim };
 
+    let begun = app.wall.now();
     let result = handle(app, &claim).await;
+    let took = meter::seconds(begun, app.wall.now());
     app.stir();
     match result {
-        Ok(()) => Ok(Ran::Done),
+        Ok(()) => {
+            meter::lane("done", took);
+            Ok(Ran::Done)
+        }
         Err(LaneError::Overslept) => Ok(Ran::Nothing),
         Err(error) => {
+            meter::lane("backed_off", took);
             back_off(app, &claim, &error).await?;
             Ok(Ran::BackedOff)
         }
@@ -262,7 +268,7 @@ async fn back_off(app: &App, claim: &Claim, error: &LaneError) -> Result<(), Sto
     let mut changed = None;
     let mut counted = if counts { Counts::Yes } else { Counts::No };
     if counts && claim.failures + 1 >= PATIENCE {
-        park(&mut tx, claim, now).await?;
+        park(app, &mut tx, claim, now).await?;
         changed = seen_as_stale(&mut tx, claim).await?;
         counted = Counts::Anew;
     }
@@ -288,15 +294,15 @@ async fn seen_as_stale(tx: &mut Tx, claim: &Claim) -> Result<Option<(PayerId, i6
 }
 
 /// Sets the guilty one aside: an event is parked, a wish put off, so that others are not held up.
-async fn park(tx: &mut Tx, claim: &Claim, now: WallTime) -> Result<(), StoreError> {
+async fn park(app: &App, tx: &mut Tx, claim: &Claim, now: WallTime) -> Result<(), StoreError> {
     if let Some(wish) = claim.wishes.first() {
         tracing::error!(lane = %claim.lane, "a wish was put off by an hour");
-        meter::alarm("wish_put_off");
+        alarms::raise(app, "wish_put_off");
         wishes::done(tx, &[wish.id]).await?;
         return wishes::add(tx, &Wish { due: now.plus_seconds(3600), ..wish.clone() }).await;
     }
     let Some(event) = claim.events.first() else { return Ok(()) };
     tracing::error!(event = %event.id, lane = %claim.lane, "an event was parked");
-    meter::alarm("event_parked");
+    alarms::raise(app, "event_parked");
     inbox::mark(tx, std::slice::from_ref(&event.id), InboxState::Parked, now).await
 }

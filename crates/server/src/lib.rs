@@ -5,6 +5,7 @@
 //! Stripe; `outbox` carries what was decided to the outside.
 
 pub mod account;
+pub mod alarms;
 pub mod api_keys;
 pub mod app;
 pub mod catalog;
@@ -24,6 +25,7 @@ pub mod quiet;
 pub mod rates;
 pub mod reads;
 pub mod runner;
+pub mod smtp;
 mod trail;
 mod translate;
 pub mod turns;
@@ -37,3 +39,4 @@ pub mod routes;
 
 pub use app::{App, AppParts, Dev, Jump, Patience, Settings, TimeMachine};
 pub use error::ApiError;
+pub use smtp::{Mailer, Smtp};

@@ -5,9 +5,10 @@ use specie_billing::{MailFacts, MailKind};
 use specie_store::mails::{self, Mail};
 use specie_store::mirrors::customers as stripe_customers;
 use specie_store::outbox::{self as stored, Effect};
-use specie_store::{StoreError, customers};
+use specie_store::{StoreError, Tx, customers};
 
-use crate::{App, mail};
+use crate::smtp::{Mailer, NotSent, SENDERS};
+use crate::{App, alarms, mail, meter};
 
 /// What an effect of the kind `mail` holds.
 #[derive(Deserialize)]
@@ -16,29 +17,52 @@ struct MailEffect {
     about: MailFacts,
 }
 
-/// How many effects one round takes.
-const ROUND: i64 = 100;
+/// The first wait after a try that failed, in seconds; it doubles.
+const FIRST_WAIT: i64 = 5;
+/// No wait is longer, in seconds.
+const LONGEST_WAIT: i64 = 4 * 3_600;
+/// After so many tries, which take two days, a mail is given up.
+const TRIES: i64 = 24;
 
 /// Delivers what is due. Answers how many effects left the outbox.
 pub async fn deliver_due(app: &App) -> Result<usize, StoreError> {
-    let mut tx = app.db.begin().await?;
-    let now = tx.now().await?;
-    let claimed = stored::claim(&mut tx, ROUND, now, app.business.now()).await?;
-    tx.commit().await?;
     let mut delivered = 0;
-    for effect in &claimed {
-        match deliver(app, effect).await {
-            Ok(()) => delivered += 1,
-            Err(error) => {
-                tracing::warn!(key = %effect.key, %error, "an effect was not delivered");
-                let mut tx = app.db.begin().await?;
-                let now = tx.now().await?;
-                stored::failed(&mut tx, &effect.key, now.plus_seconds(60)).await?;
-                tx.commit().await?;
-            }
-        }
+    for effect in &claim(app, SENDERS).await? {
+        delivered += usize::from(deliver(app, effect).await?);
     }
     Ok(delivered)
+}
+
+/// Claims what is due, at most `limit` effects, for a minute each.
+pub(crate) async fn claim(app: &App, limit: usize) -> Result<Vec<Effect>, StoreError> {
+    let mut tx = app.db.begin().await?;
+    let now = tx.now().await?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let claimed = stored::claim(&mut tx, limit, now, app.business.now()).await?;
+    tx.commit().await?;
+    Ok(claimed)
+}
+
+/// Carries out a claimed effect. Answers whether it left the outbox; else it waits for its next try,
+/// the longer, the more there were.
+pub(crate) async fn deliver(app: &App, effect: &Effect) -> Result<bool, StoreError> {
+    let Err(error) = carry_out(app, effect).await else { return Ok(true) };
+    if error.is_final(effect) {
+        give_up(app, effect, &error).await?;
+        return Ok(true);
+    }
+    let wait = wait_after(effect.attempts);
+    tracing::warn!(key = %effect.key, %error, wait, "an effect was not delivered");
+    meter::mail("deferred");
+    let mut tx = app.db.begin().await?;
+    let now = tx.now().await?;
+    stored::failed(&mut tx, &effect.key, now.plus_seconds(wait)).await?;
+    tx.commit().await?;
+    Ok(false)
+}
+
+fn wait_after(attempts: i64) -> i64 {
+    (FIRST_WAIT << (attempts - 1).clamp(0, 20)).min(LONGEST_WAIT)
 }
 
 /// Why an effect stays in the outbox.
@@ -52,49 +76,103 @@ enum Undelivered {
     UnknownKind(String),
     #[error(transparent)]
     Template(#[from] mail::MailError),
+    #[error(transparent)]
+    NotSent(#[from] NotSent),
 }
 
-async fn deliver(app: &App, effect: &Effect) -> Result<(), Undelivered> {
+impl Undelivered {
+    /// Whether it is given up. What is our own fault stays: the next version may mend it.
+    fn is_final(&self, effect: &Effect) -> bool {
+        match self {
+            Self::NotSent(NotSent::Never(_)) => true,
+            Self::NotSent(NotSent::Later(_)) => effect.attempts >= TRIES,
+            _ => false,
+        }
+    }
+}
+
+async fn carry_out(app: &App, effect: &Effect) -> Result<(), Undelivered> {
     match effect.kind.as_str() {
-        "mail" => to_mailbox(app, effect).await,
+        "mail" => send(app, effect).await,
         other => Err(Undelivered::UnknownKind(other.into())),
     }
 }
 
-/// Puts a mail into the mailbox and takes it out of the outbox, in one transaction. A customer
-/// without an address gets none.
-async fn to_mailbox(app: &App, effect: &Effect) -> Result<(), Undelivered> {
-    let MailEffect { kind, about } = serde_json::from_value(effect.what.clone())?;
+/// Puts a mail into the mailbox, and to the mail server, if there is one. Between the server's
+/// acceptance and our commit lies the one moment at which a crash sends it twice, under one
+/// `Message-ID`.
+async fn send(app: &App, effect: &Effect) -> Result<(), Undelivered> {
     let mut tx = app.db.begin().await?;
-    let payer = customers::get(&mut tx, effect.payer).await?;
-    let customer = payer.and_then(|payer| payer.stripe);
-    let recipient = match customer {
-        Some(customer) => {
-            let row = stripe_customers::get(&mut tx, &customer).await?;
-            row.and_then(|row| row.email)
-        }
-        None => None,
+    let Some(mail) = kept(app, &mut tx, effect).await? else {
+        stored::done(&mut tx, &effect.key).await?;
+        tx.commit().await?;
+        meter::mail("no_address");
+        return Ok(());
     };
-    if let Some(recipient) = recipient {
-        let rendered = mail::render(app, kind, &about)?;
-        let mail = Mail {
-            key: effect.key.clone(),
-            payer: effect.payer,
-            kind: kind.as_str().into(),
-            recipient,
-            subject: rendered.subject,
-            text: rendered.text,
-            html: rendered.html,
-            message_id: message_id(app, &effect.key),
-            created_at: effect.due,
-            sent_at: None,
-        };
-        mails::insert(&mut tx, &mail).await?;
-    } else {
-        tracing::warn!(payer = %effect.payer, kind = kind.as_str(), "a mail has no address");
-    }
+    let Mailer::Smtp(smtp) = &app.mailer else {
+        stored::done(&mut tx, &effect.key).await?;
+        tx.commit().await?;
+        meter::mail("kept");
+        return Ok(());
+    };
+    tx.commit().await?;
+    smtp.send(&mail, app.wall.now()).await?;
+    let mut tx = app.db.begin().await?;
+    let now = tx.now().await?;
+    mails::sent(&mut tx, &mail.key, now).await?;
     stored::done(&mut tx, &effect.key).await?;
     tx.commit().await?;
+    meter::mail("sent");
+    Ok(())
+}
+
+/// The mail as it was first written, or as it is written now. A customer without an address gets
+/// none.
+async fn kept(app: &App, tx: &mut Tx, effect: &Effect) -> Result<Option<Mail>, Undelivered> {
+    if let Some(mail) = mails::get(tx, &effect.key).await? {
+        return Ok(Some(mail));
+    }
+    let MailEffect { kind, about } = serde_json::from_value(effect.what.clone())?;
+    let Some(recipient) = address(tx, effect).await? else {
+        tracing::warn!(payer = %effect.payer, kind = kind.as_str(), "a mail has no address");
+        return Ok(None);
+    };
+    let rendered = mail::render(app, kind, &about)?;
+    let mail = Mail {
+        key: effect.key.clone(),
+        payer: effect.payer,
+        kind: kind.as_str().into(),
+        recipient,
+        subject: rendered.subject,
+        text: rendered.text,
+        html: rendered.html,
+        message_id: message_id(app, &effect.key),
+        created_at: effect.due,
+        sent_at: None,
+        failed_at: None,
+        failure: None,
+    };
+    mails::insert(tx, &mail).await?;
+    Ok(Some(mail))
+}
+
+async fn address(tx: &mut Tx, effect: &Effect) -> Result<Option<String>, StoreError> {
+    let payer = customers::get(tx, effect.payer).await?;
+    let Some(customer) = payer.and_then(|payer| payer.stripe) else { return Ok(None) };
+    let row = stripe_customers::get(tx, &customer).await?;
+    Ok(row.and_then(|row| row.email))
+}
+
+/// Nobody tries it again; the table `mails` keeps it, and says why.
+async fn give_up(app: &App, effect: &Effect, why: &Undelivered) -> Result<(), StoreError> {
+    tracing::error!(key = %effect.key, %why, tries = effect.attempts, "a mail was given up");
+    let mut tx = app.db.begin().await?;
+    let now = tx.now().await?;
+    mails::failed(&mut tx, &effect.key, &why.to_string(), now).await?;
+    stored::done(&mut tx, &effect.key).await?;
+    tx.commit().await?;
+    meter::mail("failed");
+    alarms::raise(app, "mail_failing");
     Ok(())
 }
 
@@ -104,4 +182,18 @@ fn message_id(app: &App, key: &str) -> String {
     let host = app.settings.public_url.split("://").nth(1).unwrap_or("specie");
     let host = host.split(['/', ':']).next().unwrap_or("specie");
     format!("<{}@{host}>", specie_vocab::hex(&digest[..16]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_is_tried_for_two_days_ever_more_seldom() {
+        let waits: Vec<i64> = (1..TRIES).map(wait_after).collect();
+        assert_eq!(waits[..4], [5, 10, 20, 40]);
+        assert!(waits.is_sorted() && waits.last() == Some(&LONGEST_WAIT));
+        let hours = waits.iter().sum::<i64>() / 3_600;
+        assert!((46..=52).contains(&hours), "{hours}");
+    }
 }

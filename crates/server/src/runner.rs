@@ -1,6 +1,7 @@
-//! The background work of `specie serve`: lanes, intents, outbox and the watermark pass, until it is
-//! told to stop. Nothing else ends it: what fails is tried again, and what panics is begun again.
+//! The background work of `specie serve`: lanes, intents, outbox, the watermark pass and the look for
+//! alarms, until it is told to stop. Nothing else ends it: what fails is tried again, and what panics is begun again.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::quiet::{due_intents, due_lanes};
-use crate::{App, intents, lanes, outbox, watermark};
+use crate::smtp::SENDERS;
+use crate::{App, alarms, intents, lanes, outbox, watermark};
 
 /// How many lanes are worked on at once.
 const LANES: usize = 16;
@@ -36,15 +38,22 @@ const EVENTS_KEPT: i64 = 90 * 86_400;
 /// How many of them are forgotten at once, so that nobody waits for it.
 const FORGOTTEN: i64 = 1_000;
 
+/// A task of its own.
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Works until `stop` says so, and returns when nothing is half-done.
 pub async fn run(app: App, stop: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
-    let (a, b, d, c) = (app.clone(), app.clone(), app.clone(), app);
-    let (one, two, four, three) = (stop.clone(), stop.clone(), stop.clone(), stop);
-    tasks.spawn(without_end("work", PAUSE, move || work(a.clone(), one.clone())));
-    tasks.spawn(without_end("watermark passes", PAUSE, move || passes(b.clone(), two.clone())));
-    tasks.spawn(without_end("heartbeat", PAUSE, move || alive(d.clone(), four.clone())));
-    tasks.spawn(without_end("housekeeping", PAUSE, move || housekeeping(c.clone(), three.clone())));
+    let mut begin = |name, task: fn(App, watch::Receiver<bool>) -> Task| {
+        let (panicked, app, stop) = (app.clone(), app.clone(), stop.clone());
+        let panicked = move || alarms::raise(&panicked, "worker_panicked");
+        tasks.spawn(without_end(name, PAUSE, panicked, move || task(app.clone(), stop.clone())));
+    };
+    begin("work", |app, stop| Box::pin(work(app, stop)));
+    begin("watermark passes", |app, stop| Box::pin(passes(app, stop)));
+    begin("heartbeat", |app, stop| Box::pin(alive(app, stop)));
+    begin("alarms", |app, stop| Box::pin(alarms::watch(app, stop)));
+    begin("housekeeping", |app, stop| Box::pin(housekeeping(app, stop)));
     while tasks.join_next().await.is_some() {}
 }
 
@@ -57,7 +66,8 @@ async fn alive(app: App, mut stop: watch::Receiver<bool>) {
             let mut tx = app.db.begin().await?;
             let seen_at = tx.now().await?;
             let started_at = *started.get_or_insert(seen_at);
-            replicas::beat(&mut tx, &Replica { id, started_at, seen_at }).await?;
+            let delivered_at = app.watch.delivered_at();
+            replicas::beat(&mut tx, &Replica { id, started_at, seen_at, delivered_at }).await?;
             tx.commit().await
         };
         if let Err(error) = said.await {
@@ -80,12 +90,13 @@ async fn alive(app: App, mut stop: watch::Receiver<bool>) {
 }
 
 /// Runs a task to its end, and again from the beginning whenever it panics.
-async fn without_end<F>(name: &str, pause: Duration, begin: impl Fn() -> F)
+async fn without_end<F>(name: &str, pause: Duration, panicked: impl Fn(), begin: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     while let Err(error) = tokio::spawn(begin()).await {
         tracing::error!(%error, task = name, "a background task panicked and begins again");
+        panicked();
         tokio::time::sleep(pause).await;
     }
 }
@@ -94,12 +105,14 @@ where
 struct Places {
     lanes: Arc<Semaphore>,
     intents: Arc<Semaphore>,
+    effects: Arc<Semaphore>,
 }
 
 async fn work(app: App, mut stop: watch::Receiver<bool>) {
     let places = Places {
         lanes: Arc::new(Semaphore::new(LANES)),
         intents: Arc::new(Semaphore::new(INTENTS)),
+        effects: Arc::new(Semaphore::new(SENDERS)),
     };
     let mut busy = JoinSet::new();
     while !*stop.borrow() {
@@ -107,6 +120,7 @@ async fn work(app: App, mut stop: watch::Receiver<bool>) {
         while let Some(ended) = busy.try_join_next() {
             if let Err(error) = ended {
                 tracing::error!(%error, "a worker panicked; its lease runs out by itself");
+                alarms::raise(&app, "worker_panicked");
             }
         }
         if began {
@@ -156,10 +170,7 @@ async fn begin(app: &App, places: &Places, busy: &mut JoinSet<()>) -> bool {
         });
         any = true;
     }
-    match outbox::deliver_due(app).await {
-        Ok(delivered) => any |= delivered > 0,
-        Err(error) => tracing::error!(%error, "the outbox cannot be read"),
-    }
+    any |= begin_effects(app, places, busy).await;
     // What was begun just now is still due until it is claimed: give it a moment.
     if any {
         tokio::task::yield_now().await;
@@ -168,9 +179,45 @@ async fn begin(app: &App, places: &Places, busy: &mut JoinSet<()>) -> bool {
     any
 }
 
+/// The same for effects: a mail server that is slow holds nobody else up. What is claimed has a
+/// place, so that its claim lasts.
+async fn begin_effects(app: &App, places: &Places, busy: &mut JoinSet<()>) -> bool {
+    let free = places.effects.available_permits();
+    if free == 0 {
+        return false;
+    }
+    let claimed = outbox::claim(app, free).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the outbox cannot be read");
+        Vec::new()
+    });
+    let any = !claimed.is_empty();
+    for effect in claimed {
+        let Ok(place) = Arc::clone(&places.effects).try_acquire_owned() else { break };
+        let app = app.clone();
+        busy.spawn(async move {
+            if let Err(error) = outbox::deliver(&app, &effect).await {
+                tracing::error!(%error, key = %effect.key, "an effect cannot be carried out");
+            }
+            drop(place);
+            app.work.notify_one();
+        });
+    }
+    any
+}
+
+/// Returns when `stop` says so.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
 async fn passes(app: App, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        if let Err(error) = watermark::pass(&app).await {
+        // Half a pass leaves nothing behind.
+        let pass = tokio::select! {
+            pass = watermark::pass(&app) => pass,
+            () = stopped(&mut stop) => return,
+        };
+        if let Err(error) = pass {
             tracing::warn!(%error, "the watermark pass was not complete");
         }
         tokio::select! {
@@ -222,11 +269,15 @@ mod tests {
     async fn a_task_that_panics_begins_again_until_it_ends_by_itself() {
         let begun = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&begun);
-        without_end("test", Duration::ZERO, move || {
+        let panics = AtomicUsize::new(0);
+        let panicked = || {
+            panics.fetch_add(1, Ordering::SeqCst);
+        };
+        without_end("test", Duration::ZERO, panicked, move || {
             let n = counted.fetch_add(1, Ordering::SeqCst);
             async move { assert!(n == 2, "not yet") }
         })
         .await;
-        assert_eq!(begun.load(Ordering::SeqCst), 3);
+        assert_eq!((begun.load(Ordering::SeqCst), panics.load(Ordering::SeqCst)), (3, 2));
     }
 }

@@ -34,6 +34,9 @@ pub async fn pass(app: &App) -> Result<u64, ApiError> {
         None => None,
     };
     let (head, events) = read_back(app, until.as_deref(), known).await?;
+    if let Some(stripe) = app.stripe.stripe_time() {
+        app.watch.compared(stripe, app.wall.now());
+    }
     let mut tx = app.db.begin().await?;
     let added = inbox::add_in(&mut tx, &events).await?;
     // What it brought is not known before its lanes have looked.

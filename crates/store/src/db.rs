@@ -196,6 +196,13 @@ impl Db {
         self.is_postgres() || self.gate.is_some()
     }
 
+    /// Whether what it connects to lets nobody write: a standby, or a server set to read only. Of a
+    /// SQLite file the system knows.
+    pub async fn only_reads(&self) -> Result<bool, StoreError> {
+        let tx = &mut self.read().await?;
+        Ok(value!(tx, bool, dialect::only_reads(tx), []))
+    }
+
     /// Waits for what runs, and closes all connections.
     pub async fn close(&self) {
         match &self.pools {

@@ -34,6 +34,18 @@ pub(crate) fn has_schema(tx: &Tx) -> Statement {
     Statement { sql, columns: "" }
 }
 
+/// Whether the server lets nobody write: a standby, or set to read only.
+pub(crate) fn only_reads(tx: &Tx) -> Statement {
+    let sql = match tx.inner {
+        Inner::Postgres(_) => {
+            "select pg_is_in_recovery() or current_setting('default_transaction_read_only') = 'on'"
+        }
+        // A file is not asked, but looked at.
+        Inner::Sqlite(_) => "select false",
+    };
+    Statement { sql, columns: "" }
+}
+
 /// Keeps other replicas from migrating at the same moment, until the transaction ends. On SQLite the
 /// transaction itself does.
 pub(crate) const MIGRATION_LOCK: Statement =

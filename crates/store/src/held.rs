@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use specie_vocab::{BusinessTime, InvoiceId, PayerId, SubscriptionId, WallTime};
 
-use crate::sql::{all, one, row, run, statements};
+use crate::sql::{all, one, row, run, statements, value};
 use crate::{StoreError, Tx};
 
 row! {
@@ -66,6 +66,10 @@ statements! {
                             ended_at = excluded.ended_at, created = excluded.created, \
                             latest_invoice = excluded.latest_invoice, more = excluded.more, \
                             updated_at = excluded.updated_at";
+    DOUBLED = "select count(*) from ( \
+                   select payer from held_subscriptions \
+                   where status in ('trialing', 'active', 'past_due', 'unpaid', 'paused') \
+                   group by payer, plan_group having count(*) > 1) doubled";
     PAYER_OF: Holder = "select {columns} from held_subscriptions where subscription = $1";
 }
 
@@ -130,4 +134,9 @@ pub async fn payer_of(
 ) -> Result<Option<PayerId>, StoreError> {
     let holder: Option<Holder> = one!(tx, PAYER_OF, [subscription]);
     Ok(holder.map(|holder| holder.payer))
+}
+
+/// How often a customer has two subscriptions of one plan group that are not over.
+pub async fn doubled(tx: &mut Tx) -> Result<i64, StoreError> {
+    Ok(value!(tx, i64, DOUBLED, []))
 }

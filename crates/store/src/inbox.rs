@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use specie_vocab::{BusinessTime, CustomerId, WallTime};
 
 use crate::call::Call;
+use crate::column::Column;
 use crate::sql::{all, one, row, run, statements, value, words};
 use crate::{Db, StoreError, Tx};
 
@@ -130,6 +131,9 @@ statements! {
     RECENT: EventHead = "select {columns} from inbox order by created desc, received_at desc, id desc limit $1";
     KNOWN = "select id from inbox where id in ({ids})";
     COUNT = "select count(*) from inbox";
+    NEWEST = "select max(received_at) from inbox";
+    FOREIGN_SINCE = "select count(*) from inbox where received_at >= $1 and state = 'foreign'";
+    OLDEST_AFTER = "select min(received_at) from inbox where received_at > $1 and kind in ({ids})";
     PARKED = "select count(*) from inbox where customer = $1 and state = 'parked'";
     MARK = "update inbox set state = $1, handled_at = $2 where id in ({ids})";
     FAILED = "update inbox set failures = failures + 1 where id in ({ids})";
@@ -208,6 +212,29 @@ pub async fn recent(tx: &mut Tx, limit: i64) -> Result<Vec<EventHead>, StoreErro
 /// How many events are stored.
 pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
     Ok(value!(tx, i64, COUNT, []))
+}
+
+/// When the last event came, by a webhook or by a watermark pass.
+pub async fn newest(tx: &mut Tx) -> Result<Option<WallTime>, StoreError> {
+    Ok(value!(tx, Option<WallTime>, NEWEST, []))
+}
+
+/// How many events of another account or mode came at `moment` or later.
+pub async fn foreign_since(tx: &mut Tx, moment: WallTime) -> Result<i64, StoreError> {
+    Ok(value!(tx, i64, FOREIGN_SINCE, [moment]))
+}
+
+/// When the first event of one of these types came after `moment`.
+pub async fn oldest_after(
+    tx: &mut Tx,
+    moment: WallTime,
+    kinds: &[&'static str],
+) -> Result<Option<WallTime>, StoreError> {
+    let call = Call::new(tx, OLDEST_AFTER.ids(tx, 2, kinds.len())).bind(&moment);
+    let rows = kinds.iter().fold(call, Call::bind).fetch(tx).await?;
+    let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let found = <Option<WallTime> as Column>::parse(first.only()?);
+    found.ok_or(StoreError::Corrupt { table: "inbox", column: "received_at", id: "?".into() })
 }
 
 /// How many of a customer's events are parked.

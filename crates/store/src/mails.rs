@@ -28,6 +28,10 @@ row! {
         pub created_at: BusinessTime,
         /// When a mail server took it.
         pub sent_at: Option<WallTime>,
+        /// When it was given up.
+        pub failed_at: Option<WallTime>,
+        /// Why, in one word: an SMTP status, or what was wrong.
+        pub failure: Option<String>,
     }
 }
 
@@ -39,16 +43,22 @@ statements! {
                       order by created_at desc, key desc limit $2";
     COUNT = "select count(*) from mails";
     SENT = "update mails set sent_at = $2 where key = $1 and sent_at is null";
+    FAILED = "update mails set failed_at = $2, failure = $3 \
+              where key = $1 and sent_at is null and failed_at is null";
+    FAILED_SINCE = "select count(*) from mails where failed_at >= $1";
 }
 
 /// Keeps a mail. False, if its fact was told before.
 pub async fn insert(tx: &mut Tx, mail: &Mail) -> Result<bool, StoreError> {
     let Mail { key, payer, kind, recipient, subject, .. } = mail;
-    let Mail { text, html, message_id, created_at, sent_at, .. } = mail;
+    let Mail { text, html, message_id, created_at, sent_at, failed_at, failure, .. } = mail;
     let bound = run!(
         tx,
         INSERT,
-        [key, payer, kind, recipient, subject, text, html, message_id, created_at, sent_at]
+        [
+            key, payer, kind, recipient, subject, text, html, message_id, created_at, sent_at,
+            failed_at, failure
+        ]
     );
     Ok(bound == 1)
 }
@@ -76,4 +86,14 @@ pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
 /// Notes that a mail server took a mail. False, if one had before.
 pub async fn sent(tx: &mut Tx, key: &str, now: WallTime) -> Result<bool, StoreError> {
     Ok(run!(tx, SENT, [key, now]) == 1)
+}
+
+/// Gives a mail up, and says why. False, if it was sent or given up before.
+pub async fn failed(tx: &mut Tx, key: &str, why: &str, now: WallTime) -> Result<bool, StoreError> {
+    Ok(run!(tx, FAILED, [key, now, why]) == 1)
+}
+
+/// How many mails were given up at `moment` or later.
+pub async fn failed_since(tx: &mut Tx, moment: WallTime) -> Result<i64, StoreError> {
+    Ok(value!(tx, i64, FAILED_SINCE, [moment]))
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use specie_vocab::{BusinessTime, PayerId, WallTime};
 
-use crate::sql::{all, row, run, statements};
+use crate::sql::{all, row, run, statements, value};
 use crate::{StoreError, Tx};
 
 /// Whoever claims an effect and is not heard of for so many seconds is taken for dead.
@@ -50,6 +50,8 @@ statements! {
                      returning {columns}";
     DONE = "update outbox set done = true where key = $1 and not done";
     FAILED = "update outbox set not_before = $2 where key = $1 and not done";
+    WAITING = "select count(*) from outbox where not done";
+    FAILING = "select count(*) from outbox where not done and attempts > $1";
 }
 
 /// Queues an effect. False, if its key was queued before, done or not.
@@ -80,4 +82,14 @@ pub async fn done(tx: &mut Tx, key: &str) -> Result<bool, StoreError> {
 pub async fn failed(tx: &mut Tx, key: &str, not_before: WallTime) -> Result<(), StoreError> {
     run!(tx, FAILED, [key, not_before]);
     Ok(())
+}
+
+/// How many effects are still to be carried out.
+pub async fn waiting(tx: &mut Tx) -> Result<i64, StoreError> {
+    Ok(value!(tx, i64, WAITING, []))
+}
+
+/// How many of them were tried more than `tries` times.
+pub async fn failing(tx: &mut Tx, tries: i64) -> Result<i64, StoreError> {
+    Ok(value!(tx, i64, FAILING, [tries]))
 }

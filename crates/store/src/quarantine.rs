@@ -3,7 +3,7 @@
 use serde_json::Value;
 use specie_vocab::{PayerId, WallTime};
 
-use crate::sql::{all, row, run, statements};
+use crate::sql::{all, row, run, statements, value};
 use crate::{StoreError, Tx};
 
 row! {
@@ -30,6 +30,7 @@ statements! {
                         set details = excluded.details, resolved_at = null";
     OPEN: Quarantined = "select {columns} from quarantine where resolved_at is null \
                          order by created_at, object limit $1";
+    COUNT = "select count(*) from quarantine where resolved_at is null";
     RESOLVE = "update quarantine set resolved_at = $4 \
                where payer = $1 and object = $2 and reason = $3 and resolved_at is null";
 }
@@ -50,6 +51,11 @@ pub async fn add(
 /// What waits, oldest first.
 pub async fn open(tx: &mut Tx, limit: i64) -> Result<Vec<Quarantined>, StoreError> {
     Ok(all!(tx, OPEN, [limit]))
+}
+
+/// How many wait.
+pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
+    Ok(value!(tx, i64, COUNT, []))
 }
 
 /// Notes that a person has decided. False, if it did not wait.

@@ -3,7 +3,7 @@
 use specie_vocab::WallTime;
 use uuid::Uuid;
 
-use crate::sql::{all, row, run, statements};
+use crate::sql::{all, row, run, statements, value};
 use crate::{StoreError, Tx};
 
 row! {
@@ -15,6 +15,8 @@ row! {
         pub started_at: WallTime,
         /// When it last said so.
         pub seen_at: WallTime,
+        /// When a webhook of Stripe's last came to it.
+        pub delivered_at: Option<WallTime>,
     }
 }
 
@@ -23,15 +25,17 @@ pub const GONE: i64 = 90;
 
 statements! {
     BEAT: Replica = "insert into replicas ({columns}) values ({places}) \
-                     on conflict (id) do update set seen_at = excluded.seen_at";
+                     on conflict (id) do update \
+                     set seen_at = excluded.seen_at, delivered_at = excluded.delivered_at";
     LIST: Replica = "select {columns} from replicas order by started_at, id";
+    LAST_DELIVERY = "select max(delivered_at) from replicas";
     LEAVE = "delete from replicas where id = $1 or seen_at <= $2";
 }
 
 /// Says that a process is alive.
 pub async fn beat(tx: &mut Tx, replica: &Replica) -> Result<(), StoreError> {
-    let Replica { id, started_at, seen_at } = replica;
-    run!(tx, BEAT, [id, started_at, seen_at]);
+    let Replica { id, started_at, seen_at, delivered_at } = replica;
+    run!(tx, BEAT, [id, started_at, seen_at, delivered_at]);
     Ok(())
 }
 
@@ -44,6 +48,11 @@ pub async fn alive(tx: &mut Tx, now: WallTime) -> Result<usize, StoreError> {
 /// All processes, oldest first.
 pub async fn list(tx: &mut Tx) -> Result<Vec<Replica>, StoreError> {
     Ok(all!(tx, LIST, []))
+}
+
+/// When a webhook of Stripe's last came to any of them.
+pub async fn last_delivery(tx: &mut Tx) -> Result<Option<WallTime>, StoreError> {
+    Ok(value!(tx, Option<WallTime>, LAST_DELIVERY, []))
 }
 
 /// Forgets a process that ends, and those that were last seen at `gone` or before.

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +18,10 @@ use crate::{
 };
 
 mod answer;
+mod notes;
+
+use notes::Notes;
+pub use notes::OUTCOMES;
 
 /// How to wait: the binary sleeps, a simulation moves its clock.
 pub type Sleep = Arc<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -46,8 +49,7 @@ struct Inner {
     rate: RateBudget,
     sleep: Sleep,
     timeout: Option<Duration>,
-    /// Calls in a row to which Stripe had no answer of its own.
-    outages: Arc<AtomicU32>,
+    notes: Arc<Notes>,
 }
 
 /// A request as it was stored before it was first sent: a repeat sends these bytes.
@@ -116,8 +118,8 @@ impl Client {
     pub fn new(transport: Transport, base_url: String, key: Secret, rate: RateBudget) -> Self {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let sleep: Sleep = Arc::new(|time| Box::pin(tokio::time::sleep(time)));
-        let (timeout, outages) = (Some(TIMEOUT), Arc::default());
-        Self(Arc::new(Inner { transport, base_url, key, rate, sleep, timeout, outages }))
+        let (timeout, notes) = (Some(TIMEOUT), Arc::default());
+        Self(Arc::new(Inner { transport, base_url, key, rate, sleep, timeout, notes }))
     }
 
     /// Waits by `sleep`: between retries, for the rate budget, and for a timeout.
@@ -135,7 +137,22 @@ impl Client {
 
     /// How many calls in a row, by all clones, have met an outage. Zero as soon as one is answered.
     pub fn outages(&self) -> u32 {
-        self.0.outages.load(Ordering::Relaxed)
+        self.0.notes.outages()
+    }
+
+    /// Whether Stripe did not accept the API key when it was last asked.
+    pub fn key_refused(&self) -> bool {
+        self.0.notes.key_refused()
+    }
+
+    /// What Stripe's clock showed at its last answer, to the second; none before the first.
+    pub fn stripe_time(&self) -> Option<i64> {
+        self.0.notes.date()
+    }
+
+    /// How many calls, retries included, had each of the [`OUTCOMES`].
+    pub fn outcomes(&self) -> [u64; OUTCOMES.len()] {
+        self.0.notes.outcomes()
     }
 
     /// Reads `path` (from `/v1/` on). Retried twice on lost connections, 409, 5xx, and where
@@ -227,10 +244,8 @@ impl Client {
         match &answer {
             // Another call of ours is at work: Stripe is well.
             Err(StripeError::KeyInUse) => {}
-            Err(error) if error.is_outage() => {
-                self.0.outages.fetch_add(1, Ordering::Relaxed);
-            }
-            _ => self.0.outages.store(0, Ordering::Relaxed),
+            Err(error) if error.is_outage() => self.0.notes.outage(),
+            _ => self.0.notes.well(),
         }
         answer
     }
@@ -248,6 +263,7 @@ impl Client {
         let request = self.request(method, path, body, key, version)?;
         self.0.rate.take(&endpoint, priority, |time| (self.0.sleep)(time)).await;
         let response = self.within(self.0.transport.clone().oneshot(request)).await;
+        self.0.notes.answered(response.as_ref().ok());
         let response = response.map_err(StripeError::Unreachable)?;
         if let Some(limit) = answer::rate_limit(&response) {
             let own = limit.starts_with("endpoint");

@@ -12,7 +12,7 @@ pub mod rate;
 pub mod signature;
 pub mod transport;
 
-pub use client::{Answer, Client, Page, Sleep, StoredRequest};
+pub use client::{Answer, Client, OUTCOMES, Page, Sleep, StoredRequest};
 pub use error::{ApiFault, StripeError, Unreadable};
 pub use event::{Routing, Unroutable, routing, routing_of_fetched};
 pub use form::{Form, FormError, decode};

@@ -38,6 +38,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("clap", &["cli", "xtask"], "arguments are read at the edge"),
     ("clap_complete", &["cli"], "arguments are read at the edge"),
     ("rpassword", &["cli"], "a passphrase is typed at the terminal, and nobody else reads one"),
+    ("lettre", &["server"], "mails leave in one place: `server::smtp`"),
     ("hyper-rustls", &["stripe"], "the one HTTPS client is Stripe's transport"),
     ("getrandom", &["vocab"], "take a `vocab::Chance` as an argument"),
     (

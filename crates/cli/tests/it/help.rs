@@ -7,6 +7,7 @@ const COMMANDS: &[&str] = &[
     "dev",
     "demo",
     "serve",
+    "doctor",
     "sandbox",
     "init",
     "migrate",

@@ -49,6 +49,8 @@ fn each_wrong_setting_has_its_sentence_and_no_secret_is_told() {
         ("STRIPE_API_BASE", "rubbish", "expected an https:// address"),
         ("STRIPE_API_BASE", "http://example.com", "expected an https:// address"),
         ("DATABASE_URL", "mysql://me:hidden@host/db", "begins with `mysql://`"),
+        ("SMTP_URL", "http://me:hidden@host", "`SMTP_URL` begins with neither"),
+        ("SMTP_URL", "smtps://me:hidden@host", "`MAIL_FROM` is not set"),
         ("STRIPE_SECRET_KEY_FILE", "/no/such/file", "which cannot be read"),
     ];
     for (name, value, said) in cases {
@@ -86,7 +88,7 @@ fn a_database_without_its_tables_is_refused() {
     ended.refused(2, &["schema 0", "hint: run `specie migrate up`"]);
 }
 
-fn start(place: &Place, port: u16) -> (Running, String, Vec<String>) {
+pub fn start(place: &Place, port: u16) -> (Running, String, Vec<String>) {
     let port = port.to_string();
     let running = place.start(&["serve", "--port", &port, "--private-port", "0"]);
     let logs = running.until("\"serving\"");
@@ -95,7 +97,7 @@ fn start(place: &Place, port: u16) -> (Running, String, Vec<String>) {
     (running, private, logs)
 }
 
-fn call(url: &str, key: &str, method: &str, path: &str, body: &str) -> Answer {
+pub fn call(url: &str, key: &str, method: &str, path: &str, body: &str) -> Answer {
     let bearer = format!("Bearer {key}");
     let headers = [
         ("Authorization", bearer.as_str()),
@@ -106,7 +108,7 @@ fn call(url: &str, key: &str, method: &str, path: &str, body: &str) -> Answer {
 }
 
 /// Types a card on the sandbox's payment page.
-fn pay(page: &str) {
+pub fn pay(page: &str) {
     let origin = page.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
     let headers = [
         ("Content-Type", "application/x-www-form-urlencoded"),
@@ -165,7 +167,8 @@ fn a_whole_walk_from_an_empty_folder_to_a_paid_subscription() {
 
 #[test]
 fn what_is_not_as_somebody_may_think_is_said_at_the_start() {
-    let mut place = Place::new().with("SMTP_URL", "smtp://localhost");
+    let mail = "smtp://u:hidden@0.0.0.0:1?tls=none";
+    let mut place = Place::new().with("SMTP_URL", mail).with("MAIL_FROM", "billing@example.com");
     for (name, value) in GOOD {
         place = place.with(name, value);
     }
@@ -174,7 +177,7 @@ fn what_is_not_as_somebody_may_think_is_said_at_the_start() {
     place.run(&["migrate", "up"]).fine();
     let (serve, _, logs) = start(&place, 0);
     for said in [
-        "SMTP_URL is not used",
+        "the password of `SMTP_URL` travels to 0.0.0.0:1 in clear text",
         "pass `season` is not sold yet",
         "price `basic/monthly` is not in Stripe yet: run `specie catalog apply`",
     ] {

@@ -20,6 +20,16 @@ impl Answer {
 
 /// Sends a request to an address such as `http://127.0.0.1:8080/healthz`.
 pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    try_to_send(method, url, headers, body).unwrap().expect("an answer")
+}
+
+/// The same to a server that may be about to end. None, if it hung up without an answer.
+pub fn try_to_send(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> std::io::Result<Option<Answer>> {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
@@ -27,14 +37,14 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> An
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.write_all(head.as_bytes()).unwrap();
+    let mut stream = TcpStream::connect(host)?;
+    stream.write_all(head.as_bytes())?;
     let mut text = Vec::new();
-    stream.read_to_end(&mut text).unwrap();
+    stream.read_to_end(&mut text)?;
     let text = String::from_utf8_lossy(&text).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|it| it.parse().ok());
-    Answer { status: status.unwrap_or_else(|| panic!("no answer: {head}")), body: body.into() }
+    Ok(status.map(|status| Answer { status, body: body.into() }))
 }
 
 pub fn get(url: &str) -> Answer {

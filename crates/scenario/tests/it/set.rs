@@ -129,6 +129,8 @@ fn unique() -> String {
 
 /// A further process of the service.
 pub struct Process {
+    /// Its parts.
+    pub app: App,
     /// Its door.
     pub service: Door,
     /// Works for this process alone.
@@ -164,6 +166,8 @@ pub fn beside_but(
         cache: Cache::default(),
         turns: Default::default(),
         binding: Default::default(),
+        mailer: Default::default(),
+        watch: Default::default(),
         moved: Notify::new(),
         work: Notify::new(),
         dev: None,
@@ -171,8 +175,9 @@ pub fn beside_but(
     change(&mut parts);
     let app = App::new(parts);
     let to_service = transport(routes::router(app.clone()));
-    let (apps, skip) = (vec![app], stage.wall.clone());
+    let (apps, skip) = (vec![app.clone()], stage.wall.clone());
     Process {
+        app,
         service: Door { transport: to_service.clone(), base: stage.service.base.clone() },
         conductor: Conductor::new(apps, stage.sandbox.clone(), to_service, skip),
     }

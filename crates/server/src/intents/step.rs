@@ -11,7 +11,7 @@ use specie_vocab::{CustomerId, WallTime};
 use super::request::Built;
 use super::{effect, request};
 use crate::lanes::{self, WishFor};
-use crate::{ApiError, App, kept, meter};
+use crate::{ApiError, App, alarms, kept};
 
 /// After how long an open try is looked for before any call, in seconds: Stripe may forget a key
 /// after 24 hours.
@@ -61,7 +61,7 @@ pub(super) async fn take(
         // Nothing was carried out, and nothing is until the key is mended.
         Err(StripeError::Unauthorized) => {
             tracing::error!(intent = %intent.id, step = name, "stripe does not accept the API key");
-            meter::alarm("stripe_key_refused");
+            alarms::raise(app, "stripe_key_refused");
             Ok(Stepped::Waits(30))
         }
         Err(StripeError::Refused(fault)) => {

@@ -16,7 +16,7 @@ use super::fetch::Seen;
 use super::{LaneError, WishFor, finish, second_look, wish};
 use crate::intents::{self, New};
 use crate::trail::{Entry, Who, append};
-use crate::{App, kept, meter, translate};
+use crate::{App, alarms, kept, translate};
 
 /// How long until an object that differs from what was told is looked at again, in seconds.
 const SECOND_LOOK: i64 = 10;
@@ -191,12 +191,12 @@ async fn carry(
         Effect::Intent(request) => ask(app, tx, payer, request, lane).await,
         Effect::Alarm { code, subject } => {
             tracing::error!(code, subject, payer = %payer.id, "this needs a person");
-            meter::alarm(code);
+            alarms::raise(app, code);
             Ok(())
         }
         Effect::Quarantine { object, reason, details } => {
             tracing::error!(object, reason, payer = %payer.id, "an object was quarantined");
-            meter::alarm("quarantined");
+            alarms::raise(app, "quarantined");
             quarantine::add(tx, payer.id, &object, reason, &details).await
         }
     }

@@ -7,11 +7,7 @@ use serde_json::{Value, json};
 use specie_store::{StoreError, migration_status, watermarks};
 
 use crate::App;
-
-/// A clock that differs more from the database's, in seconds, decides wrongly.
-const CLOCK_OFF: i64 = 60;
-/// The pass reads Stripe every minute; after this long, in seconds, Stripe is taken to be away.
-const SILENT: i64 = 300;
+use crate::alarms::{CLOCK_OFF, SILENT};
 
 /// Says that the process lives.
 #[utoipa::path(

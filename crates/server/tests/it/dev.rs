@@ -159,6 +159,8 @@ async fn the_mailbox_shows_each_mail_in_a_frame_that_runs_nothing() {
         message_id: "<1@specie>".into(),
         created_at: BusinessTime::from_second(NOW),
         sent_at: None,
+        failed_at: None,
+        failure: None,
     };
     let mut tx = house.app.db.begin().await.unwrap();
     customers::insert(&mut tx, &payer).await.unwrap();

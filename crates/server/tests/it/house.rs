@@ -148,6 +148,8 @@ impl House {
             cache: Cache::default(),
             turns: Default::default(),
             binding: Default::default(),
+            mailer: Default::default(),
+            watch: Default::default(),
             moved: Notify::new(),
             work: Notify::new(),
             dev,

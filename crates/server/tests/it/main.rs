@@ -7,4 +7,5 @@ mod dev;
 mod house;
 mod pages;
 mod refusals;
+mod watch;
 mod webhook;

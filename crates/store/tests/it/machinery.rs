@@ -8,10 +8,10 @@ use specie_store::outbox::{self, Effect};
 use specie_store::price_versions::{self, PriceVersion};
 use specie_store::replicas::{self, Replica};
 use specie_store::watermarks::{self, Watermark};
-use specie_store::{Db, installation, lanes, page_sessions, quarantine, session_tokens};
+use specie_store::{Db, inbox, installation, lanes, page_sessions, quarantine, session_tokens};
 use specie_vocab::{Currency, PayerId};
 
-use crate::scene::{both, business, id, wall, with_payer};
+use crate::scene::{both, business, event, id, wall, with_payer};
 
 fn effect(key: &str, payer: PayerId, due: i64) -> Effect {
     Effect::new(key, payer, "mail", json!({ "to": "ü" }), business(due))
@@ -29,6 +29,8 @@ fn mail(n: i64, payer: PayerId) -> Mail {
         message_id: format!("<{n}@example.com>"),
         created_at: business(n),
         sent_at: None,
+        failed_at: None,
+        failure: None,
     }
 }
 
@@ -102,6 +104,55 @@ both! {
         assert!(!mails::sent(&mut tx, "receipt:1", wall(10)).await.unwrap());
         let found = mails::get(&mut tx, "receipt:1").await.unwrap().unwrap();
         assert_eq!(found.sent_at, Some(wall(9)));
+    }
+
+    async fn a_mail_is_given_up_once_and_never_after_it_was_sent(db: Db) {
+        let payer = with_payer(&db, 1).await.id;
+        let mut tx = db.begin().await.unwrap();
+        for n in 1..=2 {
+            mails::insert(&mut tx, &mail(n, payer)).await.unwrap();
+        }
+        assert!(mails::failed(&mut tx, "receipt:1", "550", wall(5)).await.unwrap());
+        assert!(!mails::failed(&mut tx, "receipt:1", "554", wall(6)).await.unwrap());
+        mails::sent(&mut tx, "receipt:2", wall(5)).await.unwrap();
+        assert!(!mails::failed(&mut tx, "receipt:2", "550", wall(6)).await.unwrap());
+        let found = mails::get(&mut tx, "receipt:1").await.unwrap().unwrap();
+        assert_eq!((found.failed_at, found.failure.as_deref()), (Some(wall(5)), Some("550")));
+        assert_eq!(mails::failed_since(&mut tx, wall(5)).await.unwrap(), 1);
+        assert_eq!(mails::failed_since(&mut tx, wall(6)).await.unwrap(), 0);
+    }
+
+    async fn what_waits_in_the_outbox_is_counted(db: Db) {
+        let payer = with_payer(&db, 1).await.id;
+        let mut tx = db.begin().await.unwrap();
+        for key in ["a", "b"] {
+            outbox::add(&mut tx, &effect(key, payer, 1)).await.unwrap();
+        }
+        outbox::claim(&mut tx, 1, wall(0), business(1)).await.unwrap();
+        assert_eq!(outbox::waiting(&mut tx).await.unwrap(), 2);
+        assert_eq!(outbox::failing(&mut tx, 0).await.unwrap(), 1);
+        outbox::done(&mut tx, "a").await.unwrap();
+        assert_eq!(outbox::waiting(&mut tx).await.unwrap(), 1);
+        assert_eq!(outbox::failing(&mut tx, 0).await.unwrap(), 0);
+    }
+
+    async fn what_came_after_the_last_webhook_is_found_by_its_type(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(inbox::newest(&mut tx).await.unwrap(), None);
+        let events: Vec<_> = (1..=3).map(|n| event(n, "cus_1")).collect();
+        inbox::add_in(&mut tx, &events).await.unwrap();
+        let at = |n: usize| events[n - 1].received_at;
+        assert_eq!(inbox::newest(&mut tx).await.unwrap(), Some(at(3)));
+        let kinds = ["no.such", "invoice.paid"];
+        assert!(events.iter().all(|it| kinds.contains(&it.kind.as_str())), "{events:?}");
+        assert_eq!(inbox::oldest_after(&mut tx, at(1), &kinds).await.unwrap(), Some(at(2)));
+        assert_eq!(inbox::oldest_after(&mut tx, at(3), &kinds).await.unwrap(), None);
+        assert_eq!(inbox::oldest_after(&mut tx, at(1), &["no.such"]).await.unwrap(), None);
+        assert_eq!(inbox::foreign_since(&mut tx, at(1)).await.unwrap(), 0);
+    }
+
+    async fn somebody_may_write(db: Db) {
+        assert!(!db.only_reads().await.unwrap());
     }
 
     async fn a_key_counts_until_it_is_revoked(db: Db) {
@@ -248,12 +299,18 @@ both! {
     }
 
     async fn replicas_say_that_they_live(db: Db) {
-        let replica = |n: u128, seen| Replica { id: id(n), started_at: wall(0), seen_at: wall(seen) };
+        let replica = |n: u128, seen| Replica {
+            id: id(n),
+            started_at: wall(0),
+            seen_at: wall(seen),
+            delivered_at: Some(wall(seen + 1)),
+        };
         let mut tx = db.begin().await.unwrap();
         replicas::beat(&mut tx, &replica(1, 0)).await.unwrap();
         replicas::beat(&mut tx, &replica(2, 0)).await.unwrap();
         replicas::beat(&mut tx, &replica(3, 50)).await.unwrap();
         replicas::beat(&mut tx, &replica(1, 60)).await.unwrap();
+        assert_eq!(replicas::last_delivery(&mut tx).await.unwrap(), Some(wall(61)));
         replicas::leave(&mut tx, id(3), wall(10)).await.unwrap();
         assert_eq!(replicas::list(&mut tx).await.unwrap(), [replica(1, 60)]);
     }

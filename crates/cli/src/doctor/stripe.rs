@@ -1,0 +1,108 @@
+//! Stripe: reachable, with a key that it takes, at the same time, and of the right account.
+
+use specie_store::{Db, installation, price_versions};
+use specie_stripe::{Form, Priority, StripeError};
+
+use super::report::{Finding, Report, error, warning};
+use super::{Patient, now, off_by};
+use crate::fail::Fail;
+
+/// Asks Stripe whose key this is. Answers whether it let us in.
+pub(super) async fn check(patient: &Patient, db: Option<&Db>, report: &mut Report) -> bool {
+    let account = patient.stripe.get("/v1/account", &Form::new(), Priority::Interactive).await;
+    let mut findings: Vec<Finding> = clock(patient).into_iter().collect();
+    let account = match account {
+        Ok(account) => account["id"].as_str().unwrap_or_default().to_owned(),
+        Err(failed) => {
+            findings.push(refused(patient, &failed));
+            report.add("stripe", findings, "");
+            return false;
+        }
+    };
+    report.add(
+        "stripe",
+        findings,
+        format!("{} answers, the key is of `{account}`", patient.found.stripe.base),
+    );
+    let Some(db) = db else {
+        report.skip("account", "it takes the database");
+        report.skip("prices", "it takes the database");
+        return true;
+    };
+    match binding(patient, db, &account).await {
+        Ok(findings) => report.add("account", findings, "this installation's"),
+        Err(fail) => report.skip("account", fail.told()),
+    }
+    match prices(patient, db).await {
+        Ok(findings) => report.add("prices", findings, "all of the catalog's are in Stripe"),
+        Err(fail) => report.skip("prices", fail.told()),
+    }
+    true
+}
+
+fn refused(patient: &Patient, failed: &StripeError) -> Finding {
+    match failed {
+        StripeError::Unauthorized => error(
+            "stripe-key-refused",
+            failed.to_string(),
+            "a key that is valid",
+            "make a new one in Stripe's dashboard (Developers, API keys), and put it into `STRIPE_SECRET_KEY`",
+        ),
+        StripeError::Refused(_) => error(
+            "stripe-right-missing",
+            format!("{failed} at `GET /v1/account`"),
+            "a key that may read its own account",
+            "give the restricted key the rights of docs/going-live.md",
+        ),
+        _ => error(
+            "stripe-unreachable",
+            format!("{failed} ({})", patient.found.stripe.base),
+            "an answer of Stripe's",
+            "look at the network, at a proxy on the way, and at status.stripe.com",
+        ),
+    }
+}
+
+fn clock(patient: &Patient) -> Option<Finding> {
+    let ahead = patient.stripe.stripe_time()? - now().as_second();
+    off_by("Stripe's", ahead).map(|found| {
+        let mend =
+            "switch time synchronisation on (NTP): signatures are refused after five minutes";
+        error("stripe-clock", found, "less than a minute between the clocks", mend)
+    })
+}
+
+/// Whether the key belongs to what is in the database.
+async fn binding(patient: &Patient, db: &Db, account: &str) -> Result<Vec<Finding>, Fail> {
+    let bound = installation::get(&mut db.read().await?).await?;
+    let Some(bound) = bound else { return Ok(Vec::new()) };
+    let mode = |live| if live { "live" } else { "test" };
+    let expected = "the account and the mode that this database belongs to";
+    let mend = "use that account's key, or another database";
+    let mut findings = Vec::new();
+    if let Some(ours) = bound.account.filter(|ours| ours.as_str() != account) {
+        let found = format!("the key is of `{account}`, the database of `{ours}`");
+        findings.push(error("account-mismatch", found, expected, mend));
+    }
+    if let Some(ours) = bound.livemode.filter(|ours| *ours != patient.found.stripe.live) {
+        let key = mode(patient.found.stripe.live);
+        let found = format!("the key is of {key} mode, the database of {} mode", mode(ours));
+        findings.push(error("mode-mismatch", found, expected, mend));
+    }
+    Ok(findings)
+}
+
+async fn prices(patient: &Patient, db: &Db) -> Result<Vec<Finding>, Fail> {
+    let mut tx = db.read().await?;
+    let mut missing = Vec::new();
+    for (group, plan, price) in patient.catalog.prices() {
+        let known = price_versions::current(&mut tx, &group.key, &plan.key, &price.key).await?;
+        if known.is_none() {
+            missing.push(format!("`{}/{}`", plan.key, price.key));
+        }
+    }
+    let found = format!("not in Stripe yet: {}", missing.join(", "));
+    let expected = "each price of the catalog in Stripe";
+    let finding = || warning("price-missing", found, expected, "run `specie catalog apply`");
+    Ok((!missing.is_empty()).then(finding).into_iter().collect())
+}

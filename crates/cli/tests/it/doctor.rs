@@ -1,0 +1,281 @@
+//! `specie doctor` from outside: a sound installation, and each fault, made and found.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use serde_json::Value;
+use specie_store::{Db, Options, installation, raw};
+use specie_vocab::WallTime;
+
+use crate::catalog::project;
+use crate::place::{Ended, Place, Running};
+use crate::way::{Carried, mail_server, way};
+use crate::web::{free_port, send, stripe};
+
+const SOON: Duration = Duration::from_secs(10);
+const SILENT: &str = "http://127.0.0.1:1";
+
+/// A project whose tables, prices and endpoint are made.
+fn sound(mail: &str) -> (Place, Running, String) {
+    let (place, sandbox, url) = project();
+    let place = place
+        .with("STRIPE_WEBHOOK_SECRET_FILE", "webhook.secret")
+        .with("MAIL_FROM", "billing@example.com")
+        .with("SMTP_URL", mail);
+    place.run(&["migrate", "up"]).fine();
+    place.run(&["catalog", "apply", "--secret-file", "webhook.secret"]).fine();
+    (place, sandbox, url)
+}
+
+fn good_mail() -> String {
+    format!("smtp://127.0.0.1:{}", mail_server("250 taken"))
+}
+
+fn doctor(place: &Place, arguments: &[&str]) -> Ended {
+    place.run(&[&["doctor", "--json", "--private-port", "1"], arguments].concat())
+}
+
+/// What is found beside a service that is not asked for.
+#[track_caller]
+fn found(place: &Place) -> Vec<String> {
+    codes(&doctor(place, &[]))
+}
+
+#[track_caller]
+fn codes(ended: &Ended) -> Vec<String> {
+    let told = ended.json();
+    let findings = told["findings"].as_array().unwrap();
+    assert_eq!(ended.code, Some(if findings.is_empty() { 0 } else { 3 }), "{ended:?}");
+    assert_eq!(ended.err, "");
+    for it in findings {
+        for field in ["found", "expected", "mend", "severity", "check"] {
+            assert!(!it[field].as_str().unwrap().is_empty(), "{it}");
+        }
+    }
+    let codes = findings.iter().map(|it| it["code"].as_str().unwrap().to_owned());
+    codes.filter(|code| code != "service-not-running").collect()
+}
+
+#[test]
+fn settings_that_are_missing_are_wrong_input() {
+    let ended = Place::new().run(&["doctor"]);
+    ended.refused(2, &["3 settings are missing or wrong", "hint: settings come from"]);
+    let (place, _sandbox, _) = sound("");
+    let place = place.with("MAIL_FROM", "").with("SMTP_URL", "smtp://u:hidden@mail.example.com");
+    place.run(&["doctor"]).refused(2, &["`MAIL_FROM` is not set"]);
+    let place = place.with("MAIL_FROM", "nobody");
+    place.run(&["doctor"]).refused(2, &["`MAIL_FROM` is `nobody`"]);
+    let ended = place.with("SMTP_URL", "smtp://u:hidden@host:x").run(&["doctor"]);
+    ended.refused(2, &["`SMTP_URL` has a port that is no number"]);
+    assert!(!ended.err.contains("hidden"), "{}", ended.err);
+}
+
+#[test]
+fn beside_a_sound_service_nothing_is_found_and_what_breaks_is() {
+    let (place, sandbox, url) = sound(&good_mail());
+    let (port, private) = (free_port(), free_port().to_string());
+    let public = format!("http://127.0.0.1:{port}");
+    let place = place.with("PUBLIC_URL", &public);
+    std::fs::remove_file(place.path("webhook.secret")).unwrap();
+    place.run(&["catalog", "apply", "--secret-file", "webhook.secret"]).fine();
+    let serve = place.start(&["serve", "--port", &port.to_string(), "--private-port", &private]);
+    serve.until("\"serving\"");
+    let beside = || place.run(&["doctor", "--json", "--private-port", &private]);
+    assert_eq!(codes(&beside()), [""; 0]);
+    let text = place.run(&["doctor", "--private-port", &private]).fine().out;
+    assert!(text.ends_with("\n\nnothing found\n"), "{text}");
+
+    let all = stripe("GET", &url, "/v1/webhook_endpoints", "");
+    let ours = all["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["url"].as_str().unwrap().starts_with(&public));
+    let endpoint = format!("/v1/webhook_endpoints/{}", ours.unwrap()["id"].as_str().unwrap());
+    stripe("POST", &url, &endpoint, "disabled=true");
+    assert_eq!(codes(&beside()), ["webhook-disabled"]);
+    stripe("POST", &url, &endpoint, "disabled=false&enabled_events[0]=invoice.paid");
+    assert_eq!(codes(&beside()), ["webhook-events"]);
+    stripe("DELETE", &url, &endpoint, "");
+    assert_eq!(codes(&beside()), ["webhook-missing"]);
+    let hook = format!("url={public}%2Fapi%2Fbilling%2Fwebhook&enabled_events[0]=*");
+    stripe("POST", &url, "/v1/webhook_endpoints", &hook);
+    assert_eq!(codes(&beside()), ["webhook-version"]);
+
+    serve.stops_by("TERM", SOON);
+    let told = beside().json();
+    assert!(told.to_string().contains("service-not-running"), "{told}");
+    sandbox.stops_by("INT", SOON);
+}
+
+/// A customer is made at Stripe, and the sandbox's clock goes on.
+fn later(url: &str, control: &str, seconds: u32) {
+    stripe("POST", url, "/v1/customers", "email=ada%40example.com");
+    let headers = [("Specie-Sandbox-Key", control), ("Content-Type", "application/json")];
+    let body = format!("{{\"seconds\": {seconds}}}");
+    let answer = send("POST", &format!("{url}/_sandbox/clock/advance"), &headers, &body);
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[test]
+fn events_that_do_not_arrive_are_noticed() {
+    let place = Place::new();
+    let sandbox = place.start(&["sandbox", "--port", "0", "--json"]);
+    let said = sandbox.json();
+    let (url, control) = (said["url"].as_str().unwrap(), said["control_key"].as_str().unwrap());
+    let place = place
+        .with("STRIPE_API_BASE", url)
+        .with("STRIPE_SECRET_KEY", "sk_test_stranger")
+        .with("PUBLIC_URL", "http://127.0.0.1:9")
+        .with("STRIPE_WEBHOOK_SECRET", "whsec_of_nobody")
+        .with("MAIL_FROM", "billing@example.com")
+        .with("SMTP_URL", &good_mail());
+    place.run(&["init"]).fine();
+    place.run(&["migrate", "up"]).fine();
+    place.run(&["catalog", "apply", "--secret-file", "webhook.secret"]).fine();
+    let private = free_port().to_string();
+    let serve = place.start(&["serve", "--port", "0", "--private-port", &private]);
+    serve.until("\"serving\"");
+    let beside = || place.run(&["doctor", "--json", "--private-port", &private]);
+    let bound = || beside().json()["checks"].to_string();
+    let began = std::time::Instant::now();
+    while bound().contains("has not met Stripe") {
+        assert!(began.elapsed() < Duration::from_secs(60), "{}", bound());
+    }
+    assert_eq!(codes(&beside()), [""; 0]);
+    later(url, control, 1_000);
+    later(url, control, 1_000);
+    later(url, control, 1);
+    let all = codes(&beside());
+    // A watermark pass may have brought them meanwhile.
+    assert!(all == ["webhooks-silent"] || all == ["events-missing", "webhooks-silent"], "{all:?}");
+    serve.stops_by("TERM", SOON);
+    later(url, control, 1_000);
+    later(url, control, 1);
+    assert_eq!(found(&place), ["events-missing"]);
+}
+
+#[test]
+fn each_fault_of_the_database_is_found() {
+    let (place, sandbox, _) = sound(&good_mail());
+    assert_eq!(found(&place), [""; 0]);
+    place.run(&["migrate", "down", "--to", "3"]).fine();
+    assert_eq!(found(&place), ["schema-old"]);
+    place.run(&["migrate", "up"]).fine();
+
+    let file = place.path("specie.db");
+    let mode = |bits| std::fs::set_permissions(&file, PermissionsExt::from_mode(bits)).unwrap();
+    mode(0o400);
+    assert_eq!(found(&place), ["database-read-only"]);
+    mode(0o600);
+    in_database(&place, async |db| {
+        let mut tx = db.begin().await.unwrap();
+        raw(&mut tx, "insert into schema_versions (version) values (99)").await.unwrap();
+        tx.commit().await.unwrap();
+    });
+    assert_eq!(found(&place), ["schema-new"]);
+    place.write("specie.db", "this is no database, and longer than a few bytes");
+    assert_eq!(found(&place), ["database-unreachable"]);
+    let place = place.with("DATABASE_URL", "nowhere.db");
+    assert_eq!(found(&place), ["database-missing"]);
+    assert!(!place.names().contains(&"nowhere.db".into()), "the doctor makes none");
+    sandbox.stops_by("INT", SOON);
+}
+
+fn in_database(place: &Place, act: impl AsyncFn(Db)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let path = place.path("specie.db");
+    runtime.block_on(async {
+        let db = Db::open(path.to_str().unwrap(), Options::default()).await.unwrap();
+        act(db.clone()).await;
+        db.close().await;
+    });
+}
+
+#[test]
+fn a_database_of_another_account_or_mode_is_found() {
+    let (place, sandbox, _) = sound(&good_mail());
+    in_database(&place, async |db| {
+        let (mut tx, now) = (db.begin().await.unwrap(), WallTime::from_second(1));
+        installation::get_or_make(&mut tx, uuid::Uuid::nil(), now).await.unwrap();
+        let other = "acct_ofSomebodyElse".try_into().unwrap();
+        installation::bind(&mut tx, &other, true, now).await.unwrap();
+        tx.commit().await.unwrap();
+    });
+    assert_eq!(found(&place), ["account-mismatch", "mode-mismatch"]);
+    sandbox.stops_by("INT", SOON);
+}
+
+#[test]
+fn each_fault_on_the_way_to_stripe_is_found() {
+    let (place, sandbox, url) = sound(&good_mail());
+    let at = |place: Place, base: &str| place.with("STRIPE_API_BASE", base);
+    let place = at(place, SILENT);
+    assert_eq!(found(&place), ["stripe-unreachable"]);
+    let place = at(place, &way(&url, |_| Carried::Refused(401)));
+    assert_eq!(found(&place), ["stripe-key-refused"]);
+    let place = at(place, &way(&url, |_| Carried::Refused(403)));
+    assert_eq!(found(&place), ["stripe-right-missing"]);
+    let place = at(place, &way(&url, |_| Carried::Dated("Sun, 06 Nov 1994 08:49:37 GMT")));
+    assert_eq!(found(&place), ["stripe-clock"]);
+
+    let place =
+        at(place, &way(&url, |_| Carried::On)).with("STRIPE_SECRET_KEY", "rk_test_stranger");
+    assert_eq!(found(&place), [""; 0], "a restricted key with all rights");
+    let lacks = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
+        ["GET", path, _] if path.starts_with("/v1/refunds") => Carried::Refused(403),
+        ["POST", path, _] if path.starts_with("/v1/subscriptions/") => Carried::Refused(403),
+        _ => Carried::On,
+    };
+    let place = at(place, &way(&url, lacks));
+    let ended = doctor(&place, &[]);
+    assert_eq!(codes(&ended), ["stripe-right-missing"]);
+    let told = ended.json()["findings"].to_string();
+    assert!(told.contains("refused: Refunds (read), Subscriptions (write)"), "{told}");
+    sandbox.stops_by("INT", SOON);
+}
+
+#[test]
+fn prices_that_are_not_in_stripe_are_found() {
+    let (place, sandbox, _) = sound(&good_mail());
+    let text = place.read("specie.toml");
+    place.write("specie.toml", &text.replace("key = \"monthly\"", "key = \"each_month\""));
+    assert_eq!(found(&place), ["price-missing"]);
+    sandbox.stops_by("INT", SOON);
+}
+
+#[test]
+fn each_fault_of_the_mail_server_is_found() {
+    let (place, sandbox, _) = sound("");
+    assert_eq!(found(&place), ["mail-not-configured"]);
+    let place = place.with("SMTP_URL", "smtp://127.0.0.1:1");
+    assert_eq!(found(&place), ["mail-unreachable"]);
+    let place = place.with("SMTP_URL", &format!("{}?tls=required", good_mail()));
+    assert_eq!(found(&place), ["mail-unreachable"]);
+    let port = mail_server("250 taken");
+    let place = place.with("SMTP_URL", &format!("smtp://u:p@0.0.0.0:{port}?tls=none"));
+    assert_eq!(found(&place), ["mail-login-exposed"]);
+    let refuses = format!("smtp://127.0.0.1:{}", mail_server("550 not for you"));
+    let place = place.with("SMTP_URL", &refuses);
+    assert_eq!(found(&place), [""; 0], "nothing is sent");
+    let sent = doctor(&place, &["--send-to", "ada@example.com"]);
+    assert_eq!(codes(&sent), ["mail-not-sent"]);
+    assert!(sent.out.contains("answered 550"), "{}", sent.out);
+    let place = place.with("SMTP_URL", &good_mail());
+    assert_eq!(codes(&doctor(&place, &["--send-to", "ada@example.com"])), [""; 0]);
+    sandbox.stops_by("INT", SOON);
+}
+
+#[test]
+fn a_service_that_is_not_ready_is_found() {
+    let (place, sandbox, url) = sound(&good_mail());
+    let not_ready = way(&url, |_| Carried::Refused(503));
+    let port = not_ready.rsplit(':').next().unwrap();
+    let ended = place.run(&["doctor", "--json", "--private-port", port]);
+    assert_eq!(codes(&ended), ["service-not-ready"]);
+    let ended = doctor(&place, &[]);
+    let told: Vec<Value> = ended.json()["findings"].as_array().unwrap().clone();
+    assert_eq!((told.len(), &told[0]["code"]), (1, &"service-not-running".into()));
+    assert_eq!((ended.code, &told[0]["severity"]), (Some(3), &"warning".into()));
+    sandbox.stops_by("INT", SOON);
+}

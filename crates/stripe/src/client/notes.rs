@@ -1,0 +1,123 @@
+//! What a client remembers of its calls: for waiting, for metrics, and for alarms.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::Response;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// What may come of one call, a retry being another one: carried out; refused; the API key not
+/// accepted; too many calls; a failure of Stripe's side; no answer.
+pub const OUTCOMES: [&str; 6] =
+    ["answered", "refused", "unauthorized", "limited", "failed", "unreachable"];
+
+/// Before the first answer.
+const NONE: i64 = i64::MIN;
+
+/// See above. All clones of a client share it.
+#[derive(Debug)]
+pub(super) struct Notes {
+    /// Calls in a row to which Stripe had no answer of its own.
+    outages: AtomicU32,
+    outcomes: [AtomicU64; OUTCOMES.len()],
+    key_refused: AtomicBool,
+    /// Unix seconds.
+    date: AtomicI64,
+}
+
+impl Default for Notes {
+    fn default() -> Self {
+        Self {
+            outages: AtomicU32::default(),
+            outcomes: Default::default(),
+            key_refused: AtomicBool::default(),
+            date: AtomicI64::new(NONE),
+        }
+    }
+}
+
+impl Notes {
+    /// Counts an answer, or that there was none.
+    pub(super) fn answered(&self, response: Option<&Response<Bytes>>) {
+        let outcome = response.map_or(5, |response| outcome(response.status().as_u16()));
+        self.outcomes[outcome].fetch_add(1, Ordering::Relaxed);
+        let Some(response) = response else { return };
+        self.key_refused.store(outcome == 2, Ordering::Relaxed);
+        if let Some(date) = date(response) {
+            self.date.store(date, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn outage(&self) {
+        self.outages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn well(&self) {
+        self.outages.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn outages(&self) -> u32 {
+        self.outages.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn key_refused(&self) -> bool {
+        self.key_refused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn date(&self) -> Option<i64> {
+        Some(self.date.load(Ordering::Relaxed)).filter(|date| *date != NONE)
+    }
+
+    pub(super) fn outcomes(&self) -> [u64; OUTCOMES.len()] {
+        std::array::from_fn(|n| self.outcomes[n].load(Ordering::Relaxed))
+    }
+}
+
+/// Which of the [`OUTCOMES`] a status is.
+fn outcome(status: u16) -> usize {
+    match status {
+        200..=299 => 0,
+        401 => 2,
+        429 => 3,
+        424 | 500.. => 4,
+        _ => 1,
+    }
+}
+
+/// The moment that the answer bears, in Unix seconds.
+fn date(response: &Response<Bytes>) -> Option<i64> {
+    let text = response.headers().get("date")?.to_str().ok()?;
+    let date = DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", text).ok()?;
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(status: u16, date: &str) -> Response<Bytes> {
+        Response::builder().status(status).header("date", date).body(Bytes::new()).unwrap()
+    }
+
+    #[test]
+    fn each_status_has_its_outcome() {
+        let notes = Notes::default();
+        for status in [200, 204, 400, 402, 404, 409, 401, 429, 424, 500, 503] {
+            notes.answered(Some(&with(status, "")));
+        }
+        notes.answered(None);
+        assert_eq!(notes.outcomes(), [2, 4, 1, 1, 3, 1]);
+    }
+
+    #[test]
+    fn the_last_answer_says_the_time_and_whether_the_key_is_good() {
+        let notes = Notes::default();
+        assert_eq!((notes.date(), notes.key_refused()), (None, false));
+        notes.answered(Some(&with(401, "Sun, 06 Nov 1994 08:49:37 GMT")));
+        assert_eq!((notes.date(), notes.key_refused()), (Some(784_111_777), true));
+        notes.answered(None);
+        notes.answered(Some(&with(200, "yesterday")));
+        assert_eq!((notes.date(), notes.key_refused()), (Some(784_111_777), false));
+    }
+}
