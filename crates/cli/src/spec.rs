@@ -15,6 +15,7 @@ mod powers;
 mod prompt;
 mod record;
 mod show;
+mod sold;
 mod status;
 mod sync;
 mod terminal;

@@ -2,8 +2,11 @@
 
 mod status;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use specie_spec::draft::{Draft, Page};
+use specie_spec::power::Facts;
 use specie_spec::trace::Trace;
 use specie_spec::{Diagnostic, Node, NodeKind, Ref, Severity, State, Tick};
 
@@ -157,8 +160,13 @@ fn traced(spec: &Spec, trace: &Trace) -> Value {
     })
 }
 
-/// The facts of `specie spec new --json`.
-pub fn facts(facts: &specie_spec::power::Facts) -> Vec<Value> {
+/// The fact that there is a request at all: the cause of what stands because something was not spoken
+/// of.
+const REQUEST: &str = "request";
+
+/// The facts of `specie spec new --json`: the request as a whole, then each fact; a slot with items
+/// first as such, with their number.
+pub fn facts(facts: &Facts, prompt: &str) -> Vec<Value> {
     use specie_spec::power::{Origin, Value as Known};
     let value = |it: &Known| match it {
         Known::Flag(it) => json!(it),
@@ -173,7 +181,21 @@ pub fn facts(facts: &specie_spec::power::Facts) -> Vec<Value> {
         Origin::Steering(path) => json!({ "steering": path }),
     };
     let form = |(name, known, origin): (String, &Known, &Origin)| json!({ "slot": name, "value": value(known), "from": from(origin) });
-    facts.all().into_iter().map(form).collect()
+    let whole = Known::Text(prompt.to_owned());
+    let place = Origin::Prompt(0..prompt.len());
+    let all = std::iter::once((REQUEST.to_owned(), &whole, &place))
+        .chain(slots(facts))
+        .chain(facts.all())
+        .map(form);
+    all.collect()
+}
+
+/// The slots that hold items.
+fn slots(facts: &Facts) -> Vec<(String, &specie_spec::power::Value, &specie_spec::power::Origin)> {
+    use specie_spec::power::Value as Known;
+    let names = facts.names().into_iter();
+    let known = names.filter_map(|it| Some((it.to_owned(), facts.get(it)?, facts.origin(it)?)));
+    known.filter(|it| matches!(it.1, Known::Items(_))).collect()
 }
 
 /// The questions of `specie spec new --json`: those that were answered, and one for each part of the
@@ -203,13 +225,18 @@ pub fn unknown((span, words): &(std::ops::Range<usize>, String)) -> Value {
     json!({ "span": [span.start, span.end], "text": words })
 }
 
-/// For each line of the pages its cause.
-pub fn causes(pages: &[(String, Page)]) -> Vec<Value> {
+/// For each line of the pages its cause. What stands because something was not spoken of is caused by
+/// the request.
+pub fn causes(pages: &[(String, Page)], facts: &Facts) -> Vec<Value> {
+    let mut known: BTreeSet<String> = facts.all().into_iter().map(|it| it.0).collect();
+    known.extend(facts.names().into_iter().map(str::to_owned));
+    let named = |it: &String| if known.contains(it) { it.clone() } else { REQUEST.to_owned() };
     let mut all = Vec::new();
     for (path, page) in pages {
         for (n, line) in page.lines.iter().enumerate() {
             all.push(json!({
-                "path": path, "line": n + 1, "fragment": line.fragment, "facts": line.facts,
+                "path": path, "line": n + 1, "fragment": line.fragment,
+                "facts": line.facts.iter().map(named).collect::<BTreeSet<_>>(),
             }));
         }
     }

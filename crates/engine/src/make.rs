@@ -5,7 +5,7 @@ use std::path::Path;
 
 use specie_spec::draft::{Draft, Names, Page, Related};
 use specie_spec::power::{
-    Answer, Around, AskError, Asked, ComposeError, Power, Understanding, ask, plans_of,
+    Answer, Around, AskError, Asked, ComposeError, Power, Understanding, ask, items_of,
     understand_all,
 };
 
@@ -59,7 +59,7 @@ pub fn asked(
     answers: &BTreeMap<String, Answer>,
     around: &Around,
 ) -> Result<(Understanding, Asked), AskError> {
-    let understood = understand_all(power, requests, &plans_of(power, answers));
+    let understood = understand_all(power, requests, &items_of(power, answers));
     let asked = ask(power, &understood, answers, around)?;
     Ok((understood, asked))
 }

@@ -15,7 +15,7 @@ mod understand;
 mod words;
 mod work;
 
-pub use ask::{Around, AskError, Asked, Open, ask, plans_of};
+pub use ask::{Around, AskError, Asked, Open, ask, items_of};
 pub use compose::{ComposeError, Piece, compose};
 pub use facts::{Answer, Facts, Item, Origin, Value};
 pub use form::{Choice, Concept, Power, PowerError, Question, Slot, SlotKind, Stack};
@@ -23,6 +23,8 @@ pub use fragments::{Field, Fields, Fragment, FragmentKind};
 
 pub use lint::{Fault, lint};
 pub use texts::{Texts, Told};
-pub use understand::{Mention, Understanding, answered, understand, understand_all};
+pub use understand::{
+    Mention, Understanding, answered, understand, understand_all, understand_beside,
+};
 pub(crate) use work::is_of_its_own;
 pub use work::{FileUse, Phase, Task, Thing, Work};

@@ -12,11 +12,12 @@ use specie_engine::{Base, Lock, Locked, steering};
 use specie_spec::approval::Level;
 use specie_spec::draft::Draft;
 use specie_spec::power::{
-    Around, AskError, Asked, FragmentKind, Open, Power, Understanding, understand,
+    Around, AskError, Asked, FragmentKind, Item, Open, Power, Understanding, understand,
+    understand_beside,
 };
 
 use super::make::Place;
-use super::new::{Asking, author_of, not_understood};
+use super::new::{Asking, author_of, not_understood, prompt};
 use super::now::{self, Now};
 use crate::fail::Fail;
 use crate::out;
@@ -48,23 +49,24 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     let place = Place::of(&arguments.path)?;
     let power = place.power(&arguments.power)?;
     let now = arguments.now.get()?;
-    let said = understand(&power, &arguments.request);
+    let request = prompt(&arguments.request)?;
+    let mut locked = place.locked()?.clone();
+    take_over(&place.root, &place.folder, &mut locked).map_err(super::wrong)?;
+    let author = author_of(&power);
+    let before = locked.make(&power, &author, "").map_err(failed)?;
+    let said = understand_beside(&power, &request, &items(&power, &before.draft));
     if said.concepts.is_empty() && said.slots.is_empty() && said.options.is_empty() {
         return Err(Fail::Input(format!(
             "the power {} knows nothing of `{}`; nothing was changed",
-            power.name, arguments.request
+            power.name, request
         )));
     }
     if arguments.strict && !said.unknown.is_empty() {
         return not_understood(&said.unknown, as_json);
     }
-    let mut locked = place.locked()?.clone();
-    take_over(&place.root, &place.folder, &mut locked).map_err(super::wrong)?;
-    let author = author_of(&power);
-    let before = locked.make(&power, &author, "").map_err(failed)?;
     let against = against(&place, &power, &before.draft, &said);
     let overruled = std::cell::Cell::new(true);
-    locked.requests.push(arguments.request.clone());
+    locked.requests.push(request.clone());
     let given: BTreeMap<_, _> =
         locked.answers.iter().map(|(id, it)| (id.clone(), it.into())).collect();
     let around = Around { steering: locked.steering.clone(), manifests: locked.manifests.clone() };
@@ -99,9 +101,14 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     if made.draft.pieces == before.draft.pieces {
         return Err(Fail::Input(format!(
             "`{}` would change nothing in the spec; nothing was written\n\nhint: name what is wanted (\"Add PayPal\"), what is not (\"No refunds\"), or a plan with its new price (\"Pro at $39 a month\")",
-            arguments.request
+            request
         )));
     }
+    let of =
+        |draft: &Draft<'_>| Ok::<_, Fail>(pages(draft, place.tree()?, &place.folder, Which::Spec));
+    let after = of(&made.draft)?;
+    super::sold::left(&of(&before.draft)?, &after, &request)?;
+    super::sold::accepted(&after)?;
     locked.settle(&made.draft);
     let all = changes(&place, &made.draft, &mut locked)?;
     if all.iter().any(|it| !it.conflicts.is_empty()) {
@@ -113,6 +120,12 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
         Lock::keep(&place.root, &place.folder, locked.clone()).map_err(super::wrong)?;
     }
     tell(&all, &locked, lapses, &said, as_json)
+}
+
+/// The items that a spec has.
+fn items(power: &Power, draft: &Draft<'_>) -> Vec<Item> {
+    let values = power.slots.iter().filter_map(|it| draft.facts.get(&it.id));
+    values.flat_map(|it| it.items().to_vec()).collect()
 }
 
 fn failed(error: MakeError) -> Fail {

@@ -135,7 +135,7 @@ fn run(arguments: &Arguments, which: Which, as_json: bool) -> Result<(), Fail> {
     if as_json {
         let files: Vec<_> = writings.iter().map(|it| file(it, arguments.nogenerate)).collect();
         return out::json(
-            &json!({ "schema": "specie.spec.made/1", "files": files, "causes": form::causes(&pages) }),
+            &json!({ "schema": "specie.spec.made/1", "files": files, "causes": form::causes(&pages, &made.draft.facts) }),
         );
     }
     writings.iter().try_for_each(|it| super::tell_writing(it, arguments.nogenerate))

@@ -91,8 +91,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     })?;
     let tree = tree(arguments, &root);
     let mut locked = locked(&prompt, power, &answers, &around, tree, now);
-    locked.slug = arguments.name.clone().unwrap_or_default();
-    named(&locked.slug)?;
+    locked.slug = named(arguments)?.unwrap_or_default();
     let author = author_of(power);
     let failed = |error: specie_engine::make::MakeError| Fail::Failed(error.to_string());
     // The slug is known only now, and the folder's number with it.
@@ -111,6 +110,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     }
     locked.settle(&made.draft);
     let pages = pages(&made.draft, tree, &folder, Which::Spec);
+    super::sold::accepted(&pages)?;
     let writings = write(arguments, &root, &folder, &pages, (&lock, &mut locked))?;
     let powers =
         understood.into_iter().map(|(it, read)| (it, it.name == power.name, read)).collect();
@@ -118,7 +118,8 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     told::tell(&outcome, &prompt, &folder, arguments.nogenerate, as_json)
 }
 
-fn prompt(argument: &str) -> Result<String, Fail> {
+/// The text of a request; `-` reads it from stdin.
+pub fn prompt(argument: &str) -> Result<String, Fail> {
     let mut text = argument.to_owned();
     if argument == "-" {
         text.clear();
@@ -138,14 +139,20 @@ fn prompt(argument: &str) -> Result<String, Fail> {
     }
 }
 
-/// Whether a spec can be called so: its name becomes a folder.
-fn named(slug: &str) -> Result<(), Fail> {
+/// The name that was given, if any. It becomes a folder.
+fn named(arguments: &Arguments) -> Result<Option<String>, Fail> {
+    arguments.name.as_deref().map(as_folder).transpose()
+}
+
+/// Whether a spec can be called so.
+fn as_folder(slug: &str) -> Result<String, Fail> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if slug.chars().all(plain) && !slug.starts_with('-') && slug.len() <= 80 {
-        return Ok(());
+    let begins = !slug.is_empty() && !slug.starts_with('-');
+    if slug.chars().all(plain) && begins && slug.len() <= 80 {
+        return Ok(slug.to_owned());
     }
     Err(Fail::Input(format!(
-        "`--name {slug}` cannot be a folder's name, expected small letters, digits and `-`, at most 80"
+        "`--name {slug}` cannot be a folder's name, expected 1 to 80 small letters, digits and `-`"
     )))
 }
 

@@ -87,6 +87,7 @@ fn what_no_power_covers_is_refused_with_the_nearest() {
     let refused = new(&place, "add two-factor login", &[]);
     refused.refused(2, &["no power covers `add two-factor login`", "stripe-billing", "hint: "]);
     new(&place, " ", &[]).refused(2, &["the request is empty"]);
+    new(&place, SENTENCE, &["--name", ""]).refused(2, &["cannot be a folder's name"]);
     assert_eq!(files(&place), []);
 }
 
@@ -141,6 +142,41 @@ fn nothing_is_written_where_that_is_asked() {
     let told = new(&place, SENTENCE, &["--nogenerate"]).fine().out;
     assert!(told.contains("would write  .kiro/specs/subscription-billing/design.md"), "{told}");
     assert_eq!(files(&place), []);
+}
+
+#[test]
+fn a_catalog_that_cannot_be_sold_is_refused_and_others_pass_the_check() {
+    let place = Place::new();
+    let refused = new(&place, "Sell subscriptions: Pro $99999999 a month", &["--now", NOW]);
+    refused.refused(2, &["cannot be sold", "amount-too-large", "hint: "]);
+    assert_eq!(files(&place), []);
+    for request in [
+        "Subscriptions at $10 daily",
+        "Users pay $0 monthly for Free, $9 monthly for Pro",
+        "Subscriptions: Élite $10 a month, Ünter $12 a month, 4You $14 a month, Про $16 a month",
+        "Subscriptions: $10 every 45 days, $20 every 2 years, $30 every five years",
+        "Sell a pass of $4 for 90 days and a pass of $5 for 2 months",
+    ] {
+        let place = Place::new();
+        new(&place, request, &["--now", NOW]).fine();
+        place.run(&["catalog", "check"]).fine();
+    }
+}
+
+#[test]
+fn an_amendment_leaves_something_to_sell() {
+    let place = made();
+    let before = files(&place);
+    let amend =
+        |request| place.run(&["spec", "amend", FOLDER, request, "--defaults", "--now", NOW]);
+    amend("no subscriptions").refused(2, &["nothing is sold any more", "specie.toml", "hint: "]);
+    amend(" ").refused(2, &["the request is empty", "hint: "]);
+    amend("Sell Gold at $99999999 a month").refused(2, &["cannot be sold"]);
+    assert!(before == files(&place));
+    amend("Sell Gold at $50 a month").fine();
+    amend("Raise Gold to $60").fine();
+    let catalog = place.read("specie.toml");
+    assert!(catalog.contains("amount = \"60.00\"\nevery = \"month\""), "{catalog}");
 }
 
 #[test]

@@ -215,6 +215,9 @@ fn what_is_added_later_leaves_what_was_answered() {
     locked.requests.push("Raise Gold to €25 a month".into());
     let raised = "prices.gold_monthly.amount €25.00 Prompt(60..81)";
     assert_eq!(amounts(&power, &locked), [raised, team]);
+    locked.requests.push("Raise Gold to €30".into());
+    let raised = "prices.gold_monthly.amount €30.00 Prompt(89..102)";
+    assert_eq!(amounts(&power, &locked), [raised, team]);
 }
 
 #[test]

@@ -9,3 +9,4 @@ mod checking;
 mod ledger;
 mod power;
 mod sync;
+mod words;

@@ -383,11 +383,11 @@ impl Open {
     }
 }
 
-/// The plans that answers name, in small letters.
-pub fn plans_of(power: &Power, answers: &BTreeMap<String, Answer>) -> Vec<String> {
+/// The items that answers name.
+pub fn items_of(power: &Power, answers: &BTreeMap<String, Answer>) -> Vec<Item> {
     let slots = power.slots.iter().filter_map(|it| asked_for(power, answers, &it.id));
     let values = slots.filter_map(|(_, answer, form)| answered(form, &answer.text));
-    values.flat_map(|it| super::understand::plans(&it)).collect()
+    values.flat_map(|it| it.items().to_vec()).collect()
 }
 
 /// The question by which a slot was answered, with the answer.

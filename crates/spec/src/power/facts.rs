@@ -37,7 +37,7 @@ impl Value {
     }
 
     /// The items of a slot; none of another value.
-    pub(crate) fn items(&self) -> &[Item] {
+    pub fn items(&self) -> &[Item] {
         if let Self::Items(items) = self { items } else { &[] }
     }
 }

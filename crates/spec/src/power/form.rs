@@ -77,6 +77,13 @@ pub struct Slot {
     /// Concepts that a text wants when it fills the slot.
     #[serde(default)]
     pub implies: Vec<String>,
+    /// The units in which intervals and durations of its items are counted (`day`, `week`, `month`,
+    /// `year`); all of them, when it names none.
+    #[serde(default)]
+    pub units: Vec<String>,
+    /// The longest interval or duration of its items, such as `3 years`; any, when it is empty.
+    #[serde(default)]
+    pub longest: String,
 }
 
 /// What a slot holds.

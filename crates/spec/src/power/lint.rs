@@ -6,8 +6,10 @@ use super::compose::compose;
 use super::facts::{Facts, Origin, Value};
 use super::form::{Power, Stack};
 use super::fragments::{Field, Fragment, FragmentKind};
+use super::quantities::{Unit, duration};
 use super::texts::Texts;
 use super::understand::answered;
+use super::words::tokens;
 use super::work::Work;
 
 /// Something that is wrong.
@@ -24,6 +26,7 @@ pub fn lint(power: &Power) -> Vec<Fault> {
     let mut found = Vec::new();
     names(power, &mut found);
     references(power, &mut found);
+    slots(power, &mut found);
     questions(power, &mut found);
     stacks(power, &mut found);
     specs(power, &mut found);
@@ -52,7 +55,7 @@ fn names(power: &Power, found: &mut Vec<Fault>) {
             fault(found, format!("{kind} {id}"), "its name stands twice");
         }
         let plain = id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        if !plain || matches!(id, "it" | "file" | "not_wanted" | "stack" | "") {
+        if !plain || matches!(id, "it" | "file" | "not_wanted" | "request" | "stack" | "") {
             fault(
                 found,
                 format!("{kind} {id}"),
@@ -111,6 +114,19 @@ fn references(power: &Power, found: &mut Vec<Fault>) {
                 place(fragment),
                 format!("`each` names `{}`, which is no slot", fragment.each),
             );
+        }
+    }
+}
+
+/// Slots whose units or longest interval cannot be read.
+fn slots(power: &Power, found: &mut Vec<Fault>) {
+    for slot in &power.slots {
+        let place = format!("slot {}", slot.id);
+        for unit in slot.units.iter().filter(|it| !Unit::ALL.iter().any(|u| u.as_str() == *it)) {
+            fault(found, &place, format!("`{unit}` is no unit of time, such as `month`"));
+        }
+        if !slot.longest.is_empty() && duration(&tokens(&slot.longest), 0).is_none() {
+            fault(found, &place, format!("`{}` is no duration, such as `3 years`", slot.longest));
         }
     }
 }

@@ -32,6 +32,29 @@ pub(crate) fn negates(word: &str) -> bool {
     )
 }
 
+/// Whether a word, in small letters, speaks of people.
+pub(crate) fn is_person(word: &str) -> bool {
+    PEOPLE.split_ascii_whitespace().any(|it| it == word)
+}
+
+/// Whether a word, in small letters, says at the beginning of a sentence what is to be done.
+pub(crate) fn is_order(word: &str) -> bool {
+    ORDERS.split_ascii_whitespace().any(|it| it == word)
+}
+
+const PEOPLE: &str = "
+user users people person persons customer customers client clients member members visitor visitors
+someone everyone anyone somebody everybody those guest guests buyer buyers reader readers student
+students teacher teachers account accounts team teams company companies business businesses
+organization organizations organisation organisations
+";
+
+const ORDERS: &str = "
+launch publish release reprice price sell bill deliver write define ensure configure establish expand
+extend update upgrade downgrade migrate rename move list display try test prepare plan switch replace
+drop remove delete cancel open close keep charge ask send call track count limit cap double halve cut
+";
+
 const WORDS: &str = "
 a an the this that these those it its they them their theirs he she his her we us our ours you your
 yours i me my mine who whom whose which what when where why how

@@ -1,6 +1,6 @@
 //! Amounts and durations in a text.
 
-use super::words::{Token, number};
+use super::words::{Token, number, stem};
 
 /// An amount of money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
+    pub const ALL: [Self; 6] =
+        [Self::Minute, Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Minute => "minute",
@@ -70,19 +73,19 @@ impl Span {
 
 /// Signs, names and codes of currencies; the first name is the sign that is written.
 const CURRENCIES: &[(&str, &[&str])] = &[
-    ("usd", &["$", "dollar", "dollars", "usd", "bucks"]),
+    ("usd", &["$", "dollar", "dollars", "usd", "us$", "bucks"]),
     ("eur", &["€", "euro", "euros", "eur"]),
     ("gbp", &["£", "pound", "pounds", "gbp"]),
     ("jpy", &["¥", "yen", "jpy"]),
     ("chf", &["chf", "franc", "francs"]),
-    ("cad", &["cad"]),
-    ("aud", &["aud"]),
+    ("cad", &["cad", "ca$", "c$"]),
+    ("aud", &["aud", "au$", "a$"]),
     ("sek", &["sek"]),
     ("nok", &["nok"]),
     ("dkk", &["dkk"]),
     ("pln", &["pln", "zloty"]),
     ("inr", &["₹", "rupee", "rupees", "inr"]),
-    ("brl", &["brl", "reais"]),
+    ("brl", &["brl", "r$", "reais"]),
 ];
 
 /// The currency that a word or sign names.
@@ -137,7 +140,9 @@ impl Money {
 /// An amount at `at`, and where what follows begins.
 pub(crate) fn money(tokens: &[Token], at: usize) -> Option<(Money, usize)> {
     let first = tokens.get(at)?;
-    if let Some(currency) = currency(&first.text).filter(|_| first.sign || first.text.len() == 3) {
+    if let Some(currency) = currency(&first.text)
+        .filter(|_| first.sign || first.text.len() == 3 || first.text.ends_with('$'))
+    {
         let (hundredths, next) = number(tokens, at + 1)?;
         let next = next + usize::from(tokens.get(next).is_some_and(|it| it.text == currency));
         return Some((Money { hundredths, currency }, next));
@@ -166,6 +171,11 @@ fn unit(stem: &str) -> Option<Span> {
         _ => return None,
     };
     Some(Span { count, unit })
+}
+
+/// Whether a word behind a number is what it counts: a currency, or a unit of time.
+pub(crate) fn is_unit(word: &str) -> bool {
+    currency(word).is_some() || unit(&stem(word)).is_some()
 }
 
 /// A duration at `at`: `3 months`, `30-day`, `a month`.
@@ -210,6 +220,7 @@ pub(crate) fn adverb(word: &str) -> Option<Span> {
         "monthly" => (1, Unit::Month),
         "quarterly" => (3, Unit::Month),
         "yearly" | "annual" | "annually" => (1, Unit::Year),
+        "fortnightly" => (2, Unit::Week),
         "semi-annual" | "semi-annually" => (6, Unit::Month),
         _ => return None,
     };
@@ -232,11 +243,14 @@ mod tests {
             ("10€", "€10.00", 1000),
             ("¥500", "¥500", 500),
             ("CHF 5", "5.00 CHF", 500),
+            ("US$5", "$5.00", 500),
+            ("A$5", "5.00 AUD", 500),
         ] {
             let found = money(&tokens(text), 0).map(|(money, _)| (money.shown(), money.minor()));
             assert_eq!(found, Some((shown.into(), minor)), "{text}");
         }
         assert_eq!(money(&tokens("29 apples"), 0), None);
+        assert_eq!(money(&tokens("HK$5"), 0), None);
     }
 
     #[test]

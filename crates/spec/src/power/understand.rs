@@ -1,6 +1,9 @@
 //! What a text says, in the words of a power.
 
+mod amounts;
 pub(crate) mod items;
+mod measures;
+mod names;
 mod phrases;
 mod prices;
 
@@ -10,7 +13,7 @@ use std::ops::Range;
 use super::facts::{Item, Value};
 use super::form::{Power, Slot, SlotKind};
 use super::plain;
-use super::quantities::{self, Unit};
+use super::quantities::{self, Span};
 use super::words::{self, Token};
 use phrases::{Phrase, negated};
 
@@ -66,9 +69,9 @@ impl Understanding {
         self.concepts.iter().filter(|(_, all)| both(all)).map(|(id, _)| id.as_str()).collect()
     }
 
-    /// The names of plans that are known, in small letters.
-    fn names(&self) -> Vec<String> {
-        self.slots.values().flat_map(|(value, _)| plans(value)).collect()
+    /// The items that are known.
+    fn items(&self) -> Vec<Item> {
+        self.slots.values().flat_map(|(value, _)| value.items()).cloned().collect()
     }
 
     /// Adds what a later text says, which begins at `from`.
@@ -117,14 +120,17 @@ impl Understanding {
     }
 }
 
-/// The names of the plans of a slot, in small letters.
-pub(super) fn plans(value: &Value) -> Vec<String> {
-    let Value::Items(items) = value else { return Vec::new() };
-    let named = |it: &Item| match it.fields.get("plan") {
-        Some(Value::Text(plan)) => Some(plan.to_lowercase()),
-        _ => None,
-    };
-    items.iter().filter_map(named).collect()
+/// The plans of items, each by its name in small letters with the intervals of its prices.
+fn plans(items: &[Item]) -> BTreeMap<String, Vec<Span>> {
+    let mut all: BTreeMap<String, Vec<Span>> = BTreeMap::new();
+    for item in items {
+        let Some(Value::Text(plan)) = item.fields.get("plan") else { continue };
+        let Some(Value::Text(period)) = item.fields.get("period") else { continue };
+        let every = quantities::duration(&words::tokens(period), 0).map(|it| it.0);
+        let known = all.entry(plan.to_lowercase()).or_default();
+        known.extend(every.filter(|it| !known.contains(it)));
+    }
+    all
 }
 
 /// A text as its words, and which of them something uses.
@@ -135,17 +141,21 @@ struct Reading<'a> {
     used: BTreeSet<usize>,
     /// Words by which a concept is named: they are no names of items.
     concepts: BTreeSet<usize>,
+    /// The plans that are known from elsewhere, with their intervals.
+    known: BTreeMap<String, Vec<Span>>,
+    /// Whether the text answers the question of a slot.
+    answers: bool,
 }
 
 /// Reads a text in the words of a power.
 pub fn understand(power: &Power, text: &str) -> Understanding {
-    understand_known(power, text, &[])
+    understand_beside(power, text, &[])
 }
 
-/// The same, where these items are known by their names.
-fn understand_known(power: &Power, text: &str, names: &[String]) -> Understanding {
+/// The same, where these items are known already.
+pub fn understand_beside(power: &Power, text: &str, known: &[Item]) -> Understanding {
     let tokens = words::tokens(text);
-    let mut reading = Reading { text, tokens, ..Reading::default() };
+    let mut reading = Reading { text, tokens, known: plans(known), ..Reading::default() };
     let phrases = power.concepts.iter().flat_map(|it| &it.words).map(|it| Phrase::new(it));
     let places = phrases.flat_map(|it| it.places(&reading.tokens)).filter(|it| it.len() == 1);
     reading.concepts = places.flatten().collect();
@@ -159,16 +169,19 @@ fn understand_known(power: &Power, text: &str, names: &[String]) -> Understandin
     // What has an amount comes first: its name is no longer a word like others.
     for slot in power.slots.iter().filter(|it| is_priced(it.kind)) {
         let mut slot = slot.clone();
-        slot.names.extend(names.iter().cloned());
+        let whole = reading.known.keys().map(String::as_str);
+        let words = whole.clone().flat_map(str::split_whitespace).filter(|it| !plain::is_plain(it));
+        slot.names.extend(whole.chain(words).map(str::to_owned));
         if let Some((items, span)) = prices::find(&mut reading, &slot, &once) {
             found.slots.insert(slot.id.clone(), (Value::Items(items), span));
         }
     }
-    for slot in power.slots.iter().filter(|it| !is_priced(it.kind)) {
-        if let Some(filled) = reading.slot(slot) {
+    for slot in power.slots.iter().filter(|it| it.kind == SlotKind::Currency) {
+        if let Some(filled) = reading.currency() {
             found.slots.insert(slot.id.clone(), filled);
         }
     }
+    reading.measures(power, &mut found);
     reading.concepts(power, &mut found);
     reading.choices(power, &mut found);
     reading.rest(&mut found);
@@ -177,15 +190,14 @@ fn understand_known(power: &Power, text: &str, names: &[String]) -> Understandin
 
 /// Reads several texts, one after the other: what a later one says of a thing holds instead of what
 /// earlier ones said of it; items are added to those of the same slot. Places are those in the texts
-/// joined by empty lines. Plans with these names, in small letters, are known beside those of the
-/// texts.
-pub fn understand_all(power: &Power, texts: &[String], known: &[String]) -> Understanding {
+/// joined by empty lines. These items are known beside those of the texts before.
+pub fn understand_all(power: &Power, texts: &[String], known: &[Item]) -> Understanding {
     let mut all = Understanding::default();
     let mut from = 0;
     for text in texts {
-        let mut names = all.names();
-        names.extend(known.iter().filter(|_| from > 0).cloned());
-        all.then(understand_known(power, text, &names), from);
+        let mut items = all.items();
+        items.extend(known.iter().filter(|_| from > 0).cloned());
+        all.then(understand_beside(power, text, &items), from);
         from += text.len() + 2;
     }
     all
@@ -203,11 +215,9 @@ impl Reading<'_> {
                     if self.is_near(&concept.not_near, places[0]) {
                         continue;
                     }
-                    let mention = Mention {
-                        span: self.span(&places),
-                        negated: negated(&self.tokens, &places),
-                    };
-                    self.used.extend(places);
+                    let no = negated(&self.tokens, &places);
+                    let mention = Mention { span: self.span(&places), negated: no.is_some() };
+                    self.used.extend(places.into_iter().chain(no.unwrap_or_default()));
                     let all = found.concepts.entry(concept.id.clone()).or_default();
                     if !all.contains(&mention) {
                         all.push(mention);
@@ -247,42 +257,20 @@ impl Reading<'_> {
         let all = phrases.iter().flat_map(|it| Phrase::new(it).places(&self.tokens));
         let all: Vec<Vec<usize>> = all.collect();
         self.used.extend(all.iter().flatten());
-        all.into_iter().filter(|places| !negated(&self.tokens, places)).collect()
+        all.into_iter().filter(|places| negated(&self.tokens, places).is_none()).collect()
     }
 
-    fn slot(&mut self, slot: &Slot) -> Option<(Value, Range<usize>)> {
-        if slot.kind == SlotKind::Currency {
-            let at = (0..self.tokens.len())
-                .find(|at| quantities::currency(&self.tokens[*at].text).is_some())?;
-            self.used.insert(at);
-            let code = quantities::currency(&self.tokens[at].text)?;
-            return Some((Value::Text(code.into()), self.tokens[at].span.clone()));
-        }
-        let at = (0..self.tokens.len()).find(|at| {
-            !self.used.contains(at)
-                && self.quantity(slot, *at).is_some()
-                && self.is_near(&slot.near, *at)
-        })?;
-        let (value, next) = self.quantity(slot, at)?;
-        self.used.extend(at..next);
-        Some((Value::Number(value), self.tokens[at].span.start..self.tokens[next - 1].span.end))
+    /// The first currency that is named.
+    fn currency(&mut self) -> Option<(Value, Range<usize>)> {
+        let mut tokens = self.tokens.iter().enumerate();
+        let (at, code) = tokens.find_map(|(at, it)| Some((at, quantities::currency(&it.text)?)))?;
+        self.used.insert(at);
+        Some((Value::Text(code.into()), self.tokens[at].span.clone()))
     }
 
-    /// A quantity at `at`, in the unit of the slot.
-    fn quantity(&self, slot: &Slot, at: usize) -> Option<(i64, usize)> {
-        let (span, next) = match slot.kind {
-            SlotKind::Count => {
-                let (hundredths, next) = words::number(&self.tokens, at)?;
-                return (hundredths % 100 == 0).then_some((hundredths / 100, next));
-            }
-            _ => quantities::duration(&self.tokens, at)?,
-        };
-        let minutes = span.count * span.unit.minutes();
-        match slot.kind {
-            SlotKind::Minutes => Some((minutes, next)),
-            _ if span.unit >= Unit::Day => Some((minutes / Unit::Day.minutes(), next)),
-            _ => None,
-        }
+    /// Whether an item of this name is known from elsewhere.
+    fn knows(&self, name: &str) -> bool {
+        self.known.contains_key(&name.to_lowercase())
     }
 
     /// Whether one of these words stands in the clause of a token.
@@ -297,6 +285,17 @@ impl Reading<'_> {
         of(|it| it.span.start).min().unwrap_or(0)..of(|it| it.span.end).max().unwrap_or(0)
     }
 
+    /// Where a token stands; a number with the sign of its currency.
+    fn with_sign(&self, at: usize) -> Range<usize> {
+        let token = &self.tokens[at];
+        let beside = |at: Option<usize>| {
+            let own = at.and_then(|it| self.tokens.get(it)).filter(|_| token.number.is_some());
+            own.filter(|it| it.sign && quantities::currency(&it.text).is_some())
+        };
+        let from = beside(at.checked_sub(1)).map_or(token.span.start, |it| it.span.start);
+        from..beside(Some(at + 1)).map_or(token.span.end, |it| it.span.end)
+    }
+
     /// What is neither used nor plain.
     fn rest(&self, found: &mut Understanding) {
         let mut last: Option<usize> = None;
@@ -309,16 +308,18 @@ impl Reading<'_> {
             let adjacent = last.is_some_and(|last| {
                 let between = self.tokens.get(last + 1..at).unwrap_or_default();
                 token.clause == self.tokens[last].clause
-                    && between.iter().all(|it| it.text == "-" || it.text == "/")
+                    && between.iter().all(|it| {
+                        let joins = it.text == "-" || it.text == "/";
+                        joins || (it.sign && quantities::currency(&it.text).is_some())
+                    })
             });
+            let own = self.with_sign(at);
             match found.unknown.last_mut().filter(|_| adjacent) {
                 Some((span, words)) => {
-                    span.end = token.span.end;
+                    span.end = own.end;
                     *words = self.text[span.clone()].to_owned();
                 }
-                None => found
-                    .unknown
-                    .push((token.span.clone(), self.text[token.span.clone()].to_owned())),
+                None => found.unknown.push((own.clone(), self.text[own].to_owned())),
             }
             last = Some(at);
         }
@@ -327,7 +328,8 @@ impl Reading<'_> {
 
 /// The items that a text names for a slot, as an answer gives them.
 pub(crate) fn items(slot: &Slot, text: &str) -> Option<Vec<Item>> {
-    let mut reading = Reading { text, tokens: words::tokens(text), ..Reading::default() };
+    let tokens = words::tokens(text);
+    let mut reading = Reading { text, tokens, answers: true, ..Reading::default() };
     prices::find(&mut reading, slot, &slot.near).map(|(items, _)| items)
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Token {
     pub capital: bool,
     /// Which clause it stands in, from 0.
     pub clause: usize,
+    /// Which sentence or list, from 0: the items of a list are one, and so are its first words.
+    pub group: usize,
     /// Whether it is a sign, such as a comma.
     pub sign: bool,
 }
@@ -30,6 +32,8 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut clause = 0;
     let mut at = 0;
     let mut marker = false;
+    let mut groups = Groups::default();
+    groups.gap(1, text);
     while let Some(c) = text[at..].chars().next() {
         if c.is_whitespace() {
             let end = at + text[at..].find(|c: char| !c.is_whitespace()).unwrap_or(text.len() - at);
@@ -39,6 +43,7 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
                 clause += 1;
             }
             marker = text[at..end].contains('\n') || all.is_empty();
+            groups.gap(text[at..end].matches('\n').count(), &text[end..]);
             at = end;
             continue;
         }
@@ -57,16 +62,21 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
             span: at..end,
             stem: stemmer.stem(&lower).into_owned(),
             number: if numbers_item { None } else { hundredths(word) },
-            capital: c.is_uppercase(),
+            capital: word.chars().find(|c| c.is_alphabetic()).is_some_and(char::is_uppercase),
             text: lower,
             clause,
+            group: groups.of_token(),
             sign,
         });
         if matches!(word, "." | "!" | "?" | ";") {
             clause += 1;
+            let item =
+                all.iter().rev().nth(1).is_some_and(|it| it.sign && it.text.parse::<u16>().is_ok());
+            groups.ended |= word != ";" && !item;
         }
         at = end;
     }
+    let mut all = with_thousands(text, all);
     for at in 0..all.len().saturating_sub(2) {
         let often = matches!(all[at + 1].text.as_str(), "a" | "an" | "per" | "each" | "every");
         if all[at].text == "once" && often && super::quantities::interval(&all, at + 1).is_some() {
@@ -78,15 +88,101 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
     all
 }
 
+/// Which words belong together, while a text is read: a sentence, or a list.
+#[derive(Default)]
+struct Groups {
+    last: usize,
+    now: usize,
+    list: Option<usize>,
+    ended: bool,
+}
+
+impl Groups {
+    /// White space with so many ends of lines, before `after`.
+    fn gap(&mut self, lines: usize, after: &str) {
+        if lines > 0 && is_item(after) {
+            if let Some(list) = self.list {
+                (self.now, self.ended) = (list, false);
+            } else {
+                self.list = Some(self.of_token());
+            }
+        } else if lines > 1 {
+            (self.list, self.ended) = (None, true);
+        }
+    }
+
+    /// The group of the next token.
+    fn of_token(&mut self) -> usize {
+        if std::mem::take(&mut self.ended) {
+            self.last += 1;
+            self.now = self.last;
+        }
+        self.now
+    }
+}
+
 /// Whether a gap ends a clause: an empty line, or a new item of a list.
 fn breaks(gap: &str, after: &str) -> bool {
     let lines = gap.matches('\n').count();
-    let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let item = after.starts_with("- ")
-        || after.starts_with("* ")
-        || after.starts_with("• ")
-        || (digits > 0 && (after[digits..].starts_with(". ") || after[digits..].starts_with(") ")));
-    lines > 1 || (lines == 1 && item)
+    lines > 1 || (lines == 1 && is_item(after))
+}
+
+/// Whether a line begins as an item of a list.
+fn is_item(line: &str) -> bool {
+    let digits = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    line.starts_with("- ")
+        || line.starts_with("* ")
+        || line.starts_with("• ")
+        || (digits > 0 && (line[digits..].starts_with(". ") || line[digits..].starts_with(") ")))
+}
+
+/// The tokens, with numbers whose thousands are parted by a space (`1 200 €`) in one piece.
+fn with_thousands(text: &str, all: Vec<Token>) -> Vec<Token> {
+    let mut joined: Vec<Token> = Vec::new();
+    let mut at = 0;
+    while at < all.len() {
+        let end = thousands(text, &all, at);
+        let mut token = all[at].clone();
+        if end > at + 1 {
+            token.span.end = all[end - 1].span.end;
+            token.text = text[token.span.clone()].split_whitespace().collect();
+            token.number = hundredths(&token.text);
+            token.stem.clone_from(&token.text);
+        }
+        joined.push(token);
+        at = end;
+    }
+    joined
+}
+
+/// Where the number that begins at `at` ends, with its groups of three digits. Parted by plain spaces
+/// it is one number only beside a currency.
+fn thousands(text: &str, all: &[Token], at: usize) -> usize {
+    let begins = all[at].number.is_some() && all[at].text.len() <= 3;
+    let (mut end, mut plain) = (at + 1, false);
+    while let Some(next) = all.get(end).filter(|it| begins && it.clause == all[at].clause) {
+        let gap = &text[all[end - 1].span.end..next.span.start];
+        let three = next.text.split([',', '.']).next().is_some_and(|it| it.len() == 3);
+        let parted = matches!(gap, " " | "\u{a0}" | "\u{202f}" | "\u{2009}");
+        if !parted
+            || !three
+            || next.number.is_none()
+            || !all[end - 1].text.ends_with(|c: char| c.is_ascii_digit())
+        {
+            break;
+        }
+        plain |= gap == " ";
+        end += 1;
+    }
+    let sign =
+        |it: Option<&Token>| it.is_some_and(|it| super::quantities::currency(&it.text).is_some());
+    let goes_on = |it: &Token| {
+        let often = matches!(it.text.as_str(), "a" | "an" | "per" | "each" | "every");
+        it.sign || often || super::quantities::adverb(&it.text).is_some()
+    };
+    let before = at.checked_sub(1).and_then(|it| all.get(it));
+    let priced = sign(all.get(end)) || (sign(before) && all.get(end).is_none_or(goes_on));
+    if plain && !priced { at + 1 } else { end }
 }
 
 /// How many bytes the token at the beginning of `text` has.
@@ -96,12 +192,19 @@ fn length(text: &str) -> usize {
     if !first.is_alphanumeric() {
         return first.len_utf8();
     }
-    let digits = first.is_ascii_digit();
+    if let Some(sign) = dollar(text) {
+        return sign;
+    }
+    let digits = first.is_ascii_digit() && !is_word(text);
     while let Some((at, c)) = chars.next() {
         let next = chars.peek().map(|(_, c)| *c);
         let goes_on = match c {
             _ if digits && c.is_ascii_digit() => true,
             ',' | '.' if digits => next.is_some_and(|c| c.is_ascii_digit()),
+            '\'' | '’' if digits => {
+                let rest = &text[at + c.len_utf8()..];
+                rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len() == 3
+            }
             _ if digits => false,
             '.' | '\'' | '’' => next.is_some_and(char::is_alphanumeric),
             '-' => matches!(text[..at].to_ascii_lowercase().as_str(), "semi" | "bi"),
@@ -115,6 +218,19 @@ fn length(text: &str) -> usize {
     text.len()
 }
 
+/// How long a sign such as `US$` is, if the text begins with one.
+fn dollar(text: &str) -> Option<usize> {
+    let letters = text.len() - text.trim_start_matches(|c: char| c.is_ascii_uppercase()).len();
+    ((1..=3).contains(&letters) && text[letters..].starts_with('$')).then_some(letters + 1)
+}
+
+/// Whether letters behind the digits make it a word, such as `4ever`; a unit or a currency does not.
+fn is_word(text: &str) -> bool {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let letters: String = rest.chars().take_while(|c| c.is_alphanumeric()).collect();
+    !letters.is_empty() && !super::quantities::is_unit(&letters.to_lowercase())
+}
+
 /// `29`, `29.5`, `1,290.00`, `9,99`, `1.299,00` in hundredths: the last sign with one or two digits
 /// behind it parts the places, signs before it the thousands. None for what is no number, or could be
 /// two.
@@ -122,6 +238,8 @@ fn hundredths(word: &str) -> Option<i64> {
     if !word.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
+    let word = word.replace(['\'', '’'], "");
+    let word = word.as_str();
     let last = word.rfind([',', '.']);
     let (whole, part) = match last {
         Some(at) if word.len() - at <= 3 => (&word[..at], &word[at + 1..]),
@@ -245,6 +363,17 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_one_group_and_so_is_a_sentence() {
+        let group = |text: &str| -> Vec<usize> {
+            tokens(text).iter().filter(|it| !it.sign).map(|it| it.group).collect()
+        };
+        assert_eq!(group("One two; three. Four"), [0, 0, 0, 1]);
+        assert_eq!(group("Intro:\n- one. Aside\n- two\n\nEnd"), [0, 0, 1, 0, 2]);
+        assert_eq!(group("Intro.\n- one\n\n- two"), [0, 1, 1]);
+        assert_eq!(group("1. one\n2. two"), [0, 0]);
+    }
+
+    #[test]
     fn numbers_are_read_in_digits_and_in_words() {
         for (text, value, length) in [
             ("29", 2900, 1),
@@ -259,9 +388,15 @@ mod tests {
             ("9,99", 999, 1),
             ("1.299,00", 129_900, 1),
             ("1,200", 120_000, 1),
+            ("1 200 €", 120_000, 1),
+            ("1\u{202f}200 seats", 120_000, 1),
+            ("1\u{a0}200,50", 120_050, 1),
+            ("1'200", 120_000, 1),
+            ("1 200 seats", 100, 1),
         ] {
             assert_eq!(number(&tokens(text), 0), Some((value, length)), "{text}");
         }
         assert_eq!(number(&tokens("monthly"), 0), None);
+        assert_eq!(number(&tokens("4ever"), 0), None);
     }
 }

@@ -37,7 +37,7 @@ pub fn run(
     let said = open(script)?;
     let tree = super::tree(arguments, root);
     let slug = arguments.name.clone().unwrap_or(said.name);
-    super::named(&slug)?;
+    super::as_folder(&slug)?;
     let (folder, _) = tree.place(root, &slug);
     let files: Vec<(String, String)> =
         said.files.into_iter().map(|(name, text)| (format!("{folder}/{name}"), text)).collect();

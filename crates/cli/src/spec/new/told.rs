@@ -63,10 +63,10 @@ fn document(outcome: &Outcome<'_>, prompt: &str, dry: bool) -> Json {
     json!({
         "schema": "specie.spec.new/1",
         "powers": powers,
-        "facts": form::facts(&draft.facts),
+        "facts": form::facts(&draft.facts, prompt),
         "questions": form::questions(draft, prompt),
         "not_understood": outcome.made.understood.unknown.iter().map(form::unknown).collect::<Vec<_>>(),
         "files": files,
-        "causes": form::causes(&outcome.pages),
+        "causes": form::causes(&outcome.pages, &draft.facts),
     })
 }

@@ -5,23 +5,85 @@ use std::collections::BTreeMap;
 use super::super::facts::{Item, Value};
 use super::super::form::Slot;
 use super::super::quantities::{Money, Span, Unit};
-use super::prices::Found;
+use super::amounts::Found;
 
-fn key(name: &str) -> String {
-    let letters = name.to_lowercase();
-    letters.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+/// What an item of this name is called: small letters, digits and `_`, beginning with a letter, at
+/// most 40.
+pub(super) fn key(name: &str) -> String {
+    let mut key = String::new();
+    for c in name.to_lowercase().chars() {
+        match c {
+            'a'..='z' | '0'..='9' => key.push(c),
+            '+' => key.push_str("_plus"),
+            '&' => key.push_str("_and_"),
+            _ => match latin(c) {
+                Some(letters) => key.push_str(letters),
+                None if c.is_alphanumeric() => key.push_str(&format!("u{:x}", u32::from(c))),
+                None => key.push('_'),
+            },
+        }
+    }
+    let parts: Vec<&str> = key.split('_').filter(|it| !it.is_empty()).collect();
+    let key = parts.join("_");
+    let begins = key.starts_with(|c: char| c.is_ascii_lowercase());
+    let key = if begins { key } else { format!("plan_{key}") };
+    key.chars().take(40).collect()
+}
+
+/// A letter with a mark, without it.
+fn latin(c: char) -> Option<&'static str> {
+    const LETTERS: &[(&str, &str)] = &[
+        ("a", "àáâãäåāăą"),
+        ("ae", "æ"),
+        ("c", "çćĉċč"),
+        ("d", "ďđð"),
+        ("e", "èéêëēĕėęě"),
+        ("g", "ĝğġģ"),
+        ("h", "ĥħ"),
+        ("i", "ìíîïĩīĭįı"),
+        ("j", "ĵ"),
+        ("k", "ķ"),
+        ("l", "ĺļľŀł"),
+        ("n", "ñńņňŋ"),
+        ("o", "òóôõöøōŏő"),
+        ("oe", "œ"),
+        ("r", "ŕŗř"),
+        ("s", "śŝşšș"),
+        ("ss", "ß"),
+        ("t", "ţťŧț"),
+        ("th", "þ"),
+        ("u", "ùúûüũūŭůűų"),
+        ("w", "ŵ"),
+        ("y", "ýÿŷ"),
+        ("z", "źżž"),
+        // A mark of its own behind its letter.
+        ("", "\u{300}\u{301}\u{302}\u{303}\u{308}\u{30a}\u{30c}\u{327}"),
+    ];
+    LETTERS.iter().find(|(_, all)| all.contains(c)).map(|(letters, _)| *letters)
 }
 
 /// What a price of this interval is called.
-fn price_key(every: Span) -> String {
+pub(super) fn price_key(every: Span) -> String {
     match (every.count, every.unit) {
         (1, Unit::Month) | (30, Unit::Day) => "monthly".into(),
         (1, Unit::Year) | (365, Unit::Day) | (12, Unit::Month) => "annual".into(),
         (1, Unit::Week) | (7, Unit::Day) => "weekly".into(),
         (1, Unit::Day) => "daily".into(),
         (3, Unit::Month) => "quarterly".into(),
-        _ => format!("every_{}", key(&every.long())),
+        _ => format!("every_{}", key(&every.long()).trim_start_matches("plan_")),
     }
+}
+
+/// The fewest days that an interval has.
+fn shortest_days(every: Span) -> i64 {
+    let days = match every.unit {
+        Unit::Minute | Unit::Hour => 0,
+        Unit::Day => 1,
+        Unit::Week => 7,
+        Unit::Month => 28,
+        Unit::Year => 365,
+    };
+    every.count.saturating_mul(days)
 }
 
 fn text(value: impl Into<String>) -> Value {
@@ -57,6 +119,8 @@ pub(super) fn prices(all: &[Found], slot: &Slot) -> Vec<Item> {
             ("period", text(every.long())),
             ("interval", text(format!("every {}", every.every()))),
             ("day_price", Value::Flag(every.unit == Unit::Day)),
+            ("by_date", Value::Flag(every.unit >= Unit::Month)),
+            ("days", Value::Number(shortest_days(every))),
         ]);
         items.push(Item { key: item_key, fields });
     }
@@ -108,4 +172,28 @@ pub(super) fn passes(all: &[Found], slot: &Slot) -> Vec<Item> {
         items.push(Item { key: item_key, fields });
     }
     items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_small_plain_letters() {
+        for (name, expected) in [
+            ("Pro", "pro"),
+            ("Élite", "elite"),
+            ("Große", "grosse"),
+            ("Çé", "ce"),
+            ("Ñé", "ne"),
+            ("4You", "plan_4you"),
+            ("Pro+", "pro_plus"),
+            ("Pro Plus", "pro_plus"),
+            ("Про", "u43fu440u43e"),
+        ] {
+            assert_eq!(key(name), expected, "{name}");
+        }
+        assert_eq!(key(&"long".repeat(20)).len(), 40);
+        assert_eq!(price_key(Span { count: 45, unit: Unit::Day }), "every_45_days");
+    }
 }

@@ -53,44 +53,78 @@ impl Phrase {
     }
 }
 
-/// Whether a text says that it does not want what stands at these places.
-pub(super) fn negated(tokens: &[Token], places: &[usize]) -> bool {
-    let (Some(first), Some(last)) = (places.iter().min(), places.iter().max()) else {
-        return false;
-    };
-    before(tokens, *first, *last) || behind(tokens, *last) || refused(tokens, *last)
+/// The words by which a text says that it does not want what stands at these places; none when it
+/// does not say so.
+pub(super) fn negated(tokens: &[Token], places: &[usize]) -> Option<Vec<usize>> {
+    let (first, last) = (*places.iter().min()?, *places.iter().max()?);
+    before(tokens, first, last).or_else(|| behind(tokens, last)).or_else(|| refused(tokens, last))
 }
 
 /// `no X`, `without Y or X`, `no X, Y or Z`, `instead of X`, `Drop X`.
-fn before(tokens: &[Token], first: usize, last: usize) -> bool {
+fn before(tokens: &[Token], first: usize, last: usize) -> Option<Vec<usize>> {
     let mut joined = false;
     let mut listed = ends_with_or(tokens, last);
     for at in (0..first).rev().take(10) {
         let token = &tokens[at];
         if token.clause != tokens[first].clause || token.text == ":" {
-            return false;
+            return None;
         }
         let next = tokens.get(at + 1).map_or("", |it| it.text.as_str());
         let begins = at == 0 || tokens[at - 1].clause != token.clause;
+        let unless = |no: bool| if no { None } else { Some(vec![at]) };
         match token.text.as_str() {
-            "," if !listed => return false,
+            "," if !listed => return None,
             "or" | "nor" => listed = true,
             "and" | "plus" | "with" => joined = true,
             "not" | "don't" | "never"
                 if matches!(next, "only" | "just" | "forget" | "miss" | "skip") =>
             {
-                return false;
+                return None;
             }
-            "just" if next == "not" => return false,
-            "without" | "excluding" | "except" => return true,
-            "instead" if next == "of" => return true,
-            "rather" if next == "than" => return true,
-            "drop" | "remove" | "delete" if begins => return !joined,
-            word if plain::negates(word) => return !joined,
+            "just" if next == "not" => return None,
+            "without" => return unless(tells_apart(tokens, at)),
+            "excluding" | "except" => return Some(vec![at]),
+            "instead" if next == "of" => return Some(vec![at]),
+            "rather" if next == "than" => return Some(vec![at]),
+            "drop" | "remove" | "delete" if begins => return unless(joined),
+            word if plain::negates(word) => {
+                let own = (0..=at).rev().take(10);
+                let mut own = own.take_while(|it| tokens[*it].clause == token.clause);
+                return unless(joined || own.any(|it| tells_apart(tokens, it)));
+            }
             _ => {}
         }
     }
-    false
+    None
+}
+
+/// Whether a negation says which people are meant, not that a thing is refused: `users without a X`,
+/// `customers with no X`, `those who have no X`.
+fn tells_apart(tokens: &[Token], at: usize) -> bool {
+    let clause = tokens[at].clause;
+    let word = |n: usize| {
+        let token = at.checked_sub(n).map(|it| &tokens[it]).filter(|it| it.clause == clause);
+        token.map_or("", |it| it.text.as_str())
+    };
+    let next = tokens.get(at + 1).map_or("", |it| it.text.as_str());
+    match tokens[at].text.as_str() {
+        "without" => {
+            plain::is_person(word(1))
+                && matches!(
+                    next,
+                    "a" | "an" | "any" | "one" | "the" | "their" | "active" | "paid" | "valid"
+                )
+        }
+        no if plain::negates(no) => match word(1) {
+            "with" => plain::is_person(word(2)),
+            "who" | "that" => plain::is_person(word(2)),
+            "have" | "has" | "do" | "does" if matches!(word(2), "who" | "that") => {
+                plain::is_person(word(3))
+            }
+            _ => matches!(word(1), "who"),
+        },
+        _ => false,
+    }
 }
 
 /// Whether a list goes on behind a word, and ends with `or`: `…, Y or Z`.
@@ -107,15 +141,16 @@ fn is_amount(token: &Token) -> bool {
 }
 
 /// `X? No.`, `X: no`.
-fn refused(tokens: &[Token], last: usize) -> bool {
+fn refused(tokens: &[Token], last: usize) -> Option<Vec<usize>> {
     let at = |n: usize| tokens.get(last + n).map_or("", |it| it.text.as_str());
-    matches!(at(1), "?" | ":" | "-" | "–" | "—")
+    let no = matches!(at(1), "?" | ":" | "-" | "–" | "—")
         && matches!(at(2), "no" | "none" | "never")
-        && tokens.get(last + 3).is_none_or(|it| it.sign || it.clause != tokens[last + 2].clause)
+        && tokens.get(last + 3).is_none_or(|it| it.sign || it.clause != tokens[last + 2].clause);
+    no.then(|| vec![last + 2])
 }
 
 /// `X is not needed`, `X, Y and Z are out of scope`.
-fn behind(tokens: &[Token], last: usize) -> bool {
+fn behind(tokens: &[Token], last: usize) -> Option<Vec<usize>> {
     let clause = tokens[last].clause;
     let rest: Vec<&Token> = tokens[last + 1..]
         .iter()
@@ -126,18 +161,22 @@ fn behind(tokens: &[Token], last: usize) -> bool {
         "is", "are", "isn't", "aren't", "will", "must", "need", "should", "shall", "do", "does",
         "can",
     ];
-    let Some(verb) = rest.iter().position(|it| verbs.contains(&it.text.as_str())) else {
-        return false;
-    };
+    let verb = rest.iter().position(|it| verbs.contains(&it.text.as_str()))?;
     let said = &rest[verb..];
-    let not = said.iter().take(3).position(|it| plain::negates(&it.text));
+    let from = last + 1 + verb;
     let wanted =
         ["need", "requir", "want", "support", "includ", "part", "allow", "offer", "possibl"];
-    let denied = not.is_some_and(|at| {
-        said[at + 1..].iter().take(2).any(|it| wanted.contains(&it.stem.as_str()))
-    });
     let is = |at: usize, word: &str| said.get(at).is_some_and(|it| it.text == word);
-    denied || (is(1, "out") && is(2, "of") && is(3, "scope")) || is(1, "unnecessary")
+    if is(1, "out") && is(2, "of") && is(3, "scope") {
+        return Some((from..from + 4).collect());
+    }
+    if is(1, "unnecessary") {
+        return Some(vec![from, from + 1]);
+    }
+    let not = said.iter().take(3).position(|it| plain::negates(&it.text))?;
+    let denied =
+        said[not + 1..].iter().take(2).position(|it| wanted.contains(&it.stem.as_str()))?;
+    Some((from..=from + not + 1 + denied).collect())
 }
 
 #[cfg(test)]
@@ -147,7 +186,16 @@ mod tests {
     fn no(text: &str, phrase: &str) -> bool {
         let tokens = words::tokens(text);
         let places = Phrase::new(phrase).places(&tokens);
-        negated(&tokens, places.first().unwrap_or_else(|| panic!("{text}: {phrase}")))
+        let places = places.first().unwrap_or_else(|| panic!("{text}: {phrase}"));
+        negated(&tokens, places).is_some()
+    }
+
+    #[test]
+    fn the_words_of_a_negation_are_known() {
+        let text = "Trials and refunds are out of scope";
+        let tokens = words::tokens(text);
+        assert_eq!(negated(&tokens, &[2]), Some(vec![3, 4, 5, 6]));
+        assert_eq!(negated(&words::tokens("Drop refunds"), &[1]), Some(vec![0]));
     }
 
     #[test]
@@ -164,6 +212,9 @@ mod tests {
             "Drop refunds",
             "subscriptions but no refunds",
             "credits instead of refunds",
+            "users without refunds",
+            "users need no refund",
+            "Users cannot get a refund",
         ] {
             assert!(no(text, "refund"), "{text}");
         }
@@ -175,6 +226,9 @@ mod tests {
             "no trial, refunds at $10 or $20",
             "refunds are wanted, trials are out of scope",
             "no trial and refunds",
+            "Users without a refund cannot see the page",
+            "Customers with no refund pay again",
+            "Those who have no refund pay again",
         ] {
             assert!(!no(text, "refund"), "{text}");
         }

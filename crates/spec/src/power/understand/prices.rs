@@ -1,23 +1,15 @@
 //! Names with amounts: `Basic $5, Pro $10 a month`, `a pass of $4 for 3 months`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::super::facts::Item;
 use super::super::form::{Slot, SlotKind};
-use super::super::plain;
-use super::super::quantities::{self, Money, Span};
-use super::super::words::{self, Token};
+use super::super::quantities::{self, Span, Unit};
+use super::super::words;
 use super::Reading;
-use super::items::{passes, prices};
-
-/// An amount that was found, with what stands around it.
-pub(super) struct Found {
-    pub(super) name: Option<String>,
-    pub(super) money: Money,
-    pub(super) every: Option<Span>,
-    pub(super) lasts: Option<Span>,
-    tokens: Vec<usize>,
-}
+use super::amounts::{Found, amounts};
+use super::items::{key, passes, price_key, prices};
 
 /// The items of a slot, sorted, and the place of the first.
 ///
@@ -29,18 +21,13 @@ pub(super) fn find(
 ) -> Option<(Vec<Item>, Range<usize>)> {
     let mut all = amounts(reading, slot);
     durations(reading, once, &mut all);
-    let general = general(&reading.tokens);
-    let mut interval = None;
-    for found in all.iter_mut().rev() {
-        interval = found.every.or(interval);
-        found.every = found.every.or(interval);
-    }
-    for found in &mut all {
-        found.every = found.every.or(general);
-    }
-    let is_pass = slot.kind == SlotKind::Passes;
-    all.retain(|it| it.lasts.is_some() == is_pass && (is_pass || it.every.is_some()));
-    without_rivals(&mut all);
+    let own: Vec<bool> = all.iter().map(|it| it.every.is_some()).collect();
+    reach_back(reading, &mut all);
+    general(reading, &mut all);
+    usual(reading, &mut all);
+    let mut all: Vec<(Found, bool)> = all.into_iter().zip(own).collect();
+    all.retain(|(it, _)| is_sold(reading, slot, once, it));
+    let all = without_rivals(all, slot);
     let first = all.first()?.tokens.first().copied()?;
     let span = reading.tokens[first].span.clone();
     let last = all.iter().flat_map(|it| &it.tokens).max().copied().unwrap_or(first);
@@ -48,24 +35,115 @@ pub(super) fn find(
     for found in &all {
         reading.used.extend(&found.tokens);
     }
+    let is_pass = slot.kind == SlotKind::Passes;
     let items = if is_pass { passes(&all, slot) } else { prices(&all, slot) };
     Some((items, span))
 }
 
-/// Of two amounts for the same thing the first one stays; the other is not understood.
-fn without_rivals(all: &mut Vec<Found>) {
-    let mut seen: Vec<(Option<String>, Option<Span>, Option<Span>)> = Vec::new();
-    all.retain(|it| {
-        let what = (it.name.clone(), it.every, it.lasts);
-        let is_new = !seen.contains(&what);
-        seen.push(what);
-        is_new
-    });
+/// Whether an amount is an item of the slot.
+fn is_sold(reading: &Reading<'_>, slot: &Slot, once: &[String], found: &Found) -> bool {
+    if found.odd || found.money.hundredths == 0 {
+        return false;
+    }
+    match (slot.kind, found.every, found.lasts) {
+        (SlotKind::Passes, _, Some(lasts)) => fits(slot, lasts) && is_once(reading, once, found),
+        (SlotKind::Prices, Some(every), None) => fits(slot, every),
+        _ => false,
+    }
 }
 
-/// An interval that the text names without an amount, such as in `pay monthly`.
-fn general(tokens: &[Token]) -> Option<Span> {
-    tokens.iter().find_map(|it| quantities::adverb(&it.text))
+/// Whether the slot knows a length of time: its unit, and not longer than its longest.
+fn fits(slot: &Slot, span: Span) -> bool {
+    let longest = quantities::duration(&words::tokens(&slot.longest), 0).map(|it| it.0);
+    let minutes = |it: Span| it.count.saturating_mul(it.unit.minutes());
+    let unit = slot.units.iter().any(|it| it == span.unit.as_str());
+    span.unit >= Unit::Day
+        && (unit || slot.units.is_empty())
+        && longest.is_none_or(|it| minutes(span) <= minutes(it))
+}
+
+/// Whether the sentence of an amount says that it is paid once; an answer need not.
+fn is_once(reading: &Reading<'_>, once: &[String], found: &Found) -> bool {
+    let group = reading.tokens[found.tokens[0]].group;
+    let stems: Vec<String> = once.iter().map(|it| words::stem(it)).collect();
+    let said = |stem: &String| stem == "once" || stems.contains(stem);
+    let mut own = reading.tokens.iter().filter(|it| it.group == group);
+    reading.answers || own.any(|it| said(&it.stem))
+}
+
+/// Of two amounts for the same thing one stays: the first that has a name, or else the first that has
+/// an interval of its own. The other is not understood.
+fn without_rivals(all: Vec<(Found, bool)>, slot: &Slot) -> Vec<Found> {
+    let what = |it: &Found| {
+        let name = key(it.name.as_deref().unwrap_or(&slot.unnamed));
+        (name, it.every.filter(|_| it.lasts.is_none()).map(price_key), it.lasts)
+    };
+    let mut best = BTreeMap::new();
+    for (n, (it, own)) in all.iter().enumerate() {
+        let rank = (it.name.is_none(), !own, n);
+        let least = best.entry(what(it)).or_insert(rank);
+        *least = rank.min(*least);
+    }
+    let kept: BTreeSet<usize> = best.into_values().map(|it| it.2).collect();
+    let all = all.into_iter().enumerate().filter(|(n, _)| kept.contains(n));
+    all.map(|(_, (it, _))| it).collect()
+}
+
+/// An interval holds for the amounts before it in its sentence or list: `Basic $5, Pro $10 a month`.
+/// One without a name takes it from one without a name only.
+fn reach_back(reading: &Reading<'_>, all: &mut [Found]) {
+    let mut source: Option<(usize, Span, bool)> = None;
+    for found in all.iter_mut().rev() {
+        let group = reading.tokens[found.tokens[0]].group;
+        match (found.every, source) {
+            (Some(every), _) => source = Some((group, every, found.name.is_some())),
+            (None, Some((from, every, named))) if from == group => {
+                found.every = Some(every).filter(|_| found.name.is_some() || !named);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An interval that the text names without an amount, such as in `pay monthly`, holds for the amounts
+/// of its sentence or list; where that has none, and no amount has an interval, for all others. Beside
+/// amounts with a name it is not for those without one, and of those elsewhere only for a single one.
+fn general(reading: &Reading<'_>, all: &mut [Found]) {
+    let tokens = &reading.tokens;
+    let own: BTreeSet<usize> = all.iter().flat_map(|it| it.tokens.iter().copied()).collect();
+    let mut said: BTreeMap<usize, Span> = BTreeMap::new();
+    for at in (0..tokens.len()).filter(|at| !own.contains(at)) {
+        if let Some(every) = quantities::adverb(&tokens[at].text) {
+            said.entry(tokens[at].group).or_insert(every);
+        }
+    }
+    let Some((first, often)) = said.first_key_value().map(|(group, every)| (*group, *every)) else {
+        return;
+    };
+    let group = |it: &Found| tokens[it.tokens[0]].group;
+    let elsewhere = all.iter().all(|it| it.every.is_none() && group(it) != first);
+    let paid = all.iter().filter(|it| it.lasts.is_none());
+    let named: BTreeSet<usize> = paid.clone().filter(|it| it.name.is_some()).map(group).collect();
+    let single = paid.count() == 1;
+    let open = |it: &&mut Found| it.every.is_none() && it.lasts.is_none();
+    for found in all.iter_mut().filter(open) {
+        let is_named = found.name.is_some();
+        match said.get(&group(found)) {
+            Some(every) if is_named || !named.contains(&group(found)) => found.every = Some(*every),
+            None if elsewhere && (is_named || single) => found.every = Some(often),
+            _ => {}
+        }
+    }
+}
+
+/// A plan that is known with one interval keeps it: `Raise Gold to $25`.
+fn usual(reading: &Reading<'_>, all: &mut [Found]) {
+    for found in all.iter_mut().filter(|it| it.every.is_none() && it.lasts.is_none()) {
+        let known = found.name.as_ref().and_then(|it| reading.known.get(&it.to_lowercase()));
+        if let Some([every]) = known.map(Vec::as_slice) {
+            found.every = Some(*every);
+        }
+    }
 }
 
 /// Gives an amount without an interval the duration that stands in its part of the clause, if a word
@@ -101,257 +179,6 @@ fn durations(reading: &Reading<'_>, once: &[String], all: &mut [Found]) {
     }
 }
 
-fn amounts(reading: &Reading<'_>, slot: &Slot) -> Vec<Found> {
-    let tokens = &reading.tokens;
-    let mut all: Vec<Found> = Vec::new();
-    let mut at = 0;
-    let mut from = 0;
-    while at < tokens.len() {
-        let Some((money, next)) = amount(tokens, at) else {
-            at += 1;
-            continue;
-        };
-        let mut found =
-            Found { name: None, money, every: None, lasts: None, tokens: (at..next).collect() };
-        let end = behind(tokens, next, &mut found);
-        before(reading, from, at, slot, &mut found);
-        if found.name.is_none() {
-            name_behind(tokens, end, slot, &mut found);
-        }
-        follows(tokens, at, &mut all, &mut found);
-        let behind_name = found.tokens.iter().max().map_or(end, |last| last + 1);
-        if found.every.is_none() && found.lasts.is_none() && behind_name > end {
-            behind(tokens, behind_name, &mut found);
-        }
-        from = found.tokens.iter().max().map_or(end, |last| last + 1).max(end);
-        at = from;
-        all.push(found);
-    }
-    all
-}
-
-/// An amount, or a bare number whose currency a later one of its clause says.
-fn amount(tokens: &[Token], at: usize) -> Option<(Money, usize)> {
-    if let Some(found) = quantities::money(tokens, at) {
-        return Some(found);
-    }
-    let (hundredths, next) = words::number(tokens, at)?;
-    let priced = at.checked_sub(1).is_some_and(|it| {
-        matches!(tokens[it].text.as_str(), "at" | "for" | "costs" | "cost" | ":" | "=" | "is")
-    });
-    let counted = quantities::duration(tokens, at).is_some();
-    let later = (next..tokens.len()).take_while(|it| tokens[*it].clause == tokens[at].clause);
-    let currency =
-        later.into_iter().find_map(|it| quantities::money(tokens, it)).map(|it| it.0.currency);
-    let currency = currency.filter(|_| priced && !counted)?;
-    Some((Money { hundredths, currency }, next))
-}
-
-/// The interval or the duration behind an amount; answers where the rest begins.
-fn behind(tokens: &[Token], mut at: usize, found: &mut Found) -> usize {
-    let clause = tokens[at.min(tokens.len() - 1)].clause;
-    let word =
-        |at: usize| tokens.get(at).filter(|it| it.clause == clause).map(|it| it.text.as_str());
-    let mut skipped = Vec::new();
-    while let Some(text) = word(at) {
-        if let Some((span, next)) = quantities::interval(tokens, at) {
-            found.every = Some(span);
-            found.tokens.extend(skipped.drain(..).chain(at..next));
-            return next;
-        }
-        if matches!(text, "for" | "valid")
-            && let Some((span, next)) = quantities::duration(tokens, at + 1)
-        {
-            found.lasts = Some(span);
-            found.tokens.extend(skipped.drain(..).chain(at..next));
-            return next;
-        }
-        if !matches!(
-            text,
-            "billed"
-                | "paid"
-                | "once"
-                | "charged"
-                | "("
-                | ")"
-                | "valid"
-                | ","
-                | "one"
-                | "-"
-                | "time"
-        ) || skipped.len() > 3
-        {
-            break;
-        }
-        if text == ","
-            && !matches!(
-                word(at + 1),
-                Some("paid" | "billed" | "valid" | "for" | "charged" | "each" | "every" | "per")
-            )
-        {
-            break;
-        }
-        skipped.push(at);
-        at += 1;
-    }
-    skipped.first().copied().unwrap_or(at)
-}
-
-/// The name, and an interval such as `Monthly`, before an amount.
-fn before(reading: &Reading<'_>, from: usize, at: usize, slot: &Slot, found: &mut Found) {
-    let tokens = &reading.tokens;
-    let (mut is_next, mut done) = (true, usize::MAX);
-    for n in (from..at).rev().take(8) {
-        if n >= done {
-            continue;
-        }
-        let token = &tokens[n];
-        if token.clause != tokens[at].clause || token.text == "," || token.text == "and" {
-            return;
-        }
-        if let Some(span) = quantities::adverb(&token.text) {
-            found.every = found.every.or(Some(span));
-            found.tokens.insert(0, n);
-            continue;
-        }
-        let ends_here = |start: usize| {
-            quantities::duration(tokens, start).filter(|it| it.1 == n + 1).map(|it| (it.0, start))
-        };
-        let starts = from.max(n.saturating_sub(4))..n;
-        if let Some((span, start)) = starts.into_iter().find_map(ends_here) {
-            let often = start.checked_sub(1).map(|it| tokens[it].text.as_str());
-            if matches!(often, Some("every" | "each" | "per")) {
-                found.every = found.every.or(Some(span));
-            } else {
-                found.lasts = found.lasts.or(Some(span));
-            }
-            done = start;
-            if found.every.is_some() && matches!(often, Some("every" | "each" | "per")) {
-                done = start - 1;
-            }
-            found.tokens.splice(0..0, done..=n);
-            continue;
-        }
-        let speaks = reading.concepts.contains(&n) && !listed(token, slot);
-        if !speaks && is_name(token, slot) && (!begins(tokens, n) || listed(token, slot) || is_next)
-        {
-            found.name = Some(title(&token.text));
-            found.tokens.insert(0, n);
-            return;
-        }
-        is_next &= token.sign
-            || matches!(
-                token.text.as_str(),
-                "at" | "for" | "is" | "cost" | "costs" | "plan" | "tier"
-            );
-        if token.sign || is_filler(&token.text) {
-            found.tokens.insert(0, n);
-            continue;
-        }
-        if !speaks {
-            return;
-        }
-    }
-}
-
-/// What an amount directly behind another one means: `$10 a month or $100 a year` are two of one plan,
-/// `from $5 to $7` is the second alone.
-fn follows(tokens: &[Token], at: usize, all: &mut Vec<Found>, found: &mut Found) {
-    let Some(last) = all.last().filter(|_| found.name.is_none()) else { return };
-    let end = last.tokens.iter().max().map_or(0, |it| it + 1);
-    let start = found.tokens.iter().min().copied().unwrap_or(at).max(end);
-    let between: Vec<&str> =
-        tokens.get(end..start).unwrap_or_default().iter().map(|it| it.text.as_str()).collect();
-    let changed = |it: &&usize| tokens[**it].text == "to";
-    if between == ["to"] || (between.is_empty() && found.tokens.iter().filter(changed).count() == 1)
-    {
-        if let Some(last) = all.pop() {
-            found.name = last.name;
-            found.every = found.every.or(last.every);
-            found.tokens.extend(last.tokens);
-        }
-        return;
-    }
-    let joins = |it: &&str| matches!(*it, "," | "or" | "and" | "/" | "&");
-    if start < at || found.lasts.is_some() {
-        return; // it has words of its own
-    }
-    if tokens[end.saturating_sub(1)].clause == tokens[at].clause && between.iter().all(joins) {
-        found.name = last.name.clone();
-    }
-}
-
-/// `$5 Basic`, `$5 for Basic`.
-fn name_behind(tokens: &[Token], at: usize, slot: &Slot, found: &mut Found) {
-    let skips = tokens.get(at).is_some_and(|it| matches!(it.text.as_str(), "for" | "as" | "("));
-    let at = at + usize::from(skips);
-    let same = |it: &&Token| it.clause == tokens[found.tokens[0]].clause;
-    if let Some(token) = tokens.get(at).filter(same)
-        && is_name(token, slot)
-    {
-        found.name = Some(title(&token.text));
-        found.tokens.push(at);
-    }
-}
-
-fn is_name(token: &Token, slot: &Slot) -> bool {
-    let counts = token.number.is_some() || quantities::currency(&token.text).is_some();
-    if token.sign || counts || is_filler(&token.text) {
-        return false;
-    }
-    listed(token, slot) || (token.capital && !plain::is_plain(&token.text) && token.text.len() > 1)
-}
-
-/// Whether the power knows it as a name.
-fn listed(token: &Token, slot: &Slot) -> bool {
-    slot.names.contains(&token.text)
-}
-
-/// Whether a token begins its clause, where a capital letter says nothing.
-fn begins(tokens: &[Token], at: usize) -> bool {
-    tokens[..at].iter().rev().take_while(|it| it.clause == tokens[at].clause).all(|it| it.sign)
-}
-
-fn is_filler(word: &str) -> bool {
-    matches!(
-        word,
-        "at" | "for"
-            | "cost"
-            | "costs"
-            | "costing"
-            | "is"
-            | "of"
-            | "plan"
-            | "plans"
-            | "tier"
-            | "tiers"
-            | "a"
-            | "an"
-            | "the"
-            | "price"
-            | "priced"
-            | "from"
-            | "with"
-            | "level"
-            | "package"
-            | "charge"
-            | "charged"
-            | "charges"
-            | "pass"
-            | "it"
-            | "its"
-            | "time"
-            | "-"
-            | "one"
-            | "to"
-    )
-}
-
-fn title(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::facts::Value;
@@ -365,6 +192,8 @@ mod tests {
             unnamed: "Only".into(),
             names: vec!["gold".into()],
             implies: Vec::new(),
+            units: Vec::new(),
+            longest: "3 years".into(),
         };
         let mut reading = Reading { text, tokens: words::tokens(text), ..Reading::default() };
         let found = find(&mut reading, &slot, &["pass".into()]);
