@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod api;
+mod chaos;
 mod control;
 mod deliver;
 mod desk;
@@ -15,6 +16,7 @@ mod shapes;
 mod shop;
 mod world;
 mod world_billing;
+mod world_clocks;
 mod world_facts;
 mod world_lists;
 mod world_refusals;
