@@ -253,9 +253,10 @@ impl World {
         self.within(Some(id), |world| {
             for customer in world.customers_of(id) {
                 if world.delete_customer(&customer).is_ok() {
-                    world.forget_billing_of(&customer);
+                    world.forget_pages(&customer);
                 }
             }
+            world.forget_billing(id);
             world.emit("test_helpers.test_clock.deleted", id);
         });
         self.unplan(rank::CLOCK, id);
@@ -268,13 +269,21 @@ impl World {
         of.map(|customer| text(customer, "id").to_owned()).collect()
     }
 
-    fn forget_billing_of(&mut self, customer: &str) {
-        for kind in ["subscription", "invoice", "billing_portal.session", "checkout.session"] {
+    /// Forgets what lives by a clock, also of customers who were deleted before.
+    fn forget_billing(&mut self, clock: &str) {
+        for kind in ["subscription", "invoice"] {
+            let of = self.newest(kind).filter(|object| text(object, "test_clock") == clock);
+            let ids: Vec<String> = of.map(|object| text(object, "id").to_owned()).collect();
+            ids.iter().for_each(|id| self.forget(id));
+        }
+    }
+
+    /// Forgets the pages of a customer.
+    fn forget_pages(&mut self, customer: &str) {
+        for kind in ["billing_portal.session", "checkout.session"] {
             let of = self.newest(kind).filter(|object| text(object, "customer") == customer);
             let ids: Vec<String> = of.map(|object| text(object, "id").to_owned()).collect();
-            for id in ids {
-                self.forget(&id);
-            }
+            ids.iter().for_each(|id| self.forget(id));
         }
     }
 

@@ -10,6 +10,7 @@ mod every_parameter;
 mod foreign;
 mod kept;
 mod pages;
+mod sequences;
 mod served;
 #[path = "../shapes/check.rs"]
 mod shapes;
