@@ -20,6 +20,16 @@ impl Answer {
 
 /// Sends a request to an address such as `http://127.0.0.1:8080/healthz`.
 pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    try_send(method, url, headers, body).unwrap()
+}
+
+/// The same to somebody who may die on the way.
+pub fn try_send(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> std::io::Result<Answer> {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
@@ -27,27 +37,30 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> An
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.write_all(head.as_bytes()).unwrap();
+    let mut stream = TcpStream::connect(host)?;
+    stream.write_all(head.as_bytes())?;
     let mut text = Vec::new();
-    stream.read_to_end(&mut text).unwrap();
+    stream.read_to_end(&mut text)?;
     let text = String::from_utf8_lossy(&text).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|it| it.parse().ok());
-    Answer { status: status.unwrap_or_else(|| panic!("no answer: {head}")), body: body.into() }
+    let status = status.ok_or_else(|| std::io::Error::other(format!("no answer: {head}")))?;
+    Ok(Answer { status, body: body.into() })
 }
 
 pub fn get(url: &str) -> Answer {
     send("GET", url, &[], "")
 }
 
+/// What a call of Stripe's API needs.
+pub const STRIPE: [(&str, &str); 2] = [
+    ("Authorization", "Bearer sk_test_stranger"),
+    ("Content-Type", "application/x-www-form-urlencoded"),
+];
+
 /// A call of Stripe's API.
 pub fn stripe(method: &str, sandbox: &str, path: &str, form: &str) -> Value {
-    let headers = [
-        ("Authorization", "Bearer sk_test_stranger"),
-        ("Content-Type", "application/x-www-form-urlencoded"),
-    ];
-    let answer = send(method, &format!("{sandbox}{path}"), &headers, form);
+    let answer = send(method, &format!("{sandbox}{path}"), &STRIPE, form);
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
 }
