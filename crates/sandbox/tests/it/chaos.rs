@@ -66,6 +66,22 @@ async fn knobs_are_set_all_or_none_and_kept() {
 }
 
 #[tokio::test]
+async fn chaos_that_is_set_again_strikes_the_same_calls_again() {
+    let desk = Desk::in_memory();
+    let mut rounds = Vec::new();
+    for _ in 0..2 {
+        desk.control("POST", "chaos", r#"{"limit": 50, "seed": 3}"#).await.expect(200);
+        let mut statuses = Vec::new();
+        for _ in 0..20 {
+            statuses.push(desk.api("GET", "/v1/customers", &[]).await.status);
+        }
+        rounds.push(statuses);
+    }
+    assert!(rounds[0].contains(&200) && rounds[0].contains(&429), "{rounds:?}");
+    assert_eq!(rounds[0], rounds[1]);
+}
+
+#[tokio::test]
 async fn before_the_work_nothing_is_done_and_the_key_is_free() {
     for (knob, status) in [("limit", 429), ("error_before", 500)] {
         let desk = Desk::in_memory();
