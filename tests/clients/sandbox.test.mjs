@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { before, after, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import Stripe from 'stripe';
 import { misshapen, noting, sandbox } from './specie.mjs';
 
@@ -241,6 +242,44 @@ describe('the stripe library for Node', () => {
       assert.match(error.message, /coupons/);
       return true;
     });
+  });
+
+  it('bills a customer of a test clock in its time', { timeout: 20_000 }, async () => {
+    const clocks = stripe.testHelpers.testClocks;
+    const january = Date.UTC(2031, 0, 31) / 1000;
+    const clock = await clocks.create({ frozen_time: january, name: 'A month' });
+    assert.equal(clock.status, 'ready');
+    const customer = await stripe.customers.create({
+      test_clock: clock.id,
+      payment_method: 'pm_card_visa',
+      invoice_settings: { default_payment_method: 'pm_card_visa' },
+    });
+    const price = await monthly();
+    const made = await stripe.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: price.id }],
+    });
+    assert.equal(made.created, january);
+    assert.equal(made.test_clock, clock.id);
+
+    const advancing = await clocks.advance(clock.id, { frozen_time: january + 31 * 86400 });
+    assert.equal(advancing.status, 'advancing');
+    assert.equal(advancing.frozen_time, january);
+    await assert.rejects(stripe.subscriptions.cancel(made.id), (error) => {
+      assert.ok(error instanceof Stripe.errors.StripeRateLimitError, error.constructor.name);
+      assert.match(error.message, /^Test clock advancement underway/);
+      return true;
+    });
+    while ((await clocks.retrieve(clock.id)).status !== 'ready') await pause(100);
+    const { data } = await stripe.invoices.list({ customer: customer.id });
+    assert.deepEqual(
+      data.map((invoice) => [invoice.status, invoice.created - january]),
+      [['paid', 30 * 86400], ['paid', 0]],
+    );
+    assert.ok((await stripe.customers.list({ limit: 100 })).data.every((other) => !other.test_clock));
+    assert.equal((await stripe.customers.list({ test_clock: clock.id })).data[0].id, customer.id);
+    assert.equal((await clocks.del(clock.id)).deleted, true);
+    assert.equal((await stripe.customers.retrieve(customer.id)).deleted, true);
   });
 
   it('reads a webhook that the sandbox signed and sent', { timeout: 20_000 }, async (t) => {

@@ -3,6 +3,7 @@
 import http.server
 import queue
 import threading
+import time
 import unittest
 
 import stripe
@@ -143,6 +144,34 @@ class StripePython(unittest.TestCase):
         self.assertEqual(raised.exception.code, "parameter_unknown")
         with self.assertRaises(stripe.AuthenticationError):
             self.client("no_key").customers.list()
+
+    def test_a_customer_of_a_test_clock_is_billed_in_its_time(self):
+        clocks = self.stripe.test_helpers.test_clocks
+        january = 1_927_584_000
+        clock = clocks.create({"frozen_time": january})
+        card = "pm_card_visa"
+        customer = self.stripe.customers.create(
+            {
+                "test_clock": clock.id,
+                "payment_method": card,
+                "invoice_settings": {"default_payment_method": card},
+            }
+        )
+        made = self.stripe.subscriptions.create(
+            {"customer": customer.id, "items": [{"price": self.monthly().id}]}
+        )
+        self.assertEqual((made.created, made.test_clock), (january, clock.id))
+        advancing = clocks.advance(clock.id, {"frozen_time": january + 31 * 86_400})
+        self.assertEqual((advancing.status, advancing.frozen_time), ("advancing", january))
+        with self.assertRaises(stripe.RateLimitError) as refused:
+            self.stripe.subscriptions.cancel(made.id)
+        self.assertIn("Test clock advancement underway", str(refused.exception))
+        while clocks.retrieve(clock.id).status != "ready":
+            time.sleep(0.1)
+        invoices = self.stripe.invoices.list({"customer": customer.id}).data
+        told = [(invoice.status, invoice.created - january) for invoice in invoices]
+        self.assertEqual(told, [("paid", 30 * 86_400), ("paid", 0)])
+        self.assertTrue(clocks.delete(clock.id).deleted)
 
     def test_a_webhook_that_the_sandbox_sent_is_read(self):
         deliveries = queue.Queue()

@@ -33,6 +33,9 @@ impl Sandbox {
         S::Error: Display,
     {
         let _turn = self.shared().sending.lock().await;
+        if self.catch_up().is_err() {
+            return 0;
+        }
         let mut sent = 0;
         while let Some(waiting) = self.due() {
             let before = self.shared().wall.now();
@@ -72,7 +75,9 @@ impl Sandbox {
     }
 
     fn fault(&self, waiting: &Waiting) -> Option<Fault> {
-        let fault = self.faults().next();
+        let named = self.faults().next();
+        let fault = named
+            .or_else(|| self.read(|state| state.chaos.webhook(waiting.number, waiting.attempts)));
         fault.filter(|fault| !(waiting.held && matches!(fault, Fault::Delay(_))))
     }
 

@@ -57,28 +57,35 @@ impl Faults {
             return named;
         }
         let (odds, chance) = self.odds.as_ref()?;
-        let rolled = u64::from(below(chance, 100));
-        let mut limit = 0;
+        odds.roll(chance).ok()
+    }
+}
+
+impl Odds {
+    /// What goes wrong this time; if nothing does, how far above all the odds the die fell.
+    pub(crate) fn roll(&self, chance: &SeededChance) -> Result<Fault, u32> {
+        let rolled = below(chance, 100);
+        let mut limit = 0_u32;
         let mut hits = |percent: u32| {
-            limit += u64::from(percent);
+            limit = limit.saturating_add(percent);
             rolled < limit
         };
-        if hits(odds.lose) {
-            Some(Fault::Lose)
-        } else if hits(odds.fail) {
-            Some(Fault::Fail)
-        } else if hits(odds.duplicate) {
-            Some(Fault::Duplicate)
-        } else if hits(odds.delay) {
-            let longest = u32::try_from(odds.longest_delay.max(1)).unwrap_or(u32::MAX);
-            Some(Fault::Delay(1 + i64::from(below(chance, longest))))
+        if hits(self.lose) {
+            Ok(Fault::Lose)
+        } else if hits(self.fail) {
+            Ok(Fault::Fail)
+        } else if hits(self.duplicate) {
+            Ok(Fault::Duplicate)
+        } else if hits(self.delay) {
+            let longest = u32::try_from(self.longest_delay.max(1)).unwrap_or(u32::MAX);
+            Ok(Fault::Delay(1 + i64::from(below(chance, longest))))
         } else {
-            None
+            Err(rolled - limit)
         }
     }
 }
 
-fn below(chance: &SeededChance, limit: u32) -> u32 {
+pub(crate) fn below(chance: &SeededChance, limit: u32) -> u32 {
     let mut bytes = [0; 8];
     chance.fill(&mut bytes);
     u32::try_from(u64::from_le_bytes(bytes) % u64::from(limit.max(1))).unwrap_or(0)

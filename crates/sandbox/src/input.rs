@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::chaos::{Chaos, Mishap};
 use crate::deliveries::{Deliveries, Outcome};
 use crate::journal::checksum;
 use crate::world::{Call, PageError, Refusal, Reply, World};
@@ -14,6 +15,12 @@ pub(crate) struct State {
     pub deliveries: Deliveries,
     /// How far the world's clock is ahead of the wall's, when it flows.
     pub offset: Option<i64>,
+    /// What goes wrong between the sandbox and its clients.
+    pub chaos: Chaos,
+    /// How many calls were answered since the chaos was set, if it is on.
+    pub struck: u64,
+    /// The world before the last write, if somebody may read late.
+    pub past: Option<Box<World>>,
 }
 
 /// Something that happens. `wall` is Unix seconds of wall time.
@@ -57,6 +64,8 @@ pub(crate) enum What {
         millis: i64,
     },
     Flush,
+    /// Test clocks that have advanced long enough are ready.
+    Settle,
     /// A call that is refused before the world looks into it.
     Refuse {
         call: Call,
@@ -73,6 +82,10 @@ pub(crate) enum What {
         held: bool,
     },
     Switch {
+        wanted: Value,
+    },
+    /// Knobs of the chaos are set.
+    Chaos {
         wanted: Value,
     },
     /// The pages stand elsewhere from now on.
@@ -102,6 +115,8 @@ impl What {
 #[derive(Clone, Serialize)]
 pub(crate) enum Answer {
     Reply(Reply),
+    /// A reply that goes astray on its way.
+    Astray(Reply, Option<Mishap>),
     /// A page's action: where it leads, if it leads anywhere.
     Page(Result<Option<String>, PageError>),
     Count(usize),
@@ -119,11 +134,19 @@ impl Answer {
 
 impl State {
     pub fn new(world: World) -> Self {
-        Self { world, deliveries: Deliveries::default(), offset: None }
+        Self {
+            world,
+            deliveries: Deliveries::default(),
+            offset: None,
+            chaos: Chaos::default(),
+            struck: 0,
+            past: None,
+        }
     }
 
     /// Lets `input` happen. The same inputs always lead to the same state and answers.
     pub fn apply(&mut self, input: &Input) -> Answer {
+        self.look_back(&input.what);
         let answer = self.happen(input);
         self.deliveries.collect(&mut self.world, input.wall);
         answer
@@ -132,7 +155,8 @@ impl State {
     fn happen(&mut self, input: &Input) -> Answer {
         let world = &mut self.world;
         match &input.what {
-            What::Call(call) => return Answer::Reply(world.call(call, input.wall)),
+            What::Call(call) => return self.answer(call, input.wall),
+            What::Chaos { wanted } => return Answer::Switched(self.unsettle(wanted)),
             What::Refuse { call, refusal } => {
                 return Answer::Reply(world.refuse(call, refusal, input.wall));
             }
@@ -161,6 +185,7 @@ impl State {
                     self.offset = Some(world.now() - input.wall);
                 }
             }
+            What::Settle => world.settle(input.wall),
             What::Flow { offset } => self.offset = Some(*offset),
             What::Attempt { number, outcome, millis } => {
                 self.deliveries.note(world, *number, outcome, input.wall, *millis);

@@ -7,6 +7,7 @@
 pub mod cards;
 pub mod world;
 
+mod chaos;
 mod deliver;
 mod deliveries;
 mod faults;
@@ -19,6 +20,7 @@ mod sandbox;
 mod serve;
 mod skin;
 
+pub use chaos::Chaos;
 pub use deliveries::{Attempt, Outcome};
 pub use faults::{Fault, Odds};
 pub use journal::{OpenError, Opened};

@@ -10,15 +10,13 @@ use serde_json::Value;
 use specie_vocab::{BusinessClock, BusinessTime, Secret, WallClock, WallTime};
 use tokio::sync::Notify;
 
+use crate::chaos::{Chaos, Mishap};
 use crate::deliveries::{Attempt, Waiting};
 use crate::faults::{Fault, Faults, Odds};
 use crate::input::{Answer, Input, State, What};
 use crate::journal::{Journal, OpenError, Opened};
 use crate::numbers::{has_number, head, without_numbers};
-use crate::world::{Call, Config, PageError, Refusal, Reply, World};
-
-/// Under which the hosted pages ask the API. Any key that looks like one opens the sandbox.
-const PAGES_KEY: &str = "sk_test_hostedPagesOfTheSandbox";
+use crate::world::{Call, Config, PAGES, PageError, Refusal, Reply, World};
 
 /// How a sandbox is set up.
 pub struct Options {
@@ -153,8 +151,13 @@ impl Sandbox {
         self.catch_up()
     }
 
-    /// Brings a flowing world's time up to now, if something has fallen due.
+    /// Brings a flowing world's time up to now, if something has fallen due, and ends the advances
+    /// of test clocks that have taken long enough.
     pub fn catch_up(&self) -> Result<(), Unwritable> {
+        let wall = self.wall();
+        if self.read(|state| state.world.next_ready()).is_some_and(|ready| ready <= wall) {
+            self.put(What::Settle)?;
+        }
         let to = {
             let inner = self.lock();
             let to = inner.flowed_to(self.wall());
@@ -166,10 +169,20 @@ impl Sandbox {
     /// Answers a call to the API. A test card's number is turned into its token first; another
     /// number is refused, so that none is ever kept.
     pub fn call(&self, call: Call) -> Result<Reply, Unwritable> {
+        self.call_astray(call).map(|(reply, _)| reply)
+    }
+
+    /// As [`Sandbox::call`], with what becomes of the reply on its way.
+    pub(crate) fn call_astray(&self, call: Call) -> Result<(Reply, Option<Mishap>), Unwritable> {
         let head = head(&call);
-        match without_numbers(call, self.month()) {
-            Ok(call) => self.reply_to(What::Call(call)),
-            Err(refusal) => self.refuse(head, *refusal),
+        let call = match without_numbers(call, self.month()) {
+            Ok(call) => call,
+            Err(refusal) => return self.refuse(head, *refusal).map(|reply| (reply, None)),
+        };
+        match self.put(What::Call(call))? {
+            Answer::Reply(reply) => Ok((reply, None)),
+            Answer::Astray(reply, mishap) => Ok((reply, mishap)),
+            _ => unreachable!("a call is answered with a reply"),
         }
     }
 
@@ -232,7 +245,7 @@ impl Sandbox {
             method: "GET".into(),
             path: format!("/v1/checkout/sessions/{session}/line_items"),
             query: "limit=100".into(),
-            authorization: Some(format!("Bearer {PAGES_KEY}")),
+            authorization: Some(PAGES.into()),
             ..Call::default()
         };
         let Ok(reply) = self.call(call) else { return Vec::new() };
@@ -302,6 +315,25 @@ impl Sandbox {
         match self.put(What::Switch { wanted: wanted.clone() })? {
             Answer::Switched(done) => Ok(done),
             _ => unreachable!("switches answer whether they were set"),
+        }
+    }
+
+    /// What goes wrong between the sandbox and its clients.
+    pub fn chaos(&self) -> Chaos {
+        self.read(|state| state.chaos.clone())
+    }
+
+    /// Lets `chaos` loose from now on, or ends it. It is kept with the world.
+    pub fn unsettle(&self, chaos: &Chaos) -> Result<(), Unwritable> {
+        let wanted = serde_json::to_value(chaos).unwrap_or_default();
+        self.set_chaos(&wanted).map(|_| ())
+    }
+
+    /// Sets the knobs of the chaos that are named. All of them, or none and why not.
+    pub(crate) fn set_chaos(&self, wanted: &Value) -> Result<Result<(), String>, Unwritable> {
+        match self.put(What::Chaos { wanted: wanted.clone() })? {
+            Answer::Switched(done) => Ok(done),
+            _ => unreachable!("the chaos answers whether it was set"),
         }
     }
 

@@ -54,6 +54,10 @@ impl Sandbox {
                 post(control::hold_key).delete(control::release_key),
             )
             .route("/_sandbox/switches", get(control::switches).post(control::switch))
+            .route(
+                "/_sandbox/chaos",
+                get(control::chaos).post(control::set_chaos).delete(control::end_chaos),
+            )
             .layer(middleware::from_fn_with_state(self.clone(), control::authorised));
         Router::new()
             .route("/v1/{*path}", any(api::call))

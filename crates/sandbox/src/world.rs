@@ -12,6 +12,7 @@ mod beginning;
 mod catalog;
 mod checkout;
 mod clock;
+mod clocks;
 mod customers;
 mod drafts;
 mod dunning;
@@ -38,10 +39,17 @@ mod tokens;
 mod upcoming;
 pub(crate) mod wire;
 
+use serve::Way;
+
 /// The version of the API that is spoken.
 pub const VERSION: &str = "2026-10-28.endive";
 
-pub use switches::{AfterDunning, Dunning, EventTimes, Retries, Switches};
+/// How the hosted pages ask the API. Any key that looks like one opens it.
+pub(crate) const PAGES: &str = "Bearer sk_test_hostedPagesOfTheSandbox";
+
+pub use switches::{
+    AfterDunning, CheckoutTimes, ClockLists, Dunning, EventTimes, Retries, Switches,
+};
 
 /// How a world is set up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -198,6 +206,18 @@ pub struct World {
     retiring: BTreeMap<String, Vec<(String, i64)>>,
     /// Idempotency keys of requests that are still being answered.
     held: BTreeSet<String>,
+    /// The time and the agenda of each test clock.
+    clocks: BTreeMap<String, clocks::TestClock>,
+    /// The test clock in whose time something is being done: it holds the world's own meanwhile.
+    #[serde(skip)]
+    inside: Option<String>,
+}
+
+impl Call {
+    /// Whether one of the sandbox's own pages asks.
+    pub(crate) fn is_of_a_page(&self) -> bool {
+        self.authorization.as_deref() == Some(PAGES)
+    }
 }
 
 impl World {
@@ -227,6 +247,8 @@ impl World {
             secrets: BTreeMap::new(),
             retiring: BTreeMap::new(),
             held: BTreeSet::new(),
+            clocks: BTreeMap::new(),
+            inside: None,
         };
         world.account = format!("acct_1{}", world.noise(15));
         world.keep_configuration();
@@ -246,12 +268,26 @@ impl World {
     /// Answers a request. `wall` is the wall time in Unix seconds: events and idempotency keys are
     /// kept by it.
     pub fn call(&mut self, call: &Call, wall: i64) -> Reply {
-        self.answer(call, None, wall)
+        self.answer(call, Way::Do, wall)
     }
 
     /// Refuses a request that it need not look into, in the form of all its answers.
     pub fn refuse(&mut self, call: &Call, refusal: &Refusal, wall: i64) -> Reply {
-        self.answer(call, Some(refusal), wall)
+        self.answer(call, Way::Refuse(refusal), wall)
+    }
+
+    /// Answers a reading call with what an earlier state of this world, `past`, knows.
+    pub(crate) fn call_late(&mut self, past: &Self, call: &Call, wall: i64) -> Reply {
+        let mut then = past.clone();
+        then.chance = self.chance;
+        let reply = then.call(call, wall);
+        self.chance = then.chance;
+        reply
+    }
+
+    /// Fails with `refusal` instead of doing what is asked, and keeps that for its idempotency key.
+    pub(crate) fn fail(&mut self, call: &Call, refusal: &Refusal, wall: i64) -> Reply {
+        self.answer(call, Way::Fail(refusal), wall)
     }
 
     /// Moves the clock to `to`, doing all that falls due on the way, in order. Never goes back.
@@ -273,23 +309,23 @@ impl World {
         email: Option<&str>,
         name: Option<&str>,
     ) -> Result<String, PageError> {
-        self.pay_session(session, card, email, name)
+        self.for_person(session, |world| world.pay_session(session, card, email, name))
     }
 
     /// Cancels a subscription at the end of its period, as a person does in the portal.
     pub fn portal_cancel(&mut self, session: &str, subscription: &str) -> Result<(), PageError> {
-        self.portal_schedule(session, subscription, true)
+        self.for_person(session, |world| world.portal_schedule(session, subscription, true))
     }
 
     /// Takes a cancellation back, as a person does in the portal.
     pub fn portal_resume(&mut self, session: &str, subscription: &str) -> Result<(), PageError> {
-        self.portal_schedule(session, subscription, false)
+        self.for_person(session, |world| world.portal_schedule(session, subscription, false))
     }
 
     /// Saves another card (`pm_card_visa`, `tok_visa`) and makes it the customer's default, as a
     /// person does in the portal.
     pub fn portal_replace_card(&mut self, session: &str, card: &str) -> Result<(), PageError> {
-        self.portal_card(session, card)
+        self.for_person(session, |world| world.portal_card(session, card))
     }
 
     /// One object, as the API would print it.

@@ -51,13 +51,15 @@ pub fn get(url: &str) -> Answer {
     send("GET", url, &[], "")
 }
 
+/// What a call of Stripe's API needs.
+pub const STRIPE: [(&str, &str); 2] = [
+    ("Authorization", "Bearer sk_test_stranger"),
+    ("Content-Type", "application/x-www-form-urlencoded"),
+];
+
 /// A call of Stripe's API.
 pub fn stripe(method: &str, sandbox: &str, path: &str, form: &str) -> Value {
-    let headers = [
-        ("Authorization", "Bearer sk_test_stranger"),
-        ("Content-Type", "application/x-www-form-urlencoded"),
-    ];
-    let answer = send(method, &format!("{sandbox}{path}"), &headers, form);
+    let answer = send(method, &format!("{sandbox}{path}"), &STRIPE, form);
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
 }

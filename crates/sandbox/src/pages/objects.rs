@@ -11,7 +11,7 @@ use crate::sandbox::Sandbox;
 use crate::world::wire::pretty;
 
 /// What can be looked at.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "event",
     "customer",
     "subscription",
@@ -26,6 +26,7 @@ const KINDS: [&str; 14] = [
     "product",
     "price",
     "webhook_endpoint",
+    "test_helpers.test_clock",
 ];
 /// So many are listed.
 const MOST: usize = 500;

@@ -1,14 +1,21 @@
 //! Stripe's API: a request becomes a [`Call`], its reply gets the headers that Stripe sends.
 
-use axum::body::{Bytes, to_bytes};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
+use hyper::body::Frame;
 use jiff::tz::TimeZone;
 use serde_json::{Map, json};
 
 use super::{LARGEST_BODY, header_value};
+use crate::chaos::Mishap;
 use crate::sandbox::{Sandbox, Unwritable};
 use crate::world::{Call, Refusal, Reply};
 
@@ -41,17 +48,42 @@ pub(super) async fn call(State(sandbox): State<Sandbox>, request: Request) -> Re
     let reply = match to_bytes(body, LARGEST_BODY).await {
         Err(_) => {
             let call = call_of(&head, String::new());
-            refuse(&sandbox, call, 413, "the body is larger than 1 MiB")
+            (refuse(&sandbox, call, 413, "the body is larger than 1 MiB"), None)
         }
         Ok(body) => answer(&sandbox, &head, body),
     };
-    respond(&sandbox, reply)
+    let (reply, mishap) = reply;
+    let whole = respond(&sandbox, reply);
+    match mishap {
+        Some(Mishap::Lost) => whole.map(|_| Body::new(Lost)),
+        Some(Mishap::Slow(millis)) => {
+            tokio::time::sleep(Duration::from_millis(millis.into())).await;
+            whole
+        }
+        _ => whole,
+    }
 }
 
-fn answer(sandbox: &Sandbox, head: &Parts, body: Bytes) -> Reply {
+/// The body of an answer that never arrives.
+struct Lost;
+
+impl hyper::body::Body for Lost {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into())))
+    }
+}
+
+/// The reply, and what becomes of it on its way.
+fn answer(sandbox: &Sandbox, head: &Parts, body: Bytes) -> (Reply, Option<Mishap>) {
     let Ok(body) = String::from_utf8(body.into()) else {
         let call = call_of(head, String::new());
-        return refuse(sandbox, call, 400, "Invalid request: the body is not UTF-8");
+        return (refuse(sandbox, call, 400, "Invalid request: the body is not UTF-8"), None);
     };
     let is_form = |kind: &str| kind.trim_start().starts_with("application/x-www-form-urlencoded");
     let kind = text(&head.headers, header::CONTENT_TYPE);
@@ -61,9 +93,9 @@ fn answer(sandbox: &Sandbox, head: &Parts, body: Bytes) -> Reply {
              application/x-www-form-urlencoded): it is {}",
             kind.chars().take(80).collect::<String>()
         );
-        return refuse(sandbox, call_of(head, String::new()), 400, &message);
+        return (refuse(sandbox, call_of(head, String::new()), 400, &message), None);
     }
-    sandbox.call(call_of(head, body)).unwrap_or_else(|broken| unwritable(&broken))
+    sandbox.call_astray(call_of(head, body)).unwrap_or_else(|broken| (unwritable(&broken), None))
 }
 
 fn call_of(head: &Parts, body: String) -> Call {

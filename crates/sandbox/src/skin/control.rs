@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::chaos::Chaos;
 use crate::local;
 use crate::sandbox::{Sandbox, Unwritable};
 
@@ -156,6 +157,31 @@ pub(super) async fn switch(
         Ok(Ok(())) => Json(sandbox.switches()).into_response(),
         Err(broken) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &broken.to_string()),
     }
+}
+
+/// What goes wrong between the sandbox and its clients.
+pub(super) async fn chaos(State(sandbox): State<Sandbox>) -> Json<Value> {
+    Json(json!(sandbox.chaos()))
+}
+
+/// Sets the knobs that are named, all or none.
+pub(super) async fn set_chaos(
+    State(sandbox): State<Sandbox>,
+    body: Result<Json<Value>, axum::extract::rejection::JsonRejection>,
+) -> Response {
+    let Ok(Json(wanted)) = body else {
+        return refuse(StatusCode::BAD_REQUEST, "send the knobs to set as a JSON object");
+    };
+    match sandbox.set_chaos(&wanted) {
+        Ok(Err(wrong)) => refuse(StatusCode::BAD_REQUEST, &wrong),
+        Ok(Ok(())) => Json(json!(sandbox.chaos())).into_response(),
+        Err(broken) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &broken.to_string()),
+    }
+}
+
+/// From now on nothing goes wrong.
+pub(super) async fn end_chaos(State(sandbox): State<Sandbox>) -> Response {
+    done(sandbox.unsettle(&Chaos::default()), json!(Chaos::default()))
 }
 
 fn done(done: Result<(), Unwritable>, shown: Value) -> Response {

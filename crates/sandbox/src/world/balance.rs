@@ -53,11 +53,11 @@ impl World {
         let held = self.copy(source);
         let id = self.payment_id("txn_", text(&held, "payment_intent"));
         // The first midnight after six days.
-        let later = (self.now + 6 * DAY).div_euclid(DAY) * DAY + DAY;
-        let available = if at_once { self.now } else { later };
+        let later = (self.real() + 6 * DAY).div_euclid(DAY) * DAY + DAY;
+        let available = if at_once { self.real() } else { later };
         self.keep(json!({
             "id": id, "object": "balance_transaction", "amount": amount,
-            "available_on": available, "balance_type": "payments", "created": self.now,
+            "available_on": available, "balance_type": "payments", "created": self.real(),
             "currency": held["currency"], "description": description, "exchange_rate": null,
             "fee": fee, "fee_details": details, "net": amount - fee, "reporting_category": kind,
             "source": source, "status": "pending", "type": kind,

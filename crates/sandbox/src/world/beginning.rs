@@ -118,7 +118,7 @@ impl World {
                      billing_thresholds cancel_at canceled_at customer_account days_until_due \
                      default_source ended_at latest_invoice next_pending_invoice_item_invoice \
                      on_behalf_of pause_collection pending_invoice_item_interval \
-                     pending_setup_intent pending_update schedule test_clock transfer_data \
+                     pending_setup_intent pending_update schedule transfer_data \
                      trial_end trial_start";
         self.keep(object(nulls, json!({
             "id": id, "object": "subscription",
@@ -151,6 +151,7 @@ impl World {
                 "save_default_payment_method": if new.save_default { "on_subscription" } else { "off" },
             },
             "plan": plan, "quantity": quantity, "start_date": start, "status": "active",
+            "test_clock": self.copy(&new.customer)["test_clock"],
             "trial_settings": { "end_behavior": {
                 "billing_cycle_anchor": "now", "missing_payment_method": "create_invoice",
             } },

@@ -39,6 +39,7 @@ impl World {
             rank::INCOMPLETE => self.expire_incomplete(id),
             rank::UPCOMING => self.tell_upcoming(id),
             rank::CHECKOUT if text(&self.copy(id), "status") == "open" => self.expire(id),
+            rank::CLOCK => self.end_clock(id),
             _ => {}
         }
     }

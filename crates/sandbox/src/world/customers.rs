@@ -56,6 +56,7 @@ impl World {
             "billing_portal.configuration" => ("configuration", "configuration"),
             "webhook_endpoint" => ("webhook endpoint", "id"),
             "balance_transaction" => ("balance transaction", "id"),
+            super::clocks::KIND => ("billingclock", "test_clock"),
             kind => (kind, "id"),
         };
         let found = self.find(kind, id).cloned();
@@ -125,7 +126,9 @@ impl World {
     }
 
     pub(super) fn create_customer(&mut self, given: &Given) -> Answer {
+        let clock = self.check_clock(given)?;
         let mut customer = self.make_customer();
+        customer["test_clock"] = json!(clock);
         self.fill_customer(&mut customer, given)?;
         let id = text(&customer, "id").to_owned();
         let wanted = given.filled("payment_method").map(str::to_owned);

@@ -53,7 +53,7 @@ impl World {
                      default_source description due_date effective_at ending_balance footer \
                      from_invoice hosted_invoice_url invoice_pdf last_finalization_error \
                      latest_revision number on_behalf_of receipt_number rendering shipping_cost \
-                     shipping_details statement_descriptor test_clock";
+                     shipping_details statement_descriptor";
         let shown: Vec<Value> = lines.iter().take(10).cloned().collect();
         let invoice = object(
             nulls,
@@ -102,7 +102,7 @@ impl World {
                 },
                 "subtotal": total, "subtotal_excluding_tax": total, "total": total,
                 "total_discount_amounts": [], "total_excluding_tax": total,
-                "total_pretax_credit_amounts": [], "total_taxes": [],
+                "test_clock": sub["test_clock"], "total_pretax_credit_amounts": [], "total_taxes": [],
                 "webhooks_delivered_at": self.now,
             }),
         );

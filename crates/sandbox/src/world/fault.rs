@@ -101,10 +101,27 @@ impl Fault {
         Box::new(fault).code("idempotency_key_in_use")
     }
 
+    /// A write to what lives by a test clock that is being advanced.
+    pub fn advancing(clock: &str) -> Box<Self> {
+        let message =
+            format!("Test clock advancement underway - cannot perform modifications: {clock}");
+        let mut fault = Self::new(429, "invalid_request_error", message);
+        fault.unbegun = true;
+        fault.final_word = false;
+        Box::new(fault)
+    }
+
     /// What was decided before the world was asked.
     pub fn of(refusal: &Refusal) -> Box<Self> {
         let Refusal { status, error } = refusal.clone();
         Box::new(Self { status, body: error, unbegun: true, final_word: status == 402 })
+    }
+
+    /// What was decided before the world was asked, as if it had begun.
+    pub fn begun(refusal: &Refusal) -> Box<Self> {
+        let mut fault = Self::of(refusal);
+        fault.unbegun = false;
+        fault
     }
 
     /// More metadata than an object holds.

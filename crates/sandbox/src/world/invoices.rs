@@ -127,7 +127,7 @@ impl World {
                 [
                     ("status", json!("paid")),
                     ("amount_paid", json!(due)),
-                    ("status_transitions.paid_at", json!(self.now)),
+                    ("status_transitions.paid_at", json!(self.real())),
                 ],
             );
         }
@@ -264,7 +264,7 @@ impl World {
             intent,
             [
                 ("status", json!("canceled")),
-                ("canceled_at", json!(self.now)),
+                ("canceled_at", json!(self.real())),
                 ("cancellation_reason", json!(reason)),
                 ("next_action", Value::Null),
             ],

@@ -40,7 +40,7 @@ impl World {
         self.keep(object(nulls, json!({
             "id": id, "object": "payment_intent", "amount": purpose.amount, "amount_capturable": 0,
             "amount_details": { "tip": {} }, "amount_received": 0, "capture_method": "automatic",
-            "client_secret": secret, "confirmation_method": "automatic", "created": self.now,
+            "client_secret": secret, "confirmation_method": "automatic", "created": self.real(),
             "currency": purpose.currency, "customer": purpose.customer,
             "description": purpose.description, "livemode": false,
             "managed_payments": { "enabled": false }, "metadata": {},
@@ -171,7 +171,7 @@ impl World {
                 "amount_captured": if paid { amount } else { 0 }, "amount_refunded": 0,
                 "billing_details": pm["billing_details"],
                 "calculated_statement_descriptor": "SPECIE SANDBOX", "captured": paid,
-                "created": self.now, "currency": pi["currency"], "customer": pi["customer"],
+                "created": self.real(), "currency": pi["currency"], "customer": pi["customer"],
                 "description": pi["description"], "disputed": false,
                 "failure_code": decline.map(Decline::code),
                 "failure_message": decline.map(Decline::message), "fraud_details": {},

@@ -81,7 +81,7 @@ impl World {
         let nulls = "balance_transaction customer_account receipt_number source_transfer_reversal \
                      transfer_reversal";
         self.keep(object(nulls, json!({
-            "id": refund, "object": "refund", "amount": amount, "charge": id, "created": self.now,
+            "id": refund, "object": "refund", "amount": amount, "charge": id, "created": self.real(),
             "currency": charge["currency"], "customer": charge["customer"],
             "destination_details": {
                 "card": {

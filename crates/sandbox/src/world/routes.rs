@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::World;
+use super::clocks::KIND;
 use super::fault::{Answer, Fault};
 use super::given::Given;
 use super::params::Endpoint;
@@ -41,6 +42,9 @@ impl World {
             "DELETE /v1/webhook_endpoints/{id}" => self.delete_endpoint(id),
             "POST /v1/billing_portal/sessions" => self.create_portal(given),
             "POST /v1/tokens" => self.create_token(given),
+            "POST /v1/test_helpers/test_clocks" => self.create_test_clock(given),
+            "POST /v1/test_helpers/test_clocks/{id}/advance" => self.advance_test_clock(id, given),
+            "DELETE /v1/test_helpers/test_clocks/{id}" => self.delete_test_clock(id),
             other => Err(Fault::unsupported("endpoint", other)),
         }
     }
@@ -86,6 +90,8 @@ impl World {
             "GET /v1/refunds/{id}" => return self.need("refund", id),
             "GET /v1/webhook_endpoints/{id}" => return self.need("webhook_endpoint", id),
             "GET /v1/tokens/{id}" => return self.need("token", id),
+            "GET /v1/test_helpers/test_clocks/{id}" => return self.need(KIND, id),
+            "GET /v1/test_helpers/test_clocks" => (self.where_texts(KIND, given, &[]), KIND),
             "GET /v1/billing_portal/configurations/{id}" => {
                 return self.need("billing_portal.configuration", id);
             }
@@ -96,7 +102,8 @@ impl World {
                 };
             }
             "GET /v1/customers" => {
-                (self.where_texts("customer", given, &[("email", "email")]), "customer")
+                let all = self.where_texts("customer", given, &[("email", "email")]);
+                (self.seen(all, given)?, "customer")
             }
             "GET /v1/customers/{id}/payment_methods" => {
                 self.need("customer", id)?;
@@ -128,7 +135,9 @@ impl World {
                 self.need("checkout.session", id)?;
                 (self.baskets.get(id).map(|b| b.lines.clone()).unwrap_or_default(), "item")
             }
-            "GET /v1/subscriptions" => (self.list_subscriptions(given), "subscription"),
+            "GET /v1/subscriptions" => {
+                (self.seen(self.list_subscriptions(given), given)?, "subscription")
+            }
             "GET /v1/subscription_items" => {
                 let sub = given.filled("subscription").unwrap_or_default();
                 let found = self.find("subscription", sub);
@@ -143,7 +152,7 @@ impl World {
                     ("collection_method", "collection_method"),
                     ("subscription", "parent.subscription_details.subscription"),
                 ];
-                (self.where_texts("invoice", given, &fields), "invoice")
+                (self.seen(self.where_texts("invoice", given, &fields), given)?, "invoice")
             }
             "GET /v1/invoices/{id}/lines" => {
                 self.need("invoice", id)?;

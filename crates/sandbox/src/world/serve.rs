@@ -29,6 +29,17 @@ pub(super) struct Kept {
     should_retry: bool,
 }
 
+/// What becomes of a call.
+#[derive(Clone, Copy)]
+pub(super) enum Way<'a> {
+    /// What it asks for.
+    Do,
+    /// Nothing; it is refused before it begins.
+    Refuse(&'a Refusal),
+    /// Nothing; it fails, and its key stands for that.
+    Fail(&'a Refusal),
+}
+
 fn flatten(value: &Value, name: &str, out: &mut Vec<(String, String)>) {
     match value {
         Value::Object(map) => {
@@ -47,8 +58,8 @@ fn flatten(value: &Value, name: &str, out: &mut Vec<(String, String)>) {
 }
 
 impl World {
-    pub(super) fn answer(&mut self, call: &Call, refusal: Option<&Refusal>, wall: i64) -> Reply {
-        self.wall = self.wall.max(wall);
+    pub(super) fn answer(&mut self, call: &Call, way: Way<'_>, wall: i64) -> Reply {
+        self.settle(wall);
         self.forget_old_events();
         let kept_for = self.config.switches.idempotency_retention;
         let oldest = self.wall.saturating_sub(kept_for);
@@ -99,7 +110,10 @@ impl World {
                 return self.finish(reply, Err(fault), Some(&request));
             }
         }
-        let decoded = refusal.map_or_else(|| decode(call), |refusal| Err(Fault::of(refusal)));
+        let decoded = match way {
+            Way::Refuse(refusal) => Err(Fault::of(refusal)),
+            _ => decode(call),
+        };
         let tree = match decoded {
             Ok(tree) => tree,
             Err(fault) => {
@@ -126,7 +140,10 @@ impl World {
             header(&mut reply, "Original-Request", &request);
         }
         self.request = Some((request.clone(), key.clone().filter(|_| post)));
-        let answer = self.dispatch(call, tree);
+        let answer = match way {
+            Way::Fail(refusal) => Err(Fault::begun(refusal)),
+            _ => self.dispatch(call, tree),
+        };
         self.request = None;
         let unbegun = answer.as_ref().is_err_and(|fault| fault.unbegun);
         let final_word = answer.as_ref().err().is_none_or(|fault| fault.final_word);
@@ -247,7 +264,9 @@ impl World {
         self.check_room(&ids, &given)?;
         let expand = given.texts("expand");
         let before = (!expand.is_empty()).then(|| self.clone());
-        let answer = self.write(endpoint, &ids, &given)?;
+        let clock = self.clock_for(endpoint, &ids, &given)?;
+        let write = |world: &mut Self| world.write(endpoint, &ids, &given);
+        let answer = self.within(clock.as_deref(), write)?;
         match self.expand(answer, &expand) {
             Err(fault) => {
                 if let Some(before) = before {

@@ -24,6 +24,8 @@ pub(crate) mod rank {
     pub const UPCOMING: u8 = 12;
     /// A Checkout Session expires.
     pub const CHECKOUT: u8 = 14;
+    /// A test clock is deleted.
+    pub const CLOCK: u8 = 20;
 }
 
 /// A new object: `nulls` names its empty fields, `set` the others.

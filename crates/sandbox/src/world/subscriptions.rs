@@ -44,6 +44,7 @@ impl World {
         let customer = self.find("customer", id).cloned();
         let customer = customer.ok_or_else(|| Fault::missing(404, "customer", id, "customer"))?;
         let id = text(&customer, "id").to_owned();
+        self.check_clock_room(&customer)?;
         let list = given.list("items");
         if list.is_empty() {
             let fault = Fault::parameter("Missing required param: items.", "items");

@@ -52,10 +52,34 @@ pub enum EventTimes {
     Wall,
 }
 
+/// By which time a Checkout Session of a test clock's customer lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckoutTimes {
+    /// By the world's.
+    Real,
+    /// By the test clock's.
+    Simulated,
+}
+
+/// Whether lists show what lives by test clocks although nobody asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockLists {
+    /// Only with the filter `test_clock`, `customer` or `subscription`.
+    Hidden,
+    /// Always.
+    Shown,
+}
+
 /// Choices where Stripe's behaviour is not known for certain, or is a choice of the sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Switches {
+    /// How long advancing a test clock takes, in seconds of wall time.
+    pub advancing_seconds: i64,
+    /// By which time a Checkout Session of a test clock's customer expires.
+    pub checkout_times: CheckoutTimes,
     /// The pause between a draft invoice of a renewal and its finalising, in seconds.
     pub draft_seconds: i64,
     /// How long before a renewal `invoice.upcoming` tells of it, in days. With 0 it does not.
@@ -66,6 +90,12 @@ pub struct Switches {
     pub event_times: EventTimes,
     /// How long an idempotency key is kept, in seconds of wall time.
     pub idempotency_retention: i64,
+    /// After how many days of the world's time a test clock is deleted.
+    pub test_clock_days: i64,
+    /// Whether Stripe's limits for test clocks hold: customers, subscriptions, how far they go.
+    pub test_clock_limits: bool,
+    /// Whether lists show what lives by test clocks.
+    pub test_clock_lists: ClockLists,
     /// When webhooks that failed are sent again.
     pub webhook_retries: Retries,
     /// How long an endpoint may take to answer, in seconds.
@@ -96,11 +126,16 @@ impl Dunning {
 impl Default for Switches {
     fn default() -> Self {
         Self {
+            advancing_seconds: 1,
+            checkout_times: CheckoutTimes::Real,
             draft_seconds: 3_601,
             upcoming_days: 7,
             event_retention: 30 * DAY,
             event_times: EventTimes::Simulated,
             idempotency_retention: DAY,
+            test_clock_days: 30,
+            test_clock_limits: true,
+            test_clock_lists: ClockLists::Hidden,
             webhook_retries: Retries::Sandbox,
             webhook_timeout: 10,
             void_uncollectible: false,
@@ -169,10 +204,12 @@ fn check(dunning: &Dunning, switches: &Switches) -> Result<(), String> {
         return Err("`dunning.retries` are at most 20 pauses of 1 s to 60 days".into());
     }
     let limits = [
+        ("advancing_seconds", switches.advancing_seconds, 0, 3_600),
         ("draft_seconds", switches.draft_seconds, 1, 3 * DAY),
         ("upcoming_days", switches.upcoming_days, 0, 60),
         ("event_retention", switches.event_retention, 1, 3_650 * DAY),
         ("idempotency_retention", switches.idempotency_retention, 1, 3_650 * DAY),
+        ("test_clock_days", switches.test_clock_days, 1, 3_650),
         ("webhook_timeout", switches.webhook_timeout, 1, 600),
     ];
     match limits.iter().find(|(_, value, least, most)| value < least || value > most) {

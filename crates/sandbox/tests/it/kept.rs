@@ -195,6 +195,30 @@ fn killing_the_process_loses_nothing_that_was_answered() {
     }
 }
 
+#[tokio::test]
+async fn a_test_clock_that_advances_is_ready_by_itself_after_a_restart() {
+    let folder = tempdir().unwrap();
+    let clocks = "/v1/test_helpers/test_clocks";
+    let clock = {
+        let desk = Desk::kept(folder.path());
+        let frozen = START.to_string();
+        let made = desk.api("POST", clocks, &[("frozen_time", &frozen)]).await.expect(200).json();
+        let to = (START + 60).to_string();
+        let path = format!("{clocks}/{}/advance", shop::id(&made));
+        desk.api("POST", &path, &[("frozen_time", &to)]).await.expect(200);
+        shop::id(&made)
+    };
+    let status = |desk: &Desk| desk.sandbox.object(&clock).unwrap()["status"].clone();
+    let desk = Desk::kept(folder.path());
+    desk.sandbox.catch_up().unwrap();
+    assert_eq!(status(&desk), "advancing");
+    desk.wait(1);
+    desk.sandbox.catch_up().unwrap();
+    assert_eq!(status(&desk), "ready");
+    drop(desk);
+    assert_eq!(status(&Desk::kept(folder.path())), "ready");
+}
+
 #[test]
 fn two_processes_do_not_share_a_folder() {
     let folder = tempdir().unwrap();

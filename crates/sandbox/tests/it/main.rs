@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod api;
+mod chaos;
 mod control;
 mod deliver;
 mod desk;
@@ -9,12 +10,14 @@ mod every_parameter;
 mod foreign;
 mod kept;
 mod pages;
+mod sequences;
 mod served;
 #[path = "../shapes/check.rs"]
 mod shapes;
 mod shop;
 mod world;
 mod world_billing;
+mod world_clocks;
 mod world_facts;
 mod world_lists;
 mod world_refusals;
