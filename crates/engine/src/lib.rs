@@ -6,6 +6,7 @@
 mod around;
 pub mod change;
 mod check;
+mod done;
 mod drift;
 pub mod evidence;
 mod file;
@@ -26,6 +27,7 @@ mod tree;
 mod walk;
 
 pub use check::{Checked, check};
+pub use done::done;
 pub use evidence::{Recorded, Rejected};
 pub use file::{File, FileError, Sum, sha256};
 pub use lock::{Base, Given, Lock, Locked, Other, put};

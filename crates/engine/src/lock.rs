@@ -62,7 +62,8 @@ pub struct Locked {
     pub requirements: BTreeMap<String, usize>,
     /// The numbers of criteria, by piece.
     pub criteria: BTreeMap<String, (usize, usize)>,
-    /// The phases of the tasks: the area of each, and its tasks.
+    /// The phases of the tasks that there ever were: the area of each, and its tasks. Their numbers follow
+    /// from their places, so that what is no longer there stays in this list.
     #[serde(default)]
     pub phases: Vec<(String, Vec<String>)>,
     /// Other specs that this one needs, as the index knew them.
@@ -143,13 +144,31 @@ impl From<&Given> for Answer {
 }
 
 impl Locked {
-    /// The numbers that were given.
+    /// The numbers that were given. Tasks have none before a file names them.
     pub fn numbers(&self) -> Numbers {
-        Numbers {
-            requirements: self.requirements.clone(),
-            criteria: self.criteria.clone(),
-            phases: self.phases.clone(),
-        }
+        let names_tasks = |it: &String| it.ends_with("/tasks.md") || it.ends_with("/plan.md");
+        let phases = match self.files.keys().any(names_tasks) {
+            true => self.phases.clone(),
+            false => Vec::new(),
+        };
+        let (requirements, criteria) = (self.requirements.clone(), self.criteria.clone());
+        Numbers { requirements, criteria, phases }
+    }
+
+    /// What each task is called in the files, by its piece's id: `2.1` in Kiro's trees, `T004` in
+    /// SmartSpec's.
+    pub fn task_names(&self) -> Vec<(String, String)> {
+        let is_kiro = self.dialect == "kiro";
+        let phases = self.phases.iter().enumerate();
+        let places = phases.flat_map(|(p, (_, ids))| {
+            ids.iter().enumerate().map(move |(n, id)| (p + 1, n + 1, id))
+        });
+        let named = places.enumerate().map(|(nth, (phase, place, id))| {
+            let name =
+                if is_kiro { format!("{phase}.{place}") } else { format!("T{:03}", nth + 1) };
+            (id.clone(), name)
+        });
+        named.collect()
     }
 }
 
@@ -170,7 +189,11 @@ impl Locked {
 
     /// What people have changed, as far as it was taken over.
     pub fn by_hand(&self) -> ByHand {
-        ByHand { criteria: self.criteria_by_hand.clone(), hours: self.hours_by_hand.clone() }
+        ByHand {
+            criteria: self.criteria_by_hand.clone(),
+            hours: self.hours_by_hand.clone(),
+            ..ByHand::default()
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use specie_engine::index::Index;
 use specie_engine::make::{Action, Made, Which, Writing, pages};
-use specie_engine::{Base, Lock, Locked, Other, Tree, form, root_of, sha256};
+use specie_engine::{Base, Lock, Locked, Other, Tree, done, form, root_of, sha256};
 use specie_spec::draft::Page;
 use specie_spec::power::{FragmentKind, Power};
 
@@ -115,10 +115,12 @@ fn run(arguments: &Arguments, which: Which, as_json: bool) -> Result<(), Fail> {
     let author = super::new::author_of(&power);
     let failed = |error: specie_engine::make::MakeError| Fail::Failed(error.to_string());
     let mut locked = place.locked()?.clone();
-    let made = locked.make(&power, &author, &now::minute(now)).map_err(failed)?;
+    let done = done(&place.root, &place.folder, &locked).map_err(super::wrong)?;
+    let made =
+        locked.make_keeping(&power, &author, &now::minute(now), done.clone()).map_err(failed)?;
     same_power(&place, &made)?;
     locked.related = related(&made, &place.root, &place.folder, arguments.specindex.as_deref())?;
-    let mut made = locked.make(&power, &author, &now::minute(now)).map_err(failed)?;
+    let mut made = locked.make_keeping(&power, &author, &now::minute(now), done).map_err(failed)?;
     let approved = super::approved(&place.root, &place.folder, Level::Spec)?;
     if which == Which::Tasks && !approved.is_approved && !arguments.draft {
         return Err(Fail::Input(format!(

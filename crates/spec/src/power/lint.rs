@@ -191,7 +191,7 @@ fn one(power: &Power, facts: &Facts, stack: Option<&Stack>) -> Result<(), (Strin
     let wrong =
         |error: super::compose::ComposeError| (format!("fragment {}", error.id), error.what);
     let pieces = compose(power, facts, &files).map_err(wrong)?;
-    Work::of(&pieces, &[]).map_err(wrong)?;
+    Work::of(&pieces, &[], &BTreeMap::new()).map_err(wrong)?;
     Ok(())
 }
 
