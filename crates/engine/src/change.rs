@@ -8,7 +8,7 @@ use specie_spec::keep::{completed, keep, merge_around};
 use specie_spec::merge::{Conflict, merge};
 use specie_spec::{Change, Dialect, Kind, NodeKind, apply, detect, read};
 
-use crate::lock::{Base, put};
+use crate::lock::Base;
 use crate::{FileError, Locked};
 
 /// What is to be changed in a file.
@@ -90,20 +90,6 @@ impl FileChange {
     /// What the file will hold.
     pub fn after(&self) -> Vec<u8> {
         apply(self.before.as_deref().unwrap_or_default(), &self.changes)
-    }
-
-    /// Writes it.
-    pub fn write(&self, root: &Path) -> Result<(), FileError> {
-        if self.changes.is_empty() {
-            return Ok(());
-        }
-        let path = root.join(&self.path);
-        if let Some(before) = &self.before
-            && std::fs::read(&path).ok().as_ref() != Some(before)
-        {
-            return Err(FileError::Changed(path));
-        }
-        put(&path, &self.after())
     }
 }
 

@@ -4,6 +4,7 @@
 //! process but `git`.
 
 mod around;
+pub mod carry;
 pub mod change;
 mod check;
 mod done;

@@ -13,6 +13,8 @@ use crate::file::sha256;
 
 /// Where it stands in a repository.
 const PLACE: &str = ".specie/lock.json";
+/// How the names begin under which files are written before they have their own.
+pub(crate) const PREFIX: &str = ".specie-writes-";
 /// What it is.
 const SCHEMA: &str = "specie.spec.lock/1";
 
@@ -232,7 +234,7 @@ impl Lock {
     }
 
     /// Writes it, whole or not at all.
-    fn write(&self, root: &Path) -> Result<(), FileError> {
+    pub(crate) fn write(&self, root: &Path) -> Result<(), FileError> {
         let path = root.join(PLACE);
         let mut text = serde_json::to_string_pretty(self)
             .map_err(|error| FileError::Form { path: path.clone(), what: error.to_string() })?;
@@ -254,7 +256,7 @@ pub fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let failed = |error| FileError::Io { path: path.to_owned(), done: "written", error };
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(failed)?;
-    let mut new = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut new = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder).map_err(failed)?;
     new.write_all(bytes).map_err(failed)?;
     new.as_file().sync_all().map_err(failed)?;
     readable(new.path()).map_err(failed)?;

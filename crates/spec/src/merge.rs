@@ -211,7 +211,22 @@ fn place(hunk: &Hunk, placed: &[Option<usize>], current: &[&str], base: &[&str])
     if there == hunk.lines.iter().map(|it| key(it)).collect::<Vec<_>>() {
         return Place::Done;
     }
-    Place::Taken(from..to)
+    let next = placed[hunk.base.end..].iter().flatten().next().copied().unwrap_or(current.len());
+    let around: Vec<String> = current[from..next.max(to)].iter().map(|it| key(it)).collect();
+    match is_made(hunk, &base[hunk.base.clone()], &around) {
+        true => Place::Done,
+        false => Place::Taken(from..to),
+    }
+}
+
+/// Whether what was to be put there stands there, and what was to go has gone, among lines that somebody
+/// else has put around it.
+fn is_made(hunk: &Hunk, replaced: &[&str], there: &[String]) -> bool {
+    let wanted: Vec<String> = hunk.lines.iter().map(|it| key(it)).collect();
+    let mut rest = there.iter();
+    let says = wanted.iter().all(|line| rest.any(|it| it == line));
+    let mut gone = replaced.iter().map(|it| key(it)).filter(|it| !wanted.contains(it));
+    !wanted.is_empty() && says && gone.all(|line| line.trim().is_empty() || !there.contains(&line))
 }
 
 fn stands(current: &[&str], at: usize, lines: &[String]) -> bool {
@@ -239,6 +254,16 @@ mod tests {
         assert_eq!(merged("a\nc\nd\ne\n", "a\r\nb\r\nc\r\nd\r\ne").0, "a\r\nc\r\nd\r\ne");
         assert_eq!(merged("a\nb\nc\nd\ne\nf\n", "a\nb\nc\nd\ne").0, "a\nb\nc\nd\ne\nf\n");
         assert_eq!(merged("Z\na\nb\nc\nd\ne\n", BASE).0, "Z\na\nb\nc\nd\ne\n");
+    }
+
+    #[test]
+    fn a_change_that_is_made_already_is_none_beside_lines_of_others() {
+        let new = "a\nB\nC\nd\ne\n";
+        for current in ["a\nB\nC\nmine\nd\ne\n", "a\nmine\nB\nC\nd\ne\n"] {
+            assert_eq!(merged(new, current), (current.to_owned(), 0));
+        }
+        assert_eq!(merged("a\nc\nd\ne\n", "a\nmine\nc\nd\ne\n").1, 1);
+        assert_eq!(merged("a\nB\nc\nd\ne\n", "a\nother\nc\nd\ne\n").1, 1);
     }
 
     #[test]

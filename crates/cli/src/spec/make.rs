@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use specie_engine::carry::{Finished, finish};
 use specie_engine::index::Index;
 use specie_engine::make::{Action, Made, Which, Writing, pages};
 use specie_engine::{Base, Lock, Locked, Other, Tree, done, form, root_of, sha256};
@@ -69,6 +70,20 @@ impl Place {
         Ok(Self { root, folder, lock })
     }
 
+    /// The spec at `path`, which is to be changed: what an earlier run has left unfinished there is
+    /// finished first, and answered.
+    pub fn to_change(path: &Path) -> Result<(Self, Option<Finished>), Fail> {
+        let place = Self::of(path)?;
+        let Some(finished) = finish(&place.root).map_err(super::wrong)? else {
+            return Ok((place, None));
+        };
+        eprintln!("an earlier change of `{}` was cut off; it is finished now", finished.folder);
+        for path in &finished.left {
+            eprintln!("warning: `{path}` was changed by hand since, and stays as it is");
+        }
+        Ok((Self::of(path)?, Some(finished)))
+    }
+
     /// What it was made from.
     pub fn locked(&self) -> Result<&Locked, Fail> {
         self.lock.specs.get(&self.folder).ok_or_else(|| {
@@ -109,7 +124,10 @@ pub fn tasks(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
 }
 
 fn run(arguments: &Arguments, which: Which, as_json: bool) -> Result<(), Fail> {
-    let place = Place::of(&arguments.path)?;
+    let place = match arguments.nogenerate {
+        true => Place::of(&arguments.path)?,
+        false => Place::to_change(&arguments.path)?.0,
+    };
     let power = place.power(&arguments.power)?;
     let now = arguments.now.get()?;
     let author = super::new::author_of(&power);

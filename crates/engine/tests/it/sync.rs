@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use specie_engine::carry::{Step, finish};
 use specie_engine::change::FileChange;
 use specie_engine::make::{Which, pages};
 use specie_engine::sync::{Sync, sync};
-use specie_engine::{Base, Locked, Tree, put};
+use specie_engine::{Base, Lock, Locked, Tree, put};
 use specie_spec::power::Power;
 
 use crate::power::{billing, spec};
@@ -73,7 +74,7 @@ impl Scene {
     }
 
     /// Changes the spec by a request, without answers but the defaults.
-    fn amend(&mut self, request: &str) {
+    fn amended(&self, request: &str) -> (Vec<FileChange>, Locked) {
         let mut locked = self.locked.clone();
         locked.requests.push(request.into());
         let tree = Tree::named(&locked.dialect).unwrap();
@@ -91,6 +92,7 @@ impl Scene {
         };
         let made = made.unwrap();
         locked.settle(&made.draft);
+        let mut all = Vec::new();
         for (path, page) in pages(&made.draft, tree, "s", Which::Spec) {
             if path.ends_with("tasks.md") {
                 continue;
@@ -98,9 +100,15 @@ impl Scene {
             let last = locked.files.get(&path);
             let one = FileChange::of(self.place.path(), &path, last, page.text()).unwrap();
             assert!(one.conflicts.is_empty(), "{:?}", one.conflicts);
-            one.write(self.place.path()).unwrap();
             locked.files.insert(path, Base::of(&one.written));
+            all.push(one);
         }
+        (all, locked)
+    }
+
+    fn amend(&mut self, request: &str) {
+        let (changes, locked) = self.amended(request);
+        Step::of("s", &changes, locked.clone()).carry_out(self.place.path()).unwrap();
         self.locked = locked;
     }
 
@@ -121,8 +129,9 @@ impl Scene {
         let found = self.sync();
         for change in &found.changes {
             assert!(change.conflicts.is_empty(), "{:?}", change.conflicts);
-            change.write(self.place.path()).unwrap();
         }
+        let step = Step::of("s", &found.changes, found.locked.clone());
+        step.carry_out(self.place.path()).unwrap();
         self.locked = found.locked.clone();
         found
     }
@@ -344,4 +353,59 @@ fn what_is_left_out_of_a_spec_of_kiros_is_in_sync() {
     scene.amend("No payment history");
     scene.apply();
     assert_eq!(kinds(&scene.sync()), Vec::<&str>::new(), "{:?}", scene.sync().findings);
+}
+
+#[test]
+fn a_step_that_was_cut_off_after_any_of_its_files_is_finished_by_the_next_one() {
+    let whole = {
+        let mut scene = Scene::of(Tree::SmartSpec, PAYMENTS);
+        scene.amend("No refunds");
+        (scene.read("spec.md"), scene.locked.clone())
+    };
+    for written in 0..=2 {
+        let scene = Scene::of(Tree::SmartSpec, PAYMENTS);
+        let root = scene.place.path();
+        let (changes, locked) = scene.amended("No refunds");
+        let step = Step::of("s", &changes, locked);
+        step.announce(root).unwrap();
+        for change in changes.iter().take(written) {
+            put(&root.join(&change.path), &change.after()).unwrap();
+        }
+        std::fs::write(scene.path(".specie-writes-Ab12Cd"), "half").unwrap();
+        let finished = finish(root).unwrap().unwrap();
+        assert_eq!((finished.request.as_str(), finished.left), ("No refunds", vec![]));
+        assert_eq!(
+            (scene.read("spec.md"), &Lock::read(root).unwrap().specs["s"]),
+            (whole.0.clone(), &whole.1)
+        );
+        assert_eq!(finish(root).unwrap(), None);
+        assert!(!scene.path(".specie-writes-Ab12Cd").exists());
+    }
+}
+
+#[test]
+fn a_file_that_somebody_changed_after_the_cut_is_left_and_nothing_is_forgotten() {
+    let scene = Scene::of(Tree::SmartSpec, PAYMENTS);
+    let root = scene.place.path();
+    let (changes, locked) = scene.amended("No refunds");
+    Step::of("s", &changes, locked).announce(root).unwrap();
+    scene.change("spec.md", "## ", "## My ");
+    let mine = scene.read("spec.md");
+    let finished = finish(root).unwrap().unwrap();
+    assert_eq!((finished.left, scene.read("spec.md")), (vec!["s/spec.md".to_owned()], mine));
+}
+
+#[test]
+fn edits_that_are_made_already_are_none_though_the_lock_does_not_know_of_them() {
+    let mut scene = Scene::of(Tree::SmartSpec, PAYMENTS);
+    scene.amend("No refunds");
+    let found = scene.sync();
+    for change in found.changes.iter().take(2) {
+        put(&scene.place.path().join(&change.path), &change.after()).unwrap();
+    }
+    let again = scene.sync();
+    assert!(again.changes.iter().all(|it| it.conflicts.is_empty()), "{:?}", again.findings);
+    assert_eq!(again.changes.len(), found.changes.len() - 2);
+    scene.apply();
+    assert_eq!(scene.sync().status(), "IN_SYNC", "{:?}", scene.sync().findings);
 }
