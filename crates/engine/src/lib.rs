@@ -40,4 +40,4 @@ pub use repository::{Repository, user_name};
 pub use stacks::{around, steering};
 pub use tokens::{TOKENIZER, count_tokens};
 pub use tree::{Tree, root_of};
-pub use walk::{Spec, specs};
+pub use walk::{Skipped, Spec, specs, specs_and_skipped};

@@ -150,3 +150,29 @@ fn all_that_is_made_gives_no_finding() {
         assert!(!clumsy.iter().any(|it| text.contains(it)), "{request}");
     }
 }
+
+#[test]
+fn after_every_task_come_its_own_validations_and_the_checks_of_the_stack() {
+    let place = made();
+    spec(&place, &["prompt", "--draft"]).fine();
+    let text = place.read(&format!("{FOLDER}/kilo-prompt.md"));
+    let (_, rest) = text.split_once("**Validation after each task:**").unwrap();
+    let (rules, _) = rest.split_once("\nTick a task").unwrap();
+    let commands = rules.lines().filter(|it| it.starts_with("- ")).count();
+    assert_eq!(commands, 1, "{rules}");
+    for word in ["catalog", "rollback", "revert", "coverage", "llvm-cov"] {
+        assert!(!rules.contains(word), "{rules}");
+    }
+}
+
+#[test]
+fn a_path_is_no_request() {
+    let place = Place::new();
+    for path in ["specs/feature/spec-005-payment-system/spec.md", "a/b", "answers.toml"] {
+        new(&place, path, &[]).refused(2, &["is a path", "amend", "sync"]);
+        place
+            .run(&["spec", "smartspec_generate_spec_v4", path, "--defaults"])
+            .refused(2, &["is a path"]);
+    }
+    assert_eq!(names(&place), Vec::<String>::new());
+}
