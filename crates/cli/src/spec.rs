@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use specie_engine::ledger::{Standing, approvals};
 use specie_engine::make::{Action, Writing};
-use specie_engine::{File, FileError, Recorded, Spec, form, specs};
+use specie_engine::{File, FileError, Recorded, Spec, form, specs_and_skipped};
 use specie_spec::approval::Level;
 use specie_spec::check::Input;
 
@@ -236,7 +236,10 @@ fn wrong(error: FileError) -> Fail {
 }
 
 fn found_at(path: &Path) -> Result<Vec<Spec>, Fail> {
-    let specs = specs(path).map_err(wrong)?;
+    let (specs, skipped) = specs_and_skipped(path).map_err(wrong)?;
+    for (folder, why) in skipped {
+        eprintln!("warning: `{}` cannot be read, and is left out: {why}", folder.display());
+    }
     if specs.iter().all(|spec| spec.files.is_empty()) {
         return Err(none_at(path));
     }

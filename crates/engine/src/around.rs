@@ -40,6 +40,9 @@ pub(crate) struct Around {
     within: Option<String>,
     steering: Vec<File>,
     index: Option<File>,
+    /// The checked folder as it was named, and in full.
+    folder: PathBuf,
+    start: PathBuf,
 }
 
 impl Around {
@@ -64,7 +67,13 @@ impl Around {
         let is_whole = place.as_ref().is_some_and(|it| it.starts_with(&start));
         let below = start.strip_prefix(&root).ok().map(slashed);
         let (index, within) = (place.and_then(open), below.filter(|_| !is_whole));
-        Self { root, is_project, within, steering, index }
+        let folder = folder.to_owned();
+        Self { root, is_project, within, steering, index, folder, start }
+    }
+
+    /// A path as people would write it from where they are.
+    pub(crate) fn shown(&self, path: &Path) -> PathBuf {
+        shown(path, &self.folder, &self.start)
     }
 
     /// What the steering files say.

@@ -1,12 +1,14 @@
 //! Bringing what follows from a change into files that people may have changed too.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
+use specie_spec::keep::{completed, keep, merge_around};
 use specie_spec::merge::{Conflict, merge};
-use specie_spec::{Change, Dialect, Document, Kind, NodeKind, State, apply, detect, read};
+use specie_spec::{Change, Dialect, Kind, NodeKind, apply, detect, read};
 
-use crate::lock::{Base, put};
+use crate::lock::Base;
 use crate::{FileError, Locked};
 
 /// What is to be changed in a file.
@@ -20,7 +22,7 @@ pub struct FileChange {
     pub changes: Vec<Change>,
     /// Lines that somebody else has changed as well.
     pub conflicts: Vec<Conflict>,
-    /// Completed tasks that would have been rewritten, by their ids; they are left as they are.
+    /// Completed tasks that would say something else, by their ids; they are left as they are.
     pub completed: Vec<String>,
     /// What we would write if nobody else had changed anything.
     pub written: String,
@@ -53,71 +55,47 @@ impl FileChange {
             change.changes = vec![Change { span: 0..0, was: String::new(), now }];
             return Ok(change);
         };
+        if *current == change.written.as_bytes() {
+            return Ok(change);
+        }
         let base = last.map(Base::text).unwrap_or_default();
-        let (changes, conflicts) = merge(&base, &change.written, current);
+        let (changes, conflicts) = match path.ends_with("/tasks.md") {
+            true => change.around_completed(&base, current.clone()),
+            false => merge(&base, &change.written, current),
+        };
         (change.changes, change.conflicts) = (changes, conflicts);
-        change.spare_completed(path);
         Ok(change)
     }
 
-    /// Takes out changes inside of tasks that are done.
-    fn spare_completed(&mut self, path: &str) {
-        let Some(current) = self.before.as_ref().filter(|_| path.ends_with("tasks.md")) else {
-            return;
-        };
-        let (dialect, kind) = detect(path, current);
-        let document = read(current, dialect, kind);
-        let done = completed(&document);
-        let inside = |span: &std::ops::Range<usize>| {
-            done.iter().find(|(_, own)| {
-                span.start > own.start && span.end <= own.end && span.start < own.end
-            })
-        };
-        let mut spared = Vec::new();
-        self.changes.retain(|change| match inside(&change.span) {
-            Some((id, _)) => {
-                spared.push(id.clone());
-                false
-            }
-            None => true,
+    /// What has to change in a list of tasks, of which those that are done stay as they are.
+    fn around_completed(&mut self, base: &str, current: Vec<u8>) -> (Vec<Change>, Vec<Conflict>) {
+        let form = detect(&format!("/{}", self.path), &current);
+        let done = completed(&read(&current, form.0, form.1));
+        let ids = done.iter().map(|(id, _)| id.clone()).collect();
+        let (written, differ) = keep(base, &self.written, &current, &ids, form);
+        (self.written, self.completed) = (written, differ);
+        let (mut changes, conflicts) = merge_around(base, &self.written, &current, &ids, form);
+        changes.retain(|change| {
+            let touched = done
+                .iter()
+                .find(|(_, own)| span_touches(&change.span, own) && change.now != change.was);
+            self.completed.extend(touched.map(|(id, _)| id.clone()));
+            touched.is_none()
         });
-        spared.dedup();
-        self.completed = spared;
+        self.completed.sort();
+        self.completed.dedup();
+        (changes, conflicts)
     }
 
     /// What the file will hold.
     pub fn after(&self) -> Vec<u8> {
         apply(self.before.as_deref().unwrap_or_default(), &self.changes)
     }
-
-    /// Writes it.
-    pub fn write(&self, root: &Path) -> Result<(), FileError> {
-        if self.changes.is_empty() {
-            return Ok(());
-        }
-        let path = root.join(&self.path);
-        if let Some(before) = &self.before
-            && std::fs::read(&path).ok().as_ref() != Some(before)
-        {
-            return Err(FileError::Changed(path));
-        }
-        put(&path, &self.after())
-    }
 }
 
-/// Tasks without parts that are done, with the bytes that belong to them.
-fn completed(document: &Document) -> Vec<(String, std::ops::Range<usize>)> {
-    let nodes = &document.nodes;
-    let tasks = (0..nodes.len()).filter(|n| nodes[*n].kind == NodeKind::Task);
-    tasks
-        .filter(|n| !document.subtree(*n).skip(1).any(|it| nodes[it].kind == NodeKind::Task))
-        .filter(|n| {
-            let own = nodes[document.subtree(*n)].iter().filter_map(|it| it.state);
-            let states: Vec<State> = nodes[*n].state.map_or_else(|| own.collect(), |it| vec![it]);
-            !states.is_empty() && states.iter().all(|it| *it == State::Done)
-        })
-        .map(|n| (nodes[n].id.clone().unwrap_or_default(), nodes[n].span.clone()))
-        .collect()
+/// Whether a change takes something out of a task, or puts something into it.
+fn span_touches(change: &Range<usize>, task: &Range<usize>) -> bool {
+    change.start < task.end && change.end > task.start && change.start != task.end
 }
 
 /// The criteria of a document, by number.
@@ -234,15 +212,9 @@ fn hours(root: &Path, folder: &str, locked: &mut Locked) {
         tasks.filter_map(|it| Some((it.id.clone()?, told(&it.text)?))).collect()
     };
     let (was, now) = (of(last.text().as_bytes()), of(&current));
-    let mut nth = 0;
-    for (p, (_, ids)) in locked.phases.iter().enumerate() {
-        for (place, id) in ids.iter().enumerate() {
-            nth += 1;
-            let names = [format!("{}.{}", p + 1, place + 1), format!("T{nth:03}")];
-            let Some(name) = names.iter().find(|it| now.contains_key(*it)) else { continue };
-            if was.get(name) != now.get(name) {
-                locked.hours_by_hand.insert(id.clone(), now[name]);
-            }
+    for (id, name) in locked.task_names() {
+        if let Some(hours) = now.get(&name).filter(|it| was.get(&name) != Some(it)) {
+            locked.hours_by_hand.insert(id, *hours);
         }
     }
 }

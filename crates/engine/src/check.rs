@@ -1,15 +1,16 @@
 //! Checking all specs at a path, on as many threads as there are cores.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use specie_spec::Diagnostic;
 use specie_spec::check::check_with;
 use specie_spec::steering::Steering;
+use specie_spec::{Diagnostic, rules};
 
 use crate::around::{Around, with_inputs};
-use crate::walk::{Place, places};
+use crate::walk::{Place, Skipped, places};
 use crate::{File, FileError, Spec};
 
 /// More threads do not make it faster.
@@ -38,15 +39,62 @@ impl Checked {
 pub fn check(path: &Path) -> Result<Checked, FileError> {
     let around = Around::of(path);
     let steering = around.steering();
-    let (specs, mut found) = check_places(&places(path)?, &steering)?;
-    found.extend(crate::drift::drifted(&specs)?);
+    let (places, skipped) = places(path)?;
+    let (specs, mut found) = check_places(&places, &steering)?;
+    let (drifted, made) = crate::drift::drifted(&specs, |it| around.shown(it))?;
+    found.extend(drifted);
     found.extend(around.check(&steering, &specs));
-    let mut around = around.into_files();
+    found.extend(twins(&specs));
+    found.extend(skipped.iter().map(unread));
+    let mut around: Vec<File> = made.into_iter().chain(around.into_files()).collect();
     if path.is_file() {
         found.retain(|it| Path::new(&it.path).file_name() == path.file_name());
         around.clear();
     }
     Ok(Checked { specs, around, found })
+}
+
+/// Specs of one category that have the same number.
+fn twins(specs: &[Spec]) -> Vec<Diagnostic> {
+    let mut seen: BTreeMap<(&Path, &str), &Path> = BTreeMap::new();
+    let mut found = Vec::new();
+    for spec in specs {
+        let name = spec.folder.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+        let number = name.strip_prefix("spec-").and_then(|it| it.split('-').next());
+        let number = number.filter(|it| !it.is_empty() && it.bytes().all(|c| c.is_ascii_digit()));
+        let lead = spec.files.iter().find(|it| it.path.ends_with("spec.md"));
+        let (Some(number), Some(lead)) = (number, lead) else { continue };
+        let place = (spec.folder.parent().unwrap_or(Path::new("")), number);
+        let first = *seen.entry(place).or_insert(&spec.folder);
+        if first != spec.folder {
+            let what = format!("spec {number} is `{}` already", first.display());
+            found.push(Diagnostic {
+                rule: &rules::DUPLICATE,
+                path: lead.path.display().to_string(),
+                line: 1,
+                column: 1,
+                span: 0..0,
+                message: what,
+                help: Some("give one of them the next number that is free".into()),
+                id: None,
+            });
+        }
+    }
+    found
+}
+
+/// That a folder was left out.
+fn unread((folder, why): &Skipped) -> Diagnostic {
+    Diagnostic {
+        rule: &rules::UNREAD,
+        path: folder.display().to_string(),
+        line: 1,
+        column: 1,
+        span: 0..0,
+        message: format!("this folder cannot be read: {why}; specs in it were not checked"),
+        help: Some("let yourself read it, or check the folders beside it".into()),
+        id: None,
+    }
 }
 
 /// What a thread has done, by the number of the place.
@@ -90,7 +138,7 @@ fn take<'p>(next: &AtomicUsize, places: &'p [Place]) -> Option<(usize, &'p Place
 }
 
 fn check_place(place: &Place, steering: &Steering) -> Result<(Spec, Vec<Diagnostic>), FileError> {
-    let spec = place.read()?;
+    let spec = place.read_all()?;
     let found = with_inputs(&spec.files, |files| check_with(files, steering));
     Ok((spec, found))
 }

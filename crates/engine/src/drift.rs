@@ -1,19 +1,24 @@
 //! What the documents that were made here have lost since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use specie_spec::Diagnostic;
-use specie_spec::check::drift;
+use specie_spec::check::{drift, numbers};
+use specie_spec::{Diagnostic, NodeKind};
 
 use crate::around::with_inputs;
-use crate::{FileError, Lock, Spec, root_of};
+use crate::{File, FileError, Lock, Locked, Spec, root_of};
 
 /// The documents whose numbers are held to what was written.
 const HELD: [&str; 3] = ["requirements.md", "design.md", "spec.md"];
 
-/// The findings of all specs that a lock knows.
-pub(crate) fn drifted(specs: &[Spec]) -> Result<Vec<Diagnostic>, FileError> {
+/// The findings of all specs that a lock knows, and the files outside of them that have some. `shown` says
+/// how a path is named.
+pub(crate) fn drifted(
+    specs: &[Spec],
+    shown: impl Fn(&Path) -> PathBuf,
+) -> Result<(Vec<Diagnostic>, Vec<File>), FileError> {
+    let mut outside = Vec::new();
     let mut locks: BTreeMap<PathBuf, Lock> = BTreeMap::new();
     let mut found = Vec::new();
     for spec in specs {
@@ -39,6 +44,43 @@ pub(crate) fn drifted(specs: &[Spec]) -> Result<Vec<Diagnostic>, FileError> {
                 }
             }
         });
+        for file in made(&root, &named, locked, &shown) {
+            let criteria = numbers_of(spec);
+            let said = with_inputs(std::slice::from_ref(&file), |it| {
+                let path = file.path.clone();
+                let last = locked.files.iter().find(|(name, _)| shown(&root.join(name)) == path);
+                last.map(|(_, last)| drift(&it[0], &last.text())).unwrap_or_default()
+            });
+            let count = found.len();
+            found.extend(said.into_iter().filter(|it| {
+                let lost = it.message.split(" stood here").next().unwrap_or_default();
+                lost.split(", ").any(|number| criteria.contains(number))
+            }));
+            if found.len() > count {
+                outside.push(file);
+            }
+        }
     }
-    Ok(found)
+    Ok((found, outside))
+}
+
+/// The files in TOML that were made with a spec and stand outside of its folder.
+fn made(
+    root: &Path,
+    folder: &str,
+    locked: &Locked,
+    shown: &impl Fn(&Path) -> PathBuf,
+) -> Vec<File> {
+    let inside = format!("{folder}/");
+    let names = locked.files.keys().filter(|it| !it.starts_with(&inside) && it.ends_with(".toml"));
+    let paths = names.map(|it| root.join(it)).filter(|it| it.is_file());
+    let open = |path: PathBuf| Some(File { path: shown(&path), ..File::open(&path).ok()? });
+    paths.filter_map(open).collect()
+}
+
+/// The numbers that the criteria of a spec state.
+fn numbers_of(spec: &Spec) -> BTreeSet<String> {
+    let nodes = spec.files.iter().flat_map(|it| &it.document.nodes);
+    let criteria = nodes.filter(|it| it.kind == NodeKind::Criterion);
+    criteria.flat_map(|it| numbers(&it.text)).map(str::to_owned).collect()
 }

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::FileError;
-use crate::lock::{Other, put};
+use crate::lock::Other;
+use crate::make::{Action, Writing};
 
 /// Where it may stand.
 const PLACES: [&str; 2] = ["SPEC_INDEX.json", ".smartspec/SPEC_INDEX.json"];
@@ -59,6 +60,10 @@ impl Index {
             }
             Err(error) => return Err(FileError::Io { path, done: "read", error }),
         };
+        if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+            let what = format!("it is no JSON: {error}");
+            return Err(FileError::Form { path, what });
+        }
         if list(&text).is_none() {
             let what = "it has no list `specs`".into();
             return Err(FileError::Form { path, what });
@@ -93,13 +98,21 @@ impl Index {
         .collect()
     }
 
-    /// Puts a spec into the index, or its new words in place of the old. Other bytes stay.
-    pub fn put(&self, entry: &Entry, day: &str) -> Result<(), FileError> {
+    /// What a spec makes of the index, or its new words in place of the old. Other bytes stay. `root` is
+    /// what the path is told from.
+    pub fn writing(&self, root: &Path, entry: &Entry, day: &str) -> Result<Writing, FileError> {
         let text = self.with(entry, day).ok_or_else(|| FileError::Form {
             path: self.path.clone(),
             what: "it has no list `specs` to which one could be added".into(),
         })?;
-        if text == self.text { Ok(()) } else { put(&self.path, text.as_bytes()) }
+        let action = match (text == self.text, self.text.is_empty()) {
+            (true, _) => Action::Unchanged,
+            (false, true) => Action::Created,
+            (false, false) => Action::Replaced,
+        };
+        let path = self.path.strip_prefix(root).unwrap_or(&self.path);
+        let before = (action == Action::Replaced).then(|| self.text.clone());
+        Ok(Writing { path: path.to_string_lossy().replace('\\', "/"), text, action, before })
     }
 
     fn with(&self, entry: &Entry, day: &str) -> Option<String> {

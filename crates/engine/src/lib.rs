@@ -4,8 +4,10 @@
 //! process but `git`.
 
 mod around;
+pub mod carry;
 pub mod change;
 mod check;
+mod done;
 mod drift;
 pub mod evidence;
 mod file;
@@ -26,6 +28,7 @@ mod tree;
 mod walk;
 
 pub use check::{Checked, check};
+pub use done::done;
 pub use evidence::{Recorded, Rejected};
 pub use file::{File, FileError, Sum, sha256};
 pub use lock::{Base, Given, Lock, Locked, Other, put};
@@ -37,4 +40,4 @@ pub use repository::{Repository, user_name};
 pub use stacks::{around, steering};
 pub use tokens::{TOKENIZER, count_tokens};
 pub use tree::{Tree, root_of};
-pub use walk::{Spec, specs};
+pub use walk::{Skipped, Spec, specs, specs_and_skipped};

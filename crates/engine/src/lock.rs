@@ -13,6 +13,8 @@ use crate::file::sha256;
 
 /// Where it stands in a repository.
 const PLACE: &str = ".specie/lock.json";
+/// How the names begin under which files are written before they have their own.
+pub(crate) const PREFIX: &str = ".specie-writes-";
 /// What it is.
 const SCHEMA: &str = "specie.spec.lock/1";
 
@@ -62,7 +64,8 @@ pub struct Locked {
     pub requirements: BTreeMap<String, usize>,
     /// The numbers of criteria, by piece.
     pub criteria: BTreeMap<String, (usize, usize)>,
-    /// The phases of the tasks: the area of each, and its tasks.
+    /// The phases of the tasks that there ever were: the area of each, and its tasks. Their numbers follow
+    /// from their places, so that what is no longer there stays in this list.
     #[serde(default)]
     pub phases: Vec<(String, Vec<String>)>,
     /// Other specs that this one needs, as the index knew them.
@@ -143,13 +146,31 @@ impl From<&Given> for Answer {
 }
 
 impl Locked {
-    /// The numbers that were given.
+    /// The numbers that were given. Tasks have none before a file names them.
     pub fn numbers(&self) -> Numbers {
-        Numbers {
-            requirements: self.requirements.clone(),
-            criteria: self.criteria.clone(),
-            phases: self.phases.clone(),
-        }
+        let names_tasks = |it: &String| it.ends_with("/tasks.md") || it.ends_with("/plan.md");
+        let phases = match self.files.keys().any(names_tasks) {
+            true => self.phases.clone(),
+            false => Vec::new(),
+        };
+        let (requirements, criteria) = (self.requirements.clone(), self.criteria.clone());
+        Numbers { requirements, criteria, phases }
+    }
+
+    /// What each task is called in the files, by its piece's id: `2.1` in Kiro's trees, `T004` in
+    /// SmartSpec's.
+    pub fn task_names(&self) -> Vec<(String, String)> {
+        let is_kiro = self.dialect == "kiro";
+        let phases = self.phases.iter().enumerate();
+        let places = phases.flat_map(|(p, (_, ids))| {
+            ids.iter().enumerate().map(move |(n, id)| (p + 1, n + 1, id))
+        });
+        let named = places.enumerate().map(|(nth, (phase, place, id))| {
+            let name =
+                if is_kiro { format!("{phase}.{place}") } else { format!("T{:03}", nth + 1) };
+            (id.clone(), name)
+        });
+        named.collect()
     }
 }
 
@@ -170,7 +191,11 @@ impl Locked {
 
     /// What people have changed, as far as it was taken over.
     pub fn by_hand(&self) -> ByHand {
-        ByHand { criteria: self.criteria_by_hand.clone(), hours: self.hours_by_hand.clone() }
+        ByHand {
+            criteria: self.criteria_by_hand.clone(),
+            hours: self.hours_by_hand.clone(),
+            ..ByHand::default()
+        }
     }
 }
 
@@ -209,7 +234,7 @@ impl Lock {
     }
 
     /// Writes it, whole or not at all.
-    fn write(&self, root: &Path) -> Result<(), FileError> {
+    pub(crate) fn write(&self, root: &Path) -> Result<(), FileError> {
         let path = root.join(PLACE);
         let mut text = serde_json::to_string_pretty(self)
             .map_err(|error| FileError::Form { path: path.clone(), what: error.to_string() })?;
@@ -231,7 +256,7 @@ pub fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let failed = |error| FileError::Io { path: path.to_owned(), done: "written", error };
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(failed)?;
-    let mut new = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut new = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder).map_err(failed)?;
     new.write_all(bytes).map_err(failed)?;
     new.as_file().sync_all().map_err(failed)?;
     readable(new.path()).map_err(failed)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use specie_spec::draft::{Draft, Names, Page, Related};
+use specie_spec::draft::{ByHand, Done, Draft, Names, Page, Related};
 use specie_spec::power::{
     Answer, Around, AskError, Asked, ComposeError, Power, Understanding, ask, items_of,
     understand_all,
@@ -72,6 +72,17 @@ impl Locked {
         author: &str,
         generated: &str,
     ) -> Result<Made<'a>, MakeError> {
+        self.make_keeping(power, author, generated, BTreeMap::new())
+    }
+
+    /// The same, with the tasks that are completed, by their pieces' ids: they stay.
+    pub fn make_keeping<'a>(
+        &self,
+        power: &'a Power,
+        author: &str,
+        generated: &str,
+        done: BTreeMap<String, Done>,
+    ) -> Result<Made<'a>, MakeError> {
         let answers = self.answers.iter().map(|(id, it)| (id.clone(), it.into())).collect();
         let around = Around { steering: self.steering.clone(), manifests: self.manifests.clone() };
         let (understood, asked) = asked(power, &self.requests, &answers, &around)?;
@@ -85,7 +96,7 @@ impl Locked {
             asked.answered,
             unknown,
             &self.numbers(),
-            &self.by_hand(),
+            &ByHand { done, ..self.by_hand() },
             self.names(author, generated),
         )
         .map_err(|error| MakeError::Compose { power: power.name.clone(), error })?;
@@ -123,15 +134,7 @@ impl Locked {
         self.slug = draft.names.slug.clone();
         self.requirements = draft.numbers.requirements.clone();
         self.criteria = draft.numbers.criteria.clone();
-        self.phases = draft
-            .work
-            .phases
-            .iter()
-            .map(|it| {
-                let ids = it.tasks.iter().map(|n| draft.work.tasks[*n].id.clone());
-                (it.area.clone(), ids.collect())
-            })
-            .collect();
+        self.phases = draft.numbers.phases.clone();
         let given = |answer: &Answer| Given::from(answer);
         self.answers =
             draft.answered.iter().map(|(open, it)| (open.id.clone(), given(it))).collect();

@@ -1,12 +1,14 @@
 //! What differs between a spec, what follows from it, and what was made of it last.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use specie_spec::draft::Draft;
+use specie_spec::draft::{Done, Draft};
 use specie_spec::power::{FragmentKind, Power, understand};
 use specie_spec::{NodeKind, detect, read};
 
 use crate::change::{FileChange, Taken, take_over};
+use crate::done::done;
 use crate::lock::Base;
 use crate::make::{MakeError, Which, pages};
 use crate::{FileError, Locked, Tree};
@@ -91,9 +93,10 @@ pub fn sync(root: &Path, folder: &str, locked: &Locked, power: &Power) -> Result
     let mut takes_over = !taken.is_empty();
     let tree = Tree::named(&locked.dialect).unwrap_or(Tree::Kiro);
     let mut findings: Vec<Finding> = taken.iter().map(by_hand).collect();
+    let done = done(root, folder, &locked)?;
     let (mut changes, mut settled) = (Vec::new(), None);
     for which in [Which::Spec, Which::Plan, Which::Tasks] {
-        let mut made = locked.make(power, "", "")?;
+        let mut made = locked.make_keeping(power, "", "", done.clone())?;
         for (path, _) in pages(&made.draft, tree, folder, which) {
             let Some(last) = locked.files.get(&path).cloned() else { continue };
             if which == Which::Spec && path.ends_with("/tasks.md") {
@@ -106,7 +109,7 @@ pub fn sync(root: &Path, folder: &str, locked: &Locked, power: &Power) -> Result
             if path.ends_with("/tasks.md") {
                 findings.extend(missing(&before, &made.draft));
             }
-            findings.extend(review(&change));
+            findings.extend(review(&change, &unwanted(&made.draft, &done, &locked)));
             takes_over |= change.written != last.text();
             locked.files.insert(path, Base::of(&change.written));
             changes.push(change);
@@ -115,7 +118,7 @@ pub fn sync(root: &Path, folder: &str, locked: &Locked, power: &Power) -> Result
     }
     if let Some(draft) = settled {
         locked.settle(&draft);
-        findings.extend(non_goals(root, folder, &draft, power));
+        findings.extend(non_goals(root, folder, (&draft, &locked), power));
     }
     changes.retain(|it| !it.changes.is_empty() || !it.conflicts.is_empty());
     findings.sort_by_key(|it| it.weight);
@@ -188,14 +191,35 @@ fn missing(before: &Locked, draft: &Draft<'_>) -> Vec<Finding> {
     )]
 }
 
+/// The names of completed tasks that the spec no longer asks for.
+fn unwanted(
+    draft: &Draft<'_>,
+    done: &BTreeMap<String, Done>,
+    locked: &Locked,
+) -> Vec<(String, String)> {
+    let named = locked.task_names().into_iter();
+    let gone = named.filter(|(id, _)| draft.unwanted.contains(id) && done.contains_key(id));
+    gone.map(|(id, name)| (name, done[&id].title.clone())).collect()
+}
+
 /// What cannot be changed without somebody.
-fn review(change: &FileChange) -> Vec<Finding> {
-    let done = change.completed.iter().map(|id| {
+fn review(change: &FileChange, unwanted: &[(String, String)]) -> Vec<Finding> {
+    let is_list = change.path.ends_with("/tasks.md");
+    let gone = unwanted.iter().filter(|_| is_list).map(|(name, title)| {
+        finding(
+            "NEEDS_REVIEW",
+            Weight::Medium,
+            format!("task {name} is done, and no longer wanted: {title}"),
+            "Undo what it made, then untick it: a completed task is not taken out",
+        )
+    });
+    let is_unwanted = |id: &String| unwanted.iter().any(|(name, _)| name == id);
+    let done = change.completed.iter().filter(|it| !is_unwanted(it)).map(|id| {
         finding(
             "NEEDS_REVIEW",
             Weight::Medium,
             format!("task {id} is done, and what it was done for has changed"),
-            "Look whether it still holds; a completed task is not rewritten",
+            "Look whether it still holds; then untick it, or write what holds: a completed task is not rewritten",
         )
     });
     let taken = change.conflicts.iter().map(|it| {
@@ -206,19 +230,33 @@ fn review(change: &FileChange) -> Vec<Finding> {
             "Make the line say one of both",
         )
     });
-    done.chain(taken).collect()
+    gone.chain(done).chain(taken).collect()
+}
+
+/// The names of tasks, phases and checkpoints that the draft has: what they are for, it says.
+fn ours(draft: &Draft<'_>, locked: &Locked) -> BTreeSet<String> {
+    let ids: BTreeSet<&str> = draft.work.tasks.iter().map(|it| it.id.as_str()).collect();
+    let tasks = locked.task_names().into_iter().filter(|(id, _)| ids.contains(id.as_str()));
+    let phases = draft.work.phases.iter();
+    let around =
+        phases.flat_map(|it| [it.number.to_string(), format!("{}.{}", it.number, it.places + 1)]);
+    tasks.map(|(_, name)| name).chain(around).collect()
 }
 
 /// Tasks for what the spec leaves out on purpose.
-fn non_goals(root: &Path, folder: &str, draft: &Draft<'_>, power: &Power) -> Vec<Finding> {
+fn non_goals(
+    root: &Path,
+    folder: &str,
+    (draft, locked): (&Draft<'_>, &Locked),
+    power: &Power,
+) -> Vec<Finding> {
     let path = format!("{folder}/tasks.md");
     let Ok(text) = std::fs::read(root.join(&path)) else { return Vec::new() };
     let (dialect, kind) = detect(&format!("/{path}"), &text);
-    let titles: Vec<&str> =
-        draft.work.tasks.iter().map(|it| draft.pieces[it.piece].text("title")).collect();
+    let ours = ours(draft, locked);
     let document = read(&text, dialect, kind);
     let tasks = document.nodes.iter().filter(|it| it.kind == NodeKind::Task);
-    let own = tasks.filter(|it| !titles.iter().any(|title| it.text.starts_with(title)));
+    let own = tasks.filter(|it| it.id.as_ref().is_none_or(|id| !ours.contains(id)));
     let mut all = Vec::new();
     for task in own {
         let said = understand(power, &task.text);

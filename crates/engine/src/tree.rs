@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::FileError;
+use crate::lock::alone;
+
 /// The form of a tree of specs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tree {
@@ -48,6 +51,19 @@ impl Tree {
             }
         }
     }
+    /// The same, and makes the folder, so that nobody else is given its number.
+    pub fn take(self, root: &Path, slug: &str) -> Result<(String, String), FileError> {
+        if self == Self::Kiro {
+            return Ok(self.place(root, slug));
+        }
+        let place = root.join(".specie");
+        let failed = |error| FileError::Io { path: place.clone(), done: "written", error };
+        std::fs::create_dir_all(&place).map_err(failed)?;
+        let _alone = alone(&place).map_err(failed)?;
+        let (folder, id) = self.place(root, slug);
+        std::fs::create_dir_all(root.join(&folder)).map_err(failed)?;
+        Ok((folder, id))
+    }
 }
 
 /// The numbers and names of the specs in a tree of SmartSpec's.
@@ -82,4 +98,30 @@ pub fn root_of(folder: &Path) -> PathBuf {
         }
     }
     start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_that_are_made_at_once_have_numbers_of_their_own() {
+        let root = tempfile::tempdir().unwrap();
+        let ids = std::sync::Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let (root, ids) = (root.path(), &ids);
+                scope.spawn(move || {
+                    let (_, id) = Tree::SmartSpec.take(root, &format!("s{n}")).unwrap();
+                    ids.lock().unwrap().push(id);
+                });
+            }
+        });
+        let mut ids = ids.into_inner().unwrap();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 8);
+        let again = Tree::SmartSpec.take(root.path(), "s3").unwrap();
+        assert_eq!(again, Tree::SmartSpec.place(root.path(), "s3"));
+    }
 }

@@ -1,6 +1,7 @@
 //! Checking the files of one spec, each by itself and together.
 
 mod columns;
+mod copies;
 mod drift;
 mod needs;
 mod numbers;
@@ -13,12 +14,12 @@ mod wording;
 
 use std::ops::Range;
 
-pub use drift::drift;
+pub use drift::{drift, numbers};
 
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::steering::Steering;
 use crate::work::Work;
-use crate::{Document, Node, graph, sql};
+use crate::{Document, Node, graph, json, sql};
 
 /// A file of a spec.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +60,9 @@ fn together(files: &[Input<'_>], found: &mut Vec<Diagnostic>) {
         needs::order(file, work, found);
         let waves = graph.as_ref().map(|(_, waves)| waves.as_slice()).unwrap_or_default();
         needs::check(file, work, waves, &tables, found);
+        if let Some((node, broken)) = graph::broken(file).filter(|_| !work.jobs.is_empty()) {
+            found.push(graph_finding(file, node, &broken));
+        }
         if let Some((node, waves)) = &graph {
             waves::check(file, work, (*node, waves), found);
         }
@@ -66,6 +70,16 @@ fn together(files: &[Input<'_>], found: &mut Vec<Diagnostic>) {
     }
     needs::endpoints(files, &works, found);
     columns::check(files, &works, &tables, found);
+    columns::uses(files, &tables, found);
+    copies::check(files, &works, found);
+    copies::near(files, &works, found);
+}
+
+/// A graph that nobody can read.
+fn graph_finding(file: &Input<'_>, node: usize, broken: &json::Broken) -> Diagnostic {
+    let span = broken.at.min(file.bytes.len())..broken.at.min(file.bytes.len());
+    let what = format!("the graph is no JSON: expected {} here", broken.expected);
+    finding(file, &file.document.nodes[node], &crate::rules::BROKEN_JSON, Some(span), what)
 }
 
 /// Puts findings in the order of the files, and counts the columns: along a line once, however many

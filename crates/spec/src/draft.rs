@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::power::{
     Answer, ComposeError, Facts, FragmentKind, Open, Piece, Power, Stack, Value, Work, compose,
 };
-pub use names::{ByHand, Names, Numbers, Related};
+pub use names::{ByHand, Done, Names, Numbers, Related};
 pub use page::{Line, Page};
 
 /// Everything that the documents of a spec are written from.
@@ -37,6 +37,8 @@ pub struct Draft<'a> {
     pub pieces: Vec<Piece>,
     /// The work.
     pub work: Work,
+    /// The completed tasks that the spec no longer asks for, by their pieces' ids.
+    pub unwanted: Vec<String>,
     /// The stack; none when there is no pack for it.
     pub stack: Option<&'a Stack>,
     /// The numbers of requirements and criteria.
@@ -64,12 +66,16 @@ impl<'a> Draft<'a> {
         };
         let open = BTreeMap::new();
         let mut pieces = compose(power, &facts, stack.map_or(&open, |it| &it.files))?;
-        hand::take_over(&mut pieces, numbers, by_hand);
-        let numbers = numbers.with(&pieces);
-        let mut work = Work::of(&pieces, &numbers.phases)?;
+        let unwanted = hand::take_over(&mut pieces, numbers, by_hand);
+        let mut numbers = numbers.with(&pieces);
+        let waited = by_hand.done.iter().map(|(id, it)| (id.clone(), it.after.clone())).collect();
+        let mut work = Work::of(&pieces, &numbers.phases, &waited)?;
         for task in &mut work.tasks {
-            task.hours = by_hand.hours.get(&task.id).copied().unwrap_or(task.hours);
+            let done = by_hand.done.get(&task.id).and_then(|it| it.hours);
+            let given = by_hand.hours.get(&task.id).copied().or(done);
+            task.hours = given.unwrap_or(task.hours);
         }
+        numbers.add_phases(&work);
         let mut draft = Self {
             power,
             facts,
@@ -77,6 +83,7 @@ impl<'a> Draft<'a> {
             unknown,
             pieces,
             work,
+            unwanted,
             stack,
             numbers,
             names,

@@ -19,6 +19,7 @@ mod graph;
 mod ids;
 pub mod index;
 mod json;
+pub mod keep;
 mod lines;
 pub mod merge;
 pub mod power;

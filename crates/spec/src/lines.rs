@@ -55,14 +55,17 @@ impl<'a> Line<'a> {
         if is_rule(rest) {
             return Token::Rule;
         }
-        item(rest).map_or(Token::Text { columns, text: indent }, |item| {
-            Token::Item(Item {
-                columns,
-                text: indent + item.text,
-                mark: item.mark.map(|(at, state)| (indent + at, state)),
-                ..item
-            })
-        })
+        item(rest).or_else(|| quoted_box(rest)).map_or(
+            Token::Text { columns, text: indent },
+            |item| {
+                Token::Item(Item {
+                    columns,
+                    text: indent + item.text,
+                    mark: item.mark.map(|(at, state)| (indent + at, state)),
+                    ..item
+                })
+            },
+        )
     }
 
     /// What stands from `at` on.
@@ -165,6 +168,15 @@ fn item(rest: &[u8]) -> Option<Item> {
         None => (None, false, after),
     };
     Some(Item { columns: 0, number, mark, optional, text })
+}
+
+/// An item with a box in a quotation: it can be ticked like any other.
+fn quoted_box(rest: &[u8]) -> Option<Item> {
+    let inside = rest.iter().take_while(|byte| matches!(byte, b'>' | b' ')).count();
+    let found = item(&rest[inside..]).filter(|_| rest.starts_with(b">"))?;
+    let is_bullet = bullet(&rest[inside..]).is_some();
+    let (at, state) = found.mark.filter(|_| is_bullet)?;
+    Some(Item { mark: Some((inside + at, state)), text: inside + found.text, ..found })
 }
 
 /// A bullet or a number, and where what it stands before begins.

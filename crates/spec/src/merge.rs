@@ -1,5 +1,7 @@
 //! Changing a file that somebody else may have changed too: a three-way merge of lines, as splices.
 
+use std::borrow::Cow;
+
 use crate::Change;
 use crate::diff::{Side, diff};
 
@@ -26,29 +28,26 @@ struct Hunk {
 /// their ends; what is put in has the line end that `current` uses. A change that `current` has made
 /// already is none.
 pub fn merge(base: &str, new: &str, current: &[u8]) -> (Vec<Change>, Vec<Conflict>) {
-    let text = String::from_utf8_lossy(current);
-    let lines = spans(&text);
-    let plain: Vec<&str> =
-        lines.iter().map(|it| text[it.clone()].trim_end_matches(['\n', '\r'])).collect();
-    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let lines = spans(current);
+    let told: Vec<Cow<'_, str>> =
+        lines.iter().map(|it| String::from_utf8_lossy(&current[it.clone()])).collect();
+    let plain: Vec<&str> = told.iter().map(|it| it.trim_end_matches(['\n', '\r'])).collect();
+    let end = if current.windows(2).any(|it| it == b"\r\n") { "\r\n" } else { "\n" };
     let placed = placed(base, &plain);
     let (mut changes, mut conflicts) = (Vec::new(), Vec::new());
     let base_lines: Vec<&str> = base.lines().collect();
     for hunk in hunks(base, new).into_iter().flat_map(split) {
         match place(&hunk, &placed, &plain, &base_lines) {
             Place::At(at) => {
-                let start = lines.get(at.start).map_or(text.len(), |it| it.start);
+                let start = lines.get(at.start).map_or(current.len(), |it| it.start);
                 let stop = if at.is_empty() { start } else { lines[at.end - 1].end };
                 let put = ticked(&hunk.lines, &plain[at.clone()]);
                 let mut now: String = put.iter().flat_map(|it| [it.as_str(), end]).collect();
-                if start == text.len()
-                    && !text.is_empty()
-                    && !text.ends_with('\n')
-                    && !now.is_empty()
-                {
+                let is_open = current.last().is_some_and(|it| *it != b'\n');
+                if start == current.len() && is_open && !now.is_empty() {
                     now.insert_str(0, end);
                 }
-                let was = text[start..stop].to_owned();
+                let was = String::from_utf8_lossy(&current[start..stop]).into_owned();
                 if was.trim_end_matches(['\n', '\r']) != now.trim_end_matches(['\n', '\r']) {
                     changes.push(Change { span: start..stop, was, now });
                 }
@@ -65,7 +64,7 @@ pub fn merge(base: &str, new: &str, current: &[u8]) -> (Vec<Change>, Vec<Conflic
 }
 
 /// A line as it would be with an open box: whether a task is ticked is nobody's wording.
-fn unticked(line: &str) -> String {
+pub(crate) fn unticked(line: &str) -> String {
     let blanks = line.len() - line.trim_start().len();
     let (indent, rest) = line.split_at(blanks);
     match rest.get(..6) {
@@ -109,10 +108,10 @@ fn ticked(lines: &[String], replaced: &[&str]) -> Vec<String> {
     lines.iter().enumerate().map(carry).collect()
 }
 
-fn spans(text: &str) -> Vec<std::ops::Range<usize>> {
+fn spans(text: &[u8]) -> Vec<std::ops::Range<usize>> {
     let mut all = Vec::new();
     let mut start = 0;
-    for line in text.split_inclusive('\n') {
+    for line in text.split_inclusive(|it| *it == b'\n') {
         all.push(start..start + line.len());
         start += line.len();
     }
@@ -212,7 +211,22 @@ fn place(hunk: &Hunk, placed: &[Option<usize>], current: &[&str], base: &[&str])
     if there == hunk.lines.iter().map(|it| key(it)).collect::<Vec<_>>() {
         return Place::Done;
     }
-    Place::Taken(from..to)
+    let next = placed[hunk.base.end..].iter().flatten().next().copied().unwrap_or(current.len());
+    let around: Vec<String> = current[from..next.max(to)].iter().map(|it| key(it)).collect();
+    match is_made(hunk, &base[hunk.base.clone()], &around) {
+        true => Place::Done,
+        false => Place::Taken(from..to),
+    }
+}
+
+/// Whether what was to be put there stands there, and what was to go has gone, among lines that somebody
+/// else has put around it.
+fn is_made(hunk: &Hunk, replaced: &[&str], there: &[String]) -> bool {
+    let wanted: Vec<String> = hunk.lines.iter().map(|it| key(it)).collect();
+    let mut rest = there.iter();
+    let says = wanted.iter().all(|line| rest.any(|it| it == line));
+    let mut gone = replaced.iter().map(|it| key(it)).filter(|it| !wanted.contains(it));
+    !wanted.is_empty() && says && gone.all(|line| line.trim().is_empty() || !there.contains(&line))
 }
 
 fn stands(current: &[&str], at: usize, lines: &[String]) -> bool {
@@ -240,6 +254,16 @@ mod tests {
         assert_eq!(merged("a\nc\nd\ne\n", "a\r\nb\r\nc\r\nd\r\ne").0, "a\r\nc\r\nd\r\ne");
         assert_eq!(merged("a\nb\nc\nd\ne\nf\n", "a\nb\nc\nd\ne").0, "a\nb\nc\nd\ne\nf\n");
         assert_eq!(merged("Z\na\nb\nc\nd\ne\n", BASE).0, "Z\na\nb\nc\nd\ne\n");
+    }
+
+    #[test]
+    fn a_change_that_is_made_already_is_none_beside_lines_of_others() {
+        let new = "a\nB\nC\nd\ne\n";
+        for current in ["a\nB\nC\nmine\nd\ne\n", "a\nmine\nB\nC\nd\ne\n"] {
+            assert_eq!(merged(new, current), (current.to_owned(), 0));
+        }
+        assert_eq!(merged("a\nc\nd\ne\n", "a\nmine\nc\nd\ne\n").1, 1);
+        assert_eq!(merged("a\nB\nc\nd\ne\n", "a\nother\nc\nd\ne\n").1, 1);
     }
 
     #[test]

@@ -13,9 +13,11 @@ pub struct Prompt<'a> {
     pub title: &'a str,
     /// Where the file will stand, from the root.
     pub folder: &'a str,
+    /// What the file will be called, without `.md`; further parts have their number behind it.
+    pub stem: &'a str,
     /// The documents beside it: name and what it is.
     pub documents: &'a [(String, String)],
-    /// The commands that validate after each task.
+    /// The commands that validate after every task, beside the task's own.
     pub validation: &'a [String],
     /// When, as `2026-01-31 09:30`.
     pub generated: &'a str,
@@ -82,6 +84,11 @@ pub fn prompts(
     }
     let all = parts.len();
     Ok(parts.iter().enumerate().map(|(n, part)| whole(&frame(n + 1, all), part)).collect())
+}
+
+/// What the file of a part is called, from 1: `kilo-prompt.md`, `kilo-prompt-part-2.md`.
+pub fn file_name(stem: &str, part: usize) -> String {
+    if part > 1 { format!("{stem}-part-{part}.md") } else { format!("{stem}.md") }
 }
 
 /// The frame with the tasks of one part.
@@ -195,7 +202,7 @@ impl Prompt<'_> {
             self.folder
         ));
         say("\n## Execution Modes\n");
-        say(&format!("- Kilo Code: `kilo {}/kilo-prompt.md`", self.folder));
+        say(&format!("- Kilo Code: `kilo {}/{}`", self.folder, file_name(self.stem, part)));
         say("- Claude Code: give it one phase after the other, and wait for its checkpoint");
         if !done.is_empty() {
             say(&format!("\n**Done already, not to be done again:** {}", done.join(", ")));
@@ -236,6 +243,7 @@ mod tests {
             bytes: TASKS.as_bytes(),
             title: "X",
             folder: "f",
+            stem: "kilo-prompt",
             documents: &[("design.md".into(), "Design".into())],
             validation: &[],
             generated: "2026-01-31 09:30",
@@ -265,6 +273,8 @@ mod tests {
         for part in &parts {
             assert!(part.split_whitespace().count() <= whole + 12);
         }
+        assert!(parts[0].contains("`kilo f/kilo-prompt.md`"), "{}", parts[0]);
+        assert!(parts[1].contains("`kilo f/kilo-prompt-part-2.md`"), "{}", parts[1]);
         assert!(parts[1].contains("2.1 Four") && !parts[0].contains("2.1 Four"));
         assert!(made(20).is_err());
     }

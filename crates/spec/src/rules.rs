@@ -135,6 +135,16 @@ rules! {
         "Where tasks say which endpoints they make, an endpoint that is named is among them."
         because "A path that is written in two ways is found when it is called."
         not "`GET /api/user`, where a task provides `GET /api/users`." but "`GET /api/users` in both places.";
+    /// Data.
+    NEAR_NAME Warning "near-name"
+        "A name that stands once is not one letter away from one that tasks name."
+        because "It is written to mean the same, and means nothing."
+        not "`order_itms`, where a task provides table `order_items`." but "`order_items`";
+    /// Copies.
+    COPY Warning "copy-differs"
+        "What tasks repeat of the spec is what the spec says."
+        because "Whoever works by the tasks builds what the spec said once."
+        not "- [ ] Criterion 1.2: waits 5 seconds, where criterion 1.2 says 4." but "The words of the criterion.";
     /// Wording.
     NO_UNIT Advice "number-without-unit"
         "A number that limits something has a unit, or what is counted behind it."
@@ -170,6 +180,11 @@ rules! {
         "A file of JSON can be read as JSON."
         because "No other program can read it either."
         not "{\"specs\": [}" but "{\"specs\": []}";
+    /// Surroundings.
+    UNREAD Warning "unread-folder"
+        "Every folder below the checked one can be read."
+        because "A spec in it is not checked, and nobody would know."
+        not "A folder that belongs to another user." but "One that you may read.";
     /// Progress.
     EARLY Error "ticked-before-its-parts"
         "A task is ticked when all its required parts are."

@@ -149,6 +149,60 @@ fn statements(bytes: &[u8], span: Range<usize>, file: usize) -> Vec<(Table, bool
     found
 }
 
+/// A column that SQL names: of which table, in which file, and where.
+pub(crate) struct Use {
+    pub(crate) table: String,
+    pub(crate) column: String,
+    pub(crate) file: usize,
+    pub(crate) span: Range<usize>,
+}
+
+/// The columns that indexes and references name in the SQL of a spec.
+pub(crate) fn uses(files: &[Input<'_>]) -> Vec<Use> {
+    let mut found = Vec::new();
+    for (f, file) in files.iter().enumerate() {
+        for (node, _) in blocks(file) {
+            let span = inside(file, node);
+            let Ok(text) = std::str::from_utf8(&file.bytes[span.clone()]) else { continue };
+            let (tokens, _) = tokens(text, span.start);
+            let named = (0..tokens.len()).filter(|n| names_columns(&tokens, *n));
+            found.extend(named.flat_map(|n| listed(&tokens[n + 1..], f)));
+        }
+    }
+    found
+}
+
+/// Whether a table with columns follows: `REFERENCES`, and the `ON` of an index.
+fn names_columns(tokens: &[Token<'_>], n: usize) -> bool {
+    let before = &tokens[n.saturating_sub(8)..n];
+    let is_index = before.iter().rposition(|it| it.is("index")).is_some_and(|at| {
+        let is_create = before[..at].iter().any(|it| it.is("create"));
+        is_create && !before[at..].iter().any(|it| it.is(";"))
+    });
+    tokens[n].is("references") || tokens[n].is("on") && is_index
+}
+
+/// `table (one, two)`; what is no plain name is left out.
+fn listed(tokens: &[Token<'_>], file: usize) -> Vec<Use> {
+    let open = tokens.iter().take(4).position(|it| it.is("("));
+    let Some(open) = open else { return Vec::new() };
+    let Some(table) = tokens[..open].iter().rev().find(|it| it.is_name()) else {
+        return Vec::new();
+    };
+    let close =
+        tokens[open..].iter().position(|it| it.is(")")).map_or(tokens.len(), |it| open + it);
+    let parts = tokens[open + 1..close].split(|it| it.is(","));
+    let plain = parts.filter_map(|part| part.first().filter(|it| it.is_name() && part.len() < 3));
+    let is_call = tokens[open + 1..close].iter().any(|it| it.is("("));
+    let made = plain.filter(|_| !is_call).map(|it| Use {
+        table: table.text.into(),
+        column: it.text.into(),
+        file,
+        span: it.span.clone(),
+    });
+    made.collect()
+}
+
 /// `CREATE TABLE name ( … )`
 fn created(statement: &[Token<'_>], file: usize) -> Option<Table> {
     statement.first().filter(|token| token.is("create"))?;

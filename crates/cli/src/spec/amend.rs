@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
+use specie_engine::carry::{Finished, Step};
 use specie_engine::change::{FileChange, take_over};
 use specie_engine::ledger::Standing;
 use specie_engine::make::{MakeError, Which, asked, pages};
-use specie_engine::{Base, Lock, Locked, steering};
+use specie_engine::{Base, Locked, steering};
 use specie_spec::approval::Level;
 use specie_spec::draft::Draft;
 use specie_spec::power::{
@@ -46,7 +47,10 @@ pub struct Arguments {
 
 /// Does it.
 pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
-    let place = Place::of(&arguments.path)?;
+    let (place, finished) = match arguments.nogenerate {
+        true => (Place::of(&arguments.path)?, None),
+        false => Place::to_change(&arguments.path)?,
+    };
     let power = place.power(&arguments.power)?;
     let now = arguments.now.get()?;
     let request = prompt(&arguments.request)?;
@@ -60,6 +64,10 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
             "the power {} knows nothing of `{}`; nothing was changed",
             power.name, request
         )));
+    }
+    let is_same = |it: &Finished| it.folder == place.folder && it.request == arguments.request;
+    if finished.as_ref().is_some_and(is_same) {
+        return tell(&[], place.locked()?, false, &said, as_json);
     }
     if arguments.strict && !said.unknown.is_empty() {
         return not_understood(&said.unknown, as_json);
@@ -116,8 +124,8 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     }
     let lapses = matches!(super::standing(&place, Level::Spec)?, Standing::Approved { .. });
     if !arguments.nogenerate {
-        all.iter().try_for_each(|it| it.write(&place.root)).map_err(super::wrong)?;
-        Lock::keep(&place.root, &place.folder, locked.clone()).map_err(super::wrong)?;
+        let step = Step::of(&place.folder, &all, locked.clone());
+        step.carry_out(&place.root).map_err(super::wrong)?;
     }
     tell(&all, &locked, lapses, &said, as_json)
 }

@@ -99,12 +99,18 @@ pub fn approve(arguments: &Arguments, json: bool) -> Result<(), Fail> {
     if arguments.by_rule {
         let mode = desk.ledger.auto(&subject.spec).ok_or_else(|| not_auto(&desk, &spec))?;
         let done = desk.by_rule(mode, what, &texts)?;
-        return told(&done, &format!("{name} is approved by rule: nobody looked at it"), json);
+        let verb = verb(&subject);
+        return told(&done, &format!("{name} {verb} approved by rule: nobody looked at it"), json);
     }
     let shown = shown(&desk, &subject, &standing);
     let decision = Decision { kind: "an approval", what, shown, question: "Approve?", texts };
     let done = desk.decide(decision)?;
-    told(&done, &format!("{name} is approved"), json)
+    told(&done, &format!("{name} {} approved", verb(&subject)), json)
+}
+
+/// `the tasks … are`, `the spec … is`.
+fn verb(subject: &Subject) -> &'static str {
+    if subject.scope == Scope::Tasks { "are" } else { "is" }
 }
 
 fn already(desk: &Desk, standing: &ledger::Standing, name: &str, json: bool) -> Result<(), Fail> {

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use specie_engine::carry::{Finished, finish};
 use specie_engine::index::Index;
 use specie_engine::make::{Action, Made, Which, Writing, pages};
-use specie_engine::{Base, Lock, Locked, Other, Tree, form, root_of, sha256};
+use specie_engine::{Base, Lock, Locked, Other, Tree, done, form, root_of, sha256};
 use specie_spec::draft::Page;
 use specie_spec::power::{FragmentKind, Power};
 
@@ -69,6 +70,20 @@ impl Place {
         Ok(Self { root, folder, lock })
     }
 
+    /// The spec at `path`, which is to be changed: what an earlier run has left unfinished there is
+    /// finished first, and answered.
+    pub fn to_change(path: &Path) -> Result<(Self, Option<Finished>), Fail> {
+        let place = Self::of(path)?;
+        let Some(finished) = finish(&place.root).map_err(super::wrong)? else {
+            return Ok((place, None));
+        };
+        eprintln!("an earlier change of `{}` was cut off; it is finished now", finished.folder);
+        for path in &finished.left {
+            eprintln!("warning: `{path}` was changed by hand since, and stays as it is");
+        }
+        Ok((Self::of(path)?, Some(finished)))
+    }
+
     /// What it was made from.
     pub fn locked(&self) -> Result<&Locked, Fail> {
         self.lock.specs.get(&self.folder).ok_or_else(|| {
@@ -109,16 +124,21 @@ pub fn tasks(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
 }
 
 fn run(arguments: &Arguments, which: Which, as_json: bool) -> Result<(), Fail> {
-    let place = Place::of(&arguments.path)?;
+    let place = match arguments.nogenerate {
+        true => Place::of(&arguments.path)?,
+        false => Place::to_change(&arguments.path)?.0,
+    };
     let power = place.power(&arguments.power)?;
     let now = arguments.now.get()?;
     let author = super::new::author_of(&power);
     let failed = |error: specie_engine::make::MakeError| Fail::Failed(error.to_string());
     let mut locked = place.locked()?.clone();
-    let made = locked.make(&power, &author, &now::minute(now)).map_err(failed)?;
+    let done = done(&place.root, &place.folder, &locked).map_err(super::wrong)?;
+    let made =
+        locked.make_keeping(&power, &author, &now::minute(now), done.clone()).map_err(failed)?;
     same_power(&place, &made)?;
     locked.related = related(&made, &place.root, &place.folder, arguments.specindex.as_deref())?;
-    let mut made = locked.make(&power, &author, &now::minute(now)).map_err(failed)?;
+    let mut made = locked.make_keeping(&power, &author, &now::minute(now), done).map_err(failed)?;
     let approved = super::approved(&place.root, &place.folder, Level::Spec)?;
     if which == Which::Tasks && !approved.is_approved && !arguments.draft {
         return Err(Fail::Input(format!(

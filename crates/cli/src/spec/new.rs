@@ -96,7 +96,15 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     let failed = |error: specie_engine::make::MakeError| Fail::Failed(error.to_string());
     // The slug is known only now, and the folder's number with it.
     let first = locked.make(power, &author, "").map_err(failed)?;
-    let (folder, id) = tree.place(&root, &first.draft.names.slug);
+    if arguments.strict && !first.draft.unknown.is_empty() {
+        return not_understood(&first.understood.unknown, as_json);
+    }
+    let slug = &first.draft.names.slug;
+    super::sold::accepted(&pages(&first.draft, tree, &tree.place(&root, slug).0, Which::Spec))?;
+    let (folder, id) = match arguments.nogenerate {
+        true => tree.place(&root, slug),
+        false => tree.take(&root, slug).map_err(super::wrong)?,
+    };
     locked.id = id;
     let lock = Lock::read(&root).map_err(super::wrong)?;
     let before = lock.specs.get(&folder);
@@ -105,12 +113,8 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
     }
     locked.related = super::make::related(&first, &root, &folder, arguments.specindex.as_deref())?;
     let made = locked.make(power, &author, &now::minute(now)).map_err(failed)?;
-    if arguments.strict && !made.draft.unknown.is_empty() {
-        return not_understood(&made.understood.unknown, as_json);
-    }
     locked.settle(&made.draft);
     let pages = pages(&made.draft, tree, &folder, Which::Spec);
-    super::sold::accepted(&pages)?;
     let writings = write(arguments, &root, &folder, &pages, (&lock, &mut locked))?;
     let powers =
         understood.into_iter().map(|(it, read)| (it, it.name == power.name, read)).collect();
@@ -135,8 +139,17 @@ pub fn prompt(argument: &str) -> Result<String, Fail> {
             "the request has {} bytes, expected at most {LONGEST}\n\nhint: a request says what is wanted in a page; `amend` adds to a spec",
             text.len()
         ))),
+        text if is_path(text) => Err(Fail::Input(format!(
+            "`{text}` is a path, expected a request in words; nothing was written\n\nhint: `specie spec amend {text} \"…\"` changes a spec that is there, `specie spec sync {text}` brings plan and tasks in line, `specie spec new - < {text}` reads the request from a file"
+        ))),
         text => Ok(text.to_owned()),
     }
+}
+
+/// Whether a request is the name of a file or a folder.
+fn is_path(text: &str) -> bool {
+    let ends = [".md", ".toml"].iter().any(|it| text.ends_with(it));
+    !text.contains(char::is_whitespace) && (ends || text.contains('/'))
 }
 
 /// The name that was given, if any. It becomes a folder.
@@ -270,14 +283,15 @@ fn write(
         locked.files.insert(path.clone(), kept.cloned().unwrap_or_else(|| Base::of(&one.text)));
         writings.push(one);
     }
+    if locked.dialect == Tree::SmartSpec.as_str() {
+        let index = Index::read(root, arguments.specindex.as_deref()).map_err(super::wrong)?;
+        let entry = entry(folder, locked);
+        writings.push(index.writing(root, &entry, &locked.updated).map_err(super::wrong)?);
+    }
     if !arguments.nogenerate {
         // First what they are made from: of a run that ends in between, the next one goes on.
         Lock::keep(root, folder, locked.clone()).map_err(super::wrong)?;
         writings.iter().try_for_each(|it| it.write(root)).map_err(super::wrong)?;
-        if locked.dialect == Tree::SmartSpec.as_str() {
-            let index = Index::read(root, arguments.specindex.as_deref()).map_err(super::wrong)?;
-            index.put(&entry(folder, locked), &locked.updated).map_err(super::wrong)?;
-        }
     }
     Ok(writings)
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use specie_engine::make::{Action, Writing};
 use specie_engine::{Lock, TOKENIZER, count_tokens, root_of};
 use specie_spec::NodeKind;
-use specie_spec::prompt::{Prompt, prompts};
+use specie_spec::prompt::{Prompt, file_name, prompts};
 
 use specie_spec::approval::Level;
 
@@ -95,6 +95,7 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
         bytes: &tasks.bytes,
         title,
         folder: &inside,
+        stem: "",
         documents: &documents,
         validation: &validation,
         generated: &now::minute(now),
@@ -103,11 +104,8 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
         budget: arguments.budget,
         tokenizer: TOKENIZER,
     };
-    let all = prompts(&prompt, &count_tokens).map_err(|error| {
-        Fail::Input(format!("{error}; nothing was written\n\nhint: raise `--budget`"))
-    })?;
     let stamp = now.strftime("%Y%m%d-%H%M").to_string();
-    let writings = writings(&root, &inside, &stamp, all)?;
+    let writings = writings(&root, &prompt, &stamp)?;
     if !arguments.nogenerate {
         writings.iter().try_for_each(|it| it.write(&root)).map_err(super::wrong)?;
     }
@@ -146,22 +144,16 @@ fn told(arguments: &Arguments, writings: &[Writing], as_json: bool) -> Result<()
 
 /// Names for the prompts: `kilo-prompt.md`; with day and minute when one of that name says something
 /// else; further parts with their number.
-fn writings(
-    root: &Path,
-    folder: &str,
-    stamp: &str,
-    all: Vec<String>,
-) -> Result<Vec<Writing>, Fail> {
-    let parts = all.len();
-    let name = |stem: &str, n: usize| match n {
-        0 => format!("{folder}/{stem}.md"),
-        n => format!("{folder}/{stem}-part-{}.md", n + 1),
-    };
+fn writings(root: &Path, prompt: &Prompt<'_>, stamp: &str) -> Result<Vec<Writing>, Fail> {
     let tries = [String::new(), format!("-{stamp}")];
     let tries = tries.into_iter().chain((2..).map(|n| format!("-{stamp}-{n}")));
     for behind in tries.take(1000) {
         let stem = format!("kilo-prompt{behind}");
-        let texts = all.iter().enumerate().map(|(n, text)| (name(&stem, n), text.clone()));
+        let all = prompts(&Prompt { stem: &stem, ..*prompt }, &count_tokens).map_err(|error| {
+            Fail::Input(format!("{error}; nothing was written\n\nhint: raise `--budget`"))
+        })?;
+        let path = |n: usize| format!("{}/{}", prompt.folder, file_name(&stem, n + 1));
+        let texts = all.into_iter().enumerate().map(|(n, text)| (path(n), text));
         let found: Result<Vec<Writing>, _> =
             texts.map(|(path, text)| Writing::of(root, &path, text, None, false)).collect();
         let found = found.map_err(super::wrong)?;
@@ -169,10 +161,10 @@ fn writings(
             return Ok(found);
         }
     }
-    Err(Fail::Failed(format!("there is no free name for {parts} prompts in `{folder}`")))
+    Err(Fail::Failed(format!("there is no free name for the prompt in `{}`", prompt.folder)))
 }
 
-/// The commands of the stack that check the whole project; none for a spec that was not made here.
+/// The commands of the stack that check the whole project after every task; none for a spec that was not made here.
 fn validation(root: &Path, folder: &str) -> Result<Vec<String>, Fail> {
     let lock = Lock::read(root).map_err(super::wrong)?;
     let Some(locked) = lock.specs.get(folder) else { return Ok(Vec::new()) };
@@ -181,7 +173,6 @@ fn validation(root: &Path, folder: &str) -> Result<Vec<String>, Fail> {
         return Ok(Vec::new());
     };
     let made = locked.make(power, "", "").map_err(|error| Fail::Failed(error.to_string()))?;
-    let commands = made.draft.stack.map(|it| &it.commands);
-    let plain = commands.into_iter().flat_map(|it| it.values()).filter(|it| !it.contains("{{"));
-    Ok(plain.filter(|it| !it.contains("migrat")).cloned().collect())
+    let Some(stack) = made.draft.stack else { return Ok(Vec::new()) };
+    Ok(stack.every_task.iter().filter_map(|it| stack.commands.get(it).cloned()).collect())
 }

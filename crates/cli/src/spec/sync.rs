@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use specie_engine::Lock;
+use specie_engine::carry::Step;
 use specie_engine::make::{Action, Writing};
 use specie_engine::sync::{Finding, Sync, SyncError, Weight, sync};
 
@@ -39,7 +39,10 @@ pub struct Arguments {
 
 /// Does it.
 pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
-    let place = Place::of(&arguments.path)?;
+    let place = match arguments.apply {
+        true => Place::to_change(&arguments.path)?.0,
+        false => Place::of(&arguments.path)?,
+    };
     let power = place.power(&arguments.power)?;
     let found =
         sync(&place.root, &place.folder, place.locked()?, &power).map_err(|error| match error {
@@ -51,9 +54,10 @@ pub fn run(arguments: &Arguments, as_json: bool) -> Result<(), Fail> {
             return Err(amend::conflicts(&found.changes));
         }
         gate::before_apply(&place.root, &place.folder, &found.changes)?;
-        found.changes.iter().try_for_each(|it| it.write(&place.root)).map_err(super::wrong)?;
-        if place.lock.specs.get(&place.folder) != Some(&found.locked) {
-            Lock::keep(&place.root, &place.folder, found.locked.clone()).map_err(super::wrong)?;
+        if place.lock.specs.get(&place.folder) != Some(&found.locked) || !found.changes.is_empty() {
+            Step::of(&place.folder, &found.changes, found.locked.clone())
+                .carry_out(&place.root)
+                .map_err(super::wrong)?;
         }
     }
     let report = if arguments.write { Some(write(arguments, &place, &found)?) } else { None };

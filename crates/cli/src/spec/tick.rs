@@ -1,10 +1,10 @@
 //! `specie spec tick`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use specie_engine::form;
-use specie_spec::{State, TickError, Which, find, tick};
+use specie_engine::{File, FileError, form, root_of};
+use specie_spec::{State, Tick, TickError, Which, find, tick};
 
 use super::{gate, open, wrong};
 use crate::fail::Fail;
@@ -46,8 +46,26 @@ impl From<Box> for State {
     }
 }
 
-/// Ticks a task.
+/// How often a file is read anew that somebody else has changed meanwhile.
+const TRIES: usize = 20;
+
+/// Ticks a task. Of ticks at the same time each is made, one after the other.
 pub fn tick_task(arguments: &Arguments, json: bool) -> Result<(), Fail> {
+    inside(&arguments.file)?;
+    for _ in 1..TRIES {
+        match once(arguments)? {
+            Some(done) => return told(arguments, done, json),
+            None => continue,
+        }
+    }
+    Err(wrong(FileError::Changed(arguments.file.clone())))
+}
+
+/// A tick that was made: the file before and after.
+type Done = (File, Tick, Vec<u8>);
+
+/// Ticks it, if nobody else writes meanwhile.
+fn once(arguments: &Arguments) -> Result<Option<Done>, Fail> {
     let file = open(&arguments.file)?;
     let which = match (&arguments.id, arguments.line) {
         (_, Some(line)) => Which::Line(line),
@@ -62,11 +80,37 @@ pub fn tick_task(arguments: &Arguments, json: bool) -> Result<(), Fail> {
     }
     let after = file.with(&ticked.changes);
     if !ticked.changes.is_empty() {
-        file.replace(&after).map_err(wrong)?;
+        match file.replace(&after) {
+            Err(FileError::Changed(_)) => return Ok(None),
+            written => written.map_err(wrong)?,
+        }
     }
+    Ok(Some((file, ticked, after)))
+}
+
+/// That a link does not lead out of the project: what lies there is none of its tasks.
+fn inside(path: &Path) -> Result<(), Fail> {
+    let named = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = named.parent().unwrap_or(Path::new("/"));
+    let root = std::fs::canonicalize(root_of(folder));
+    match (std::fs::canonicalize(&named), root) {
+        (Ok(real), Ok(root)) if path.is_symlink() && !real.starts_with(&root) => {
+            Err(Fail::Input(format!(
+                "`{}` is a link to `{}`, outside of `{}`; nothing was written\n\nhint: name the file itself",
+                path.display(),
+                real.display(),
+                root.display()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn told(arguments: &Arguments, (file, ticked, after): Done, json: bool) -> Result<(), Fail> {
     if json {
         return out::json(&form::tick(&file, &ticked, &after));
     }
+    let path = arguments.file.display();
     let name = ticked.id.as_deref().map(|id| format!("task {id} ")).unwrap_or_default();
     let told = match ticked.changes.len() {
         0 => "is so already".to_owned(),

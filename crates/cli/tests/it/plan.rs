@@ -150,3 +150,72 @@ fn all_that_is_made_gives_no_finding() {
         assert!(!clumsy.iter().any(|it| text.contains(it)), "{request}");
     }
 }
+
+#[test]
+fn after_every_task_come_its_own_validations_and_the_checks_of_the_stack() {
+    let place = made();
+    spec(&place, &["prompt", "--draft"]).fine();
+    let text = place.read(&format!("{FOLDER}/kilo-prompt.md"));
+    let (_, rest) = text.split_once("**Validation after each task:**").unwrap();
+    let (rules, _) = rest.split_once("\nTick a task").unwrap();
+    let commands = rules.lines().filter(|it| it.starts_with("- ")).count();
+    assert_eq!(commands, 1, "{rules}");
+    for word in ["catalog", "rollback", "revert", "coverage", "llvm-cov"] {
+        assert!(!rules.contains(word), "{rules}");
+    }
+}
+
+#[test]
+fn a_path_is_no_request() {
+    let place = Place::new();
+    for path in ["specs/feature/spec-005-payment-system/spec.md", "a/b", "answers.toml"] {
+        new(&place, path, &[]).refused(2, &["is a path", "amend", "sync"]);
+        place
+            .run(&["spec", "smartspec_generate_spec_v4", path, "--defaults"])
+            .refused(2, &["is a path"]);
+    }
+    assert_eq!(names(&place), Vec::<String>::new());
+}
+
+#[test]
+fn ticks_at_the_same_time_are_each_made() {
+    let place = made();
+    let tasks = format!("{FOLDER}/tasks.md");
+    let ids = ["1.1", "1.2", "2.1", "3.1"];
+    std::thread::scope(|scope| {
+        for id in ids {
+            let (place, tasks) = (&place, &tasks);
+            scope.spawn(move || place.run(&["spec", "tick", tasks, id, "--state", "done"]).fine());
+        }
+    });
+    let text = place.read(&tasks);
+    for id in ids {
+        assert!(text.contains(&format!("- [x] {id} ")), "{id}");
+    }
+}
+
+#[test]
+fn a_link_out_of_the_project_is_not_ticked() {
+    let (place, other) = (made(), made());
+    let there = other.path(&format!("{FOLDER}/tasks.md"));
+    std::os::unix::fs::symlink(&there, place.path("tasks.md")).unwrap();
+    let tick = |file: &str| place.run(&["spec", "tick", file, "1.1", "--state", "done"]);
+    tick("tasks.md").refused(2, &["is a link to", "outside of"]);
+    assert!(!other.read(&format!("{FOLDER}/tasks.md")).contains("[x]"));
+    let inside = place.path(&format!("{FOLDER}/tasks.md"));
+    std::os::unix::fs::symlink(&inside, place.path("mine.md")).unwrap();
+    tick("mine.md").fine();
+}
+
+#[test]
+fn the_index_is_told_of_and_one_that_is_no_json_is_named_with_its_place() {
+    let place = Place::new();
+    let smart = ["--dialect", "smartspec", "--now", NOW];
+    let told = new(&place, SENTENCE, &smart).fine().out;
+    assert!(told.contains("created      SPEC_INDEX.json"), "{told}");
+    let again = new(&place, SENTENCE, &smart).fine().out;
+    assert!(again.contains("unchanged    SPEC_INDEX.json"), "{again}");
+    place.write("SPEC_INDEX.json", "{\n  \"specs\": [\n    {,\n");
+    let broken = new(&place, SENTENCE, &smart);
+    broken.refused(2, &["SPEC_INDEX.json", "no JSON", "line 3"]);
+}

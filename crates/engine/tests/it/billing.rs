@@ -442,6 +442,29 @@ fn twenty_faults_in_a_tree_of_smartspecs_are_found_one_by_one() {
             ("tasks.md", "column `payments.amount`", "column `payments.sum`", "unknown-column"),
             ("tasks.md", "### Task T002:", "### Task T001:", "duplicate-id"),
             ("tasks.md", "**Requirements:** 1.", "**Requirements:** 91.", "dangling-reference"),
+            ("tasks.md", "SPEC-001 v1.0.0", "SPEC-001 v1.1.0", "copy-differs"),
+            ("tasks.md", "within 5 seconds", "within 50 seconds", "copy-differs"),
+            ("tasks.md", " weeks for ", "0 weeks for ", "total-off"),
+            ("plan.md", "(T001, ", "(T001, 1", "total-off"),
+            ("plan.md", "(T002, ", "(T099, ", "dangling-reference"),
+            ("plan.md", "**Critical Path:** T0", "**Critical Path:** T9", "dangling-reference"),
+            ("plan.md", "**Timeline:** ", "**Timeline:** 1", "total-off"),
+            ("plan.md", " weeks, ", " weeks, 1", "total-off"),
+            ("test-plan.md", "| 1.1 |", "| 1.99 |", "dangling-reference"),
+            ("test-plan.md", "| 1.1 | T0", "| 1.1 | T9", "dangling-reference"),
+            ("spec.md", "REFERENCES payments(id)", "REFERENCES payments(key)", "unknown-column"),
+        ],
+    );
+}
+
+#[test]
+fn a_graph_that_is_no_json_and_a_name_one_letter_away_are_found() {
+    each_fault_is_found(
+        Tree::Kiro,
+        MONTHLY,
+        &[
+            ("tasks.md", "\"waves\": [", "\"waves\": ", "broken-json"),
+            ("tasks.md", "{\"id\": 1, ", "{\"id\": 1 ", "broken-json"),
         ],
     );
 }

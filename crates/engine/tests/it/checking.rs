@@ -128,3 +128,40 @@ fn many_specs_come_in_their_order() {
     let expected: Vec<_> = paths.iter().map(|path| folder.path().join(path)).collect();
     assert_eq!(found, expected);
 }
+
+#[test]
+fn a_catalog_that_says_another_amount_than_a_criterion_is_told_of() {
+    let power = crate::power::billing();
+    let text = "Add subscription billing so users can pay monthly";
+    let spec = crate::power::spec(&power, specie_engine::Tree::Kiro, text, &[]);
+    let folder = project(&[(".kiro/specs/s/none", "")]);
+    let mut locked = spec.locked.clone();
+    for path in spec.pages.keys() {
+        let path_there = path.strip_prefix("s/").map(|it| format!(".kiro/specs/s/{it}"));
+        let there = path_there.unwrap_or_else(|| path.clone());
+        let text = spec.text(path);
+        specie_engine::put(&folder.path().join(&there), text.as_bytes()).unwrap();
+        locked.files.insert(there, specie_engine::Base::of(&text));
+    }
+    specie_engine::Lock::keep(folder.path(), ".kiro/specs/s", locked).unwrap();
+    let found = || shown(&check(folder.path()).unwrap(), &folder);
+    assert_eq!(found(), Vec::<String>::new());
+    let catalog = folder.path().join("specie.toml");
+    let text = std::fs::read_to_string(&catalog).unwrap();
+    std::fs::write(&catalog, text.replace("29.00", "39.00")).unwrap();
+    let said = found();
+    assert!(said.len() == 1 && said[0].starts_with("specie.toml:"), "{said:?}");
+    std::fs::write(&catalog, format!("{text}# mine, 77\n")).unwrap();
+    assert_eq!(found(), Vec::<String>::new());
+}
+
+#[test]
+fn two_specs_of_one_number_in_one_category_are_told_of() {
+    let folder = project(&[
+        ("specs/core/spec-001-a/spec.md", "# SPEC-001: A\n"),
+        ("specs/core/spec-001-b/spec.md", "# SPEC-001: B\n"),
+        ("specs/web/spec-001-c/spec.md", "# SPEC-001: C\n"),
+    ]);
+    let checked = check(folder.path()).unwrap();
+    assert_eq!(shown(&checked, &folder), ["specs/core/spec-001-b/spec.md:1 duplicate-id"]);
+}

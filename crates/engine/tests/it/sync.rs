@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use specie_engine::carry::{Step, finish};
+use specie_engine::change::FileChange;
+use specie_engine::make::{Which, pages};
 use specie_engine::sync::{Sync, sync};
-use specie_engine::{Base, Locked, Tree, put};
+use specie_engine::{Base, Lock, Locked, Tree, put};
 use specie_spec::power::Power;
 
 use crate::power::{billing, spec};
@@ -19,8 +22,12 @@ struct Scene {
 
 impl Scene {
     fn new(tree: Tree) -> Self {
+        Self::of(tree, REQUEST)
+    }
+
+    fn of(tree: Tree, request: &str) -> Self {
         let (place, power) = (tempfile::tempdir().unwrap(), billing());
-        let spec = spec(&power, tree, REQUEST, &[]);
+        let spec = spec(&power, tree, request, &[]);
         let mut locked = spec.locked.clone();
         for path in spec.pages.keys() {
             let text = spec.text(path);
@@ -44,6 +51,75 @@ impl Scene {
         std::fs::write(self.path(name), text.replacen(was, now, 1)).unwrap();
     }
 
+    /// The bytes of a task.
+    fn block(&self, id: &str) -> String {
+        let text = self.read("tasks.md");
+        let (dialect, kind) = specie_spec::detect("/s/tasks.md", text.as_bytes());
+        let document = specie_spec::read(text.as_bytes(), dialect, kind);
+        let is_it = |it: &&specie_spec::Node| {
+            it.kind == specie_spec::NodeKind::Task && it.id.as_deref() == Some(id)
+        };
+        text[document.nodes.iter().find(is_it).unwrap().span.clone()].trim_end().to_owned()
+    }
+
+    /// Ticks every box of a task.
+    fn tick(&self, id: &str) {
+        let block = self.block(id);
+        self.change("tasks.md", &block, &block.replace("- [ ]", "- [x]"));
+    }
+
+    fn untick(&self, id: &str) {
+        let block = self.block(id);
+        self.change("tasks.md", &block, &block.replace("- [x]", "- [ ]"));
+    }
+
+    /// Changes the spec by a request, without answers but the defaults.
+    fn amended(&self, request: &str) -> (Vec<FileChange>, Locked) {
+        let mut locked = self.locked.clone();
+        locked.requests.push(request.into());
+        let tree = Tree::named(&locked.dialect).unwrap();
+        let made = loop {
+            let given = locked.answers.iter().map(|(id, it)| (id.clone(), it.into())).collect();
+            let around = specie_spec::power::Around::default();
+            let asked = specie_engine::make::asked(&self.power, &locked.requests, &given, &around);
+            let Some(open) = asked.unwrap().1.open else { break locked.make(&self.power, "A", "") };
+            let answer = specie_engine::Given {
+                answer: open.default.unwrap(),
+                by_default: true,
+                ..specie_engine::Given::default()
+            };
+            locked.answers.insert(open.id, answer);
+        };
+        let made = made.unwrap();
+        locked.settle(&made.draft);
+        let mut all = Vec::new();
+        for (path, page) in pages(&made.draft, tree, "s", Which::Spec) {
+            if path.ends_with("tasks.md") {
+                continue;
+            }
+            let last = locked.files.get(&path);
+            let one = FileChange::of(self.place.path(), &path, last, page.text()).unwrap();
+            assert!(one.conflicts.is_empty(), "{:?}", one.conflicts);
+            locked.files.insert(path, Base::of(&one.written));
+            all.push(one);
+        }
+        (all, locked)
+    }
+
+    fn amend(&mut self, request: &str) {
+        let (changes, locked) = self.amended(request);
+        Step::of("s", &changes, locked.clone()).carry_out(self.place.path()).unwrap();
+        self.locked = locked;
+    }
+
+    /// What `check` finds.
+    fn findings(&self) -> Vec<String> {
+        let names = self.locked.files.keys().filter(|it| it.starts_with("s/"));
+        let texts: Vec<(String, String)> =
+            names.map(|it| (it.clone(), self.read(&it[2..]))).collect();
+        crate::power::findings(&texts, &texts)
+    }
+
     fn sync(&self) -> Sync {
         sync(self.place.path(), "s", &self.locked, &self.power).unwrap()
     }
@@ -53,8 +129,9 @@ impl Scene {
         let found = self.sync();
         for change in &found.changes {
             assert!(change.conflicts.is_empty(), "{:?}", change.conflicts);
-            change.write(self.place.path()).unwrap();
         }
+        let step = Step::of("s", &found.changes, found.locked.clone());
+        step.carry_out(self.place.path()).unwrap();
         self.locked = found.locked.clone();
         found
     }
@@ -171,7 +248,15 @@ fn a_completed_task_is_not_rewritten() {
     let found = scene.apply();
     assert!(kinds(&found).contains(&"NEEDS_REVIEW"), "{:?}", found.findings);
     assert!(scene.read("tasks.md").contains(&done));
-    assert_eq!(scene.sync().status(), "IN_SYNC");
+    let again = scene.sync();
+    assert_eq!((again.status(), again.changes.len()), ("NEEDS_REVIEW", 0));
+    std::fs::write(
+        scene.path("tasks.md"),
+        scene.read("tasks.md").replace("within 5 seconds", "within 4 seconds"),
+    )
+    .unwrap();
+    scene.apply();
+    assert_eq!(scene.sync().status(), "IN_SYNC", "{:?}", scene.sync().findings);
 }
 
 #[test]
@@ -184,4 +269,143 @@ fn two_changes_of_one_line_are_a_conflict_and_nothing_is_lost() {
     assert!(conflicts > 0, "{:?}", found.changes);
     assert!(kinds(&found).contains(&"NEEDS_REVIEW"));
     scene.locked = found.locked.clone();
+}
+
+const PAYMENTS: &str = "Create a payment processing system with Stripe integration. Need to support:\n- One-time payments\n- Subscription billing\n- Payment history\n- Refund processing\n- Webhook handling\n- PCI compliance\n\nTechnology: Node.js, TypeScript, PostgreSQL, Stripe API";
+
+/// The titles of tasks by their ids, and which of them are done.
+fn titles(text: &str, path: &str) -> (std::collections::BTreeMap<String, String>, Vec<String>) {
+    let (dialect, kind) = specie_spec::detect(path, text.as_bytes());
+    let document = specie_spec::read(text.as_bytes(), dialect, kind);
+    let tasks = document.nodes.iter().filter(|it| it.kind == specie_spec::NodeKind::Task);
+    let named = tasks.map(|it| (it.id.clone().unwrap(), it.text.clone())).collect();
+    (named, specie_spec::keep::completed(&document).into_iter().map(|(id, _)| id).collect())
+}
+
+#[test]
+fn completed_tasks_stay_and_every_task_keeps_its_id_when_something_is_left_out() {
+    for tree in [Tree::SmartSpec, Tree::Kiro] {
+        let mut scene = Scene::of(tree, PAYMENTS);
+        let path = "/s/tasks.md";
+        let (before, _) = titles(&scene.read("tasks.md"), path);
+        let refunds: Vec<&String> = before
+            .iter()
+            .filter(|(id, it)| it.to_lowercase().contains("refund") && id.len() > 2)
+            .map(|(id, _)| id)
+            .collect();
+        let (done, open) = (refunds[0].clone(), refunds[1].clone());
+        scene.tick(&done);
+        let block = scene.block(&done);
+        scene.amend("No refunds");
+        let found = scene.apply();
+        assert!(
+            found.findings.iter().any(|it| it.what.contains(&format!("task {done} is done"))),
+            "{:?}",
+            found.findings
+        );
+        let (after, completed) = titles(&scene.read("tasks.md"), path);
+        assert!(scene.block(&done) == block && completed.contains(&done), "{done} {after:?}");
+        assert!(!after.contains_key(&open), "{open} {after:?}");
+        let bare = |it: &String| it.split(" (").next().unwrap().to_owned();
+        for (id, title) in after.iter().filter(|(id, _)| **id != done) {
+            assert_eq!(before.get(id).map(bare), Some(bare(title)), "{id}");
+        }
+        let second = scene.apply();
+        assert_eq!((second.status(), second.changes.len()), ("NEEDS_REVIEW", 0));
+        let text = scene.read("tasks.md");
+        let first = text[..text.find(&block).unwrap()].lines().count() + 1;
+        let own = first..first + block.lines().count();
+        let is_elsewhere = |it: &&String| {
+            let line = it.strip_prefix("s/tasks.md:").and_then(|it| it.split(' ').next());
+            !line.is_some_and(|it| own.contains(&it.parse().unwrap()))
+        };
+        let said = scene.findings();
+        assert_eq!(said.iter().filter(is_elsewhere).collect::<Vec<_>>(), Vec::<&String>::new());
+
+        scene.untick(&done);
+        scene.apply();
+        assert_eq!(scene.sync().status(), "IN_SYNC", "{:?}", scene.sync().findings);
+        assert!(!titles(&scene.read("tasks.md"), path).0.contains_key(&done));
+        assert_eq!(scene.findings(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_comes_back_has_its_number_again_and_what_is_new_a_new_one() {
+    let mut scene = Scene::of(Tree::SmartSpec, PAYMENTS);
+    let (before, _) = titles(&scene.read("tasks.md"), "/s/tasks.md");
+    scene.amend("No refunds");
+    scene.apply();
+    let (fewer, _) = titles(&scene.read("tasks.md"), "/s/tasks.md");
+    assert!(fewer.len() < before.len() && fewer.keys().all(|it| before.contains_key(it)));
+    scene.amend("Add refunds");
+    scene.apply();
+    let (after, _) = titles(&scene.read("tasks.md"), "/s/tasks.md");
+    for (id, title) in &before {
+        assert_eq!(after.get(id).map(|it| it.split(" (").next()), Some(title.split(" (").next()));
+    }
+    assert_eq!(scene.sync().status(), "IN_SYNC", "{:?}", scene.sync().findings);
+}
+
+#[test]
+fn what_is_left_out_of_a_spec_of_kiros_is_in_sync() {
+    let mut scene = Scene::of(Tree::Kiro, REQUEST);
+    scene.amend("No payment history");
+    scene.apply();
+    assert_eq!(kinds(&scene.sync()), Vec::<&str>::new(), "{:?}", scene.sync().findings);
+}
+
+#[test]
+fn a_step_that_was_cut_off_after_any_of_its_files_is_finished_by_the_next_one() {
+    let whole = {
+        let mut scene = Scene::of(Tree::SmartSpec, PAYMENTS);
+        scene.amend("No refunds");
+        (scene.read("spec.md"), scene.locked.clone())
+    };
+    for written in 0..=2 {
+        let scene = Scene::of(Tree::SmartSpec, PAYMENTS);
+        let root = scene.place.path();
+        let (changes, locked) = scene.amended("No refunds");
+        let step = Step::of("s", &changes, locked);
+        step.announce(root).unwrap();
+        for change in changes.iter().take(written) {
+            put(&root.join(&change.path), &change.after()).unwrap();
+        }
+        std::fs::write(scene.path(".specie-writes-Ab12Cd"), "half").unwrap();
+        let finished = finish(root).unwrap().unwrap();
+        assert_eq!((finished.request.as_str(), finished.left), ("No refunds", vec![]));
+        assert_eq!(
+            (scene.read("spec.md"), &Lock::read(root).unwrap().specs["s"]),
+            (whole.0.clone(), &whole.1)
+        );
+        assert_eq!(finish(root).unwrap(), None);
+        assert!(!scene.path(".specie-writes-Ab12Cd").exists());
+    }
+}
+
+#[test]
+fn a_file_that_somebody_changed_after_the_cut_is_left_and_nothing_is_forgotten() {
+    let scene = Scene::of(Tree::SmartSpec, PAYMENTS);
+    let root = scene.place.path();
+    let (changes, locked) = scene.amended("No refunds");
+    Step::of("s", &changes, locked).announce(root).unwrap();
+    scene.change("spec.md", "## ", "## My ");
+    let mine = scene.read("spec.md");
+    let finished = finish(root).unwrap().unwrap();
+    assert_eq!((finished.left, scene.read("spec.md")), (vec!["s/spec.md".to_owned()], mine));
+}
+
+#[test]
+fn edits_that_are_made_already_are_none_though_the_lock_does_not_know_of_them() {
+    let mut scene = Scene::of(Tree::SmartSpec, PAYMENTS);
+    scene.amend("No refunds");
+    let found = scene.sync();
+    for change in found.changes.iter().take(2) {
+        put(&scene.place.path().join(&change.path), &change.after()).unwrap();
+    }
+    let again = scene.sync();
+    assert!(again.changes.iter().all(|it| it.conflicts.is_empty()), "{:?}", again.findings);
+    assert_eq!(again.changes.len(), found.changes.len() - 2);
+    scene.apply();
+    assert_eq!(scene.sync().status(), "IN_SYNC", "{:?}", scene.sync().findings);
 }

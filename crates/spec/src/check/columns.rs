@@ -49,6 +49,24 @@ pub(super) fn check(
     idle(files, &named, tables, found);
 }
 
+/// Columns that indexes and references name, and their tables do not have.
+pub(super) fn uses(
+    files: &[Input<'_>],
+    tables: &BTreeMap<String, Table>,
+    found: &mut Vec<Diagnostic>,
+) {
+    for it in crate::sql::uses(files) {
+        let table = tables.get(&it.table.to_lowercase()).filter(|known| !known.has(&it.column));
+        if let Some(table) = table {
+            let file = &files[it.file];
+            let owner = file.document.owners[file.document.line_at(it.span.start) - 1];
+            let node = &file.document.nodes[owner];
+            let message = format!("table `{}` has no column `{}`", table.name, it.column);
+            found.push(finding(file, node, &rules::NO_COLUMN, Some(it.span), message));
+        }
+    }
+}
+
 /// The columns that tasks need or make by name.
 #[derive(Default)]
 struct Named {

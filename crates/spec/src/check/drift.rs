@@ -54,7 +54,7 @@ fn tell(file: &Input<'_>, lost: &[&str], there: &[&str], at: usize, found: &mut 
 }
 
 /// Digits with what belongs to them: `$29.00`, `30`, `1.5`.
-fn numbers(line: &str) -> Vec<&str> {
+pub fn numbers(line: &str) -> Vec<&str> {
     let mut all = Vec::new();
     let mut rest = 0;
     while let Some(start) = line[rest..].find(|c: char| c.is_ascii_digit()).map(|at| rest + at) {

@@ -306,7 +306,7 @@ fn amount(text: &str, unit: Unit) -> Option<u64> {
 }
 
 /// The minutes that stand in brackets behind words: `(~3h)`, `(4 hours)`, `(~30 min)`.
-fn minutes(text: &str) -> Option<u64> {
+pub(super) fn minutes(text: &str) -> Option<u64> {
     text.split('(').skip(1).find_map(|rest| {
         let (inside, after) = rest.split_once(')')?;
         let is_told = inside.starts_with(['~', '≈']) || after.trim().is_empty();
@@ -324,7 +324,7 @@ fn weeks(file: &Input<'_>, found: &mut Vec<Diagnostic>) {
     let nodes = &file.document.nodes;
     let total = nodes.iter().find(|node| node.id.as_deref() == Some("Duration"));
     let weeks = total.and_then(|node| {
-        let text = node.text.to_lowercase();
+        let text = node.text.split(',').next().unwrap_or_default().to_lowercase();
         let number = text.strip_suffix("weeks").or(text.strip_suffix("week"))?.trim();
         Some((node, number.parse::<u64>().ok()?))
     });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::power::{FragmentKind, Piece};
+use crate::power::{FragmentKind, Piece, Work};
 
 /// What heads the documents of a spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,23 @@ pub struct ByHand {
     pub criteria: BTreeMap<String, Option<String>>,
     /// Hours of tasks, by their pieces' ids.
     pub hours: BTreeMap<String, i64>,
+    /// Tasks that are completed, by their pieces' ids. They stay, whether the spec asks for them or not.
+    pub done: BTreeMap<String, Done>,
+}
+
+/// A completed task, as it was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// The id of its area.
+    pub area: String,
+    /// The title of its phase.
+    pub phase: String,
+    /// Its title, without hours.
+    pub title: String,
+    /// How long it took, in hours; none if it does not say so.
+    pub hours: Option<i64>,
+    /// What it waited for, by the pieces' ids.
+    pub after: Vec<String>,
 }
 
 /// The numbers that requirements and criteria have. A number, once given, stays.
@@ -61,7 +78,8 @@ pub struct Numbers {
     pub requirements: BTreeMap<String, usize>,
     /// By the piece's id: the requirement's number and the place in it.
     pub criteria: BTreeMap<String, (usize, usize)>,
-    /// The phases: the area of each, and its tasks by their pieces' ids.
+    /// The phases that there ever were: the area of each, and its tasks by their pieces' ids. Those that
+    /// are no longer there keep their places.
     pub phases: Vec<(String, Vec<String>)>,
 }
 
@@ -83,6 +101,15 @@ impl Numbers {
             all.criteria.entry(criterion.id.clone()).or_insert((above, next));
         }
         all
+    }
+
+    /// Adds the phases of `work` that have no number yet.
+    pub(crate) fn add_phases(&mut self, work: &Work) {
+        let known = self.phases.len();
+        for phase in work.phases.iter().filter(|it| it.number > known) {
+            let ids = phase.tasks.iter().map(|n| work.tasks[*n].id.clone());
+            self.phases.push((phase.area.clone(), ids.collect()));
+        }
     }
 
     /// `2.3`

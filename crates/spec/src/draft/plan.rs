@@ -102,7 +102,8 @@ fn milestones(draft: &Draft<'_>, page: &mut Page) {
             if first >= last { format!("Week {last}") } else { format!("Weeks {first}-{last}") };
         start = end;
         page.gap();
-        let text = format!("### Milestone {}: {} ({weeks})", p + 1, phase_title(draft, p));
+        let nth = phase.number;
+        let text = format!("### Milestone {nth}: {} ({weeks})", phase_title(draft, p));
         page.put(text, &format!("area:{}", phase.area), facts.clone());
         page.lay("");
         page.lay("**Deliverables:**");
@@ -138,7 +139,7 @@ fn milestones(draft: &Draft<'_>, page: &mut Page) {
             ),
         };
         page.put(text, &format!("area:{}", phase.area), facts.clone());
-        page.put(format!("- The checkpoint of phase {} is passed", p + 1), "checkpoint", facts);
+        page.put(format!("- The checkpoint of phase {nth} is passed"), "checkpoint", facts);
     }
 }
 

@@ -16,8 +16,10 @@ pub(super) enum Form {
 pub(super) fn number(draft: &Draft<'_>, n: usize, form: Form) -> String {
     let task = &draft.work.tasks[n];
     match form {
-        Form::Kiro => format!("{}.{}", task.phase + 1, task.place + 1),
-        Form::SmartSpec => format!("T{:03}", n + 1),
+        Form::Kiro => {
+            format!("{}.{}", draft.work.phases[task.phase].number, task.place + 1)
+        }
+        Form::SmartSpec => format!("T{:03}", task.number),
     }
 }
 
@@ -140,16 +142,15 @@ pub(super) fn kiro(draft: &Draft<'_>) -> Page {
     page.put(totals, "totals", facts_of(draft, &all));
     page.head("## Tasks");
     for (p, phase) in draft.work.phases.iter().enumerate() {
-        let text =
-            format!("- [ ] {}. {} (~{}h)", p + 1, phase_title(draft, p), phase_hours(draft, p));
+        let (nth, hours) = (phase.number, phase_hours(draft, p));
+        let text = format!("- [ ] {nth}. {} (~{hours}h)", phase_title(draft, p));
         page.put(text, &format!("area:{}", phase.area), facts_of(draft, &phase.tasks));
         for n in &phase.tasks {
             kiro_task(draft, &mut page, *n);
         }
-        let last = phase.tasks.len() + 1;
+        let last = phase.places + 1;
         let text = format!(
-            "  - [ ] {}.{last} Checkpoint - {}: all tests pass, nothing is left open",
-            p + 1,
+            "  - [ ] {nth}.{last} Checkpoint - {}: all tests pass, nothing is left open",
             phase_title(draft, p)
         );
         page.put(text, "checkpoint", facts_of(draft, &phase.tasks));
@@ -334,7 +335,7 @@ fn overview(draft: &Draft<'_>, page: &mut Page) {
     for (p, phase) in draft.work.phases.iter().enumerate() {
         let text = format!(
             "| Phase {} | {} | {} | {} | {} |",
-            p + 1,
+            phase.number,
             range(draft, p),
             phase_title(draft, p),
             phase_hours(draft, p),
@@ -363,11 +364,16 @@ fn phase(draft: &Draft<'_>, page: &mut Page, p: usize) {
     let facts = facts_of(draft, &phase.tasks);
     let title = phase_title(draft, p);
     let area = format!("area:{}", phase.area);
-    page.put(format!("## Phase {}: {title} ({})", p + 1, range(draft, p)), &area, facts.clone());
-    for (place, n) in phase.tasks.iter().enumerate() {
+    page.put(
+        format!("## Phase {}: {title} ({})", phase.number, range(draft, p)),
+        &area,
+        facts.clone(),
+    );
+    for n in &phase.tasks {
         page.gap();
         smartspec_task(draft, page, *n);
-        if place % 5 == 4 && place + 1 < phase.tasks.len() {
+        let place = draft.work.tasks[*n].place;
+        if place % 5 == 4 && place + 1 < phase.places {
             page.gap();
             let text = format!(
                 "**Mini-checkpoint:** the five tasks up to {} hold together: their tests pass.",
@@ -377,7 +383,7 @@ fn phase(draft: &Draft<'_>, page: &mut Page, p: usize) {
         }
     }
     page.gap();
-    page.put(format!("## ⚡ CHECKPOINT: Phase {} Complete", p + 1), &area, facts.clone());
+    page.put(format!("## ⚡ CHECKPOINT: Phase {} Complete", phase.number), &area, facts.clone());
     page.lay("");
     page.lay("**Validation Required:**");
     page.put(
@@ -392,7 +398,7 @@ fn phase(draft: &Draft<'_>, page: &mut Page, p: usize) {
     page.lay("- [ ] No linting errors");
     page.lay("");
     let next = match draft.work.phases.get(p + 1) {
-        Some(_) => format!("Continue to Phase {}: {}", p + 2, phase_title(draft, p + 1)),
+        Some(next) => format!("Continue to Phase {}: {}", next.number, phase_title(draft, p + 1)),
         None => "Verify the progress, and ask for the release".to_owned(),
     };
     page.put(format!("**Next Steps:** {next}"), "checkpoint", facts);

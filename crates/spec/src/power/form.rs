@@ -165,6 +165,9 @@ pub struct Stack {
     pub files: BTreeMap<String, String>,
     /// The words of abstract commands.
     pub commands: BTreeMap<String, String>,
+    /// The abstract commands that check the whole project after every task.
+    #[serde(default)]
+    pub every_task: Vec<String>,
 }
 
 /// A file of a repository that tells the stack.

@@ -166,6 +166,16 @@ fn questions(power: &Power, found: &mut Vec<Fault>) {
 /// Files and commands that a stack does not know.
 fn stacks(power: &Power, found: &mut Vec<Fault>) {
     for stack in &power.stacks {
+        for name in &stack.every_task {
+            let what = match stack.commands.get(name) {
+                None => format!("it has no command `{name}`, which `every_task` names"),
+                Some(it) if it.contains("{{") => {
+                    format!("`{name}` needs an argument, and `every_task` has none")
+                }
+                Some(_) => continue,
+            };
+            fault(found, format!("stack {}", stack.id), what);
+        }
         for task in power.of(FragmentKind::Task) {
             let files = task.tables("create").into_iter().chain(task.tables("edit"));
             for file in files.filter_map(|it| it.get("file").and_then(Field::as_text)) {
@@ -207,7 +217,7 @@ fn one(power: &Power, facts: &Facts, stack: Option<&Stack>) -> Result<(), (Strin
     let wrong =
         |error: super::compose::ComposeError| (format!("fragment {}", error.id), error.what);
     let pieces = compose(power, facts, &files).map_err(wrong)?;
-    Work::of(&pieces, &[]).map_err(wrong)?;
+    Work::of(&pieces, &[], &BTreeMap::new()).map_err(wrong)?;
     Ok(())
 }
 

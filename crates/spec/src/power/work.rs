@@ -34,8 +34,10 @@ pub struct Task {
     pub criteria: Vec<String>,
     /// The phase it stands in, from 0.
     pub phase: usize,
-    /// Its place in the phase, from 0.
+    /// Its place in the phase, from 0. It is lasting: what has left the phase leaves a gap.
     pub place: usize,
+    /// Its number among all tasks that there ever were, from 1. It is lasting as well.
+    pub number: usize,
 }
 
 /// A file that a task makes or changes.
@@ -73,6 +75,10 @@ pub struct Phase {
     pub area: String,
     /// Which phase of its area it is, from 1.
     pub nth: usize,
+    /// Its number, from 1. It is lasting: a phase without tasks leaves a gap.
+    pub number: usize,
+    /// How many places it has, those of tasks that have left it among them.
+    pub places: usize,
     /// Its tasks, in order.
     pub tasks: Vec<usize>,
 }
@@ -89,9 +95,14 @@ pub struct Work {
 impl Work {
     /// Works it out from the pieces.
     ///
-    /// `kept` are the phases that were given before: their tasks keep their places, and what is new
-    /// follows them. A task that is kept never waits for a new one.
-    pub fn of(pieces: &[Piece], kept: &[(String, Vec<String>)]) -> Result<Self, ComposeError> {
+    /// `kept` are the phases that were given before: their tasks keep their places and numbers, what has
+    /// left them leaves gaps, and what is new follows them. A task that is kept never waits for a new
+    /// one. `done` are tasks that are completed: what each one waited for, by its id.
+    pub fn of(
+        pieces: &[Piece],
+        kept: &[(String, Vec<String>)],
+        done: &BTreeMap<String, Vec<String>>,
+    ) -> Result<Self, ComposeError> {
         let mut tasks = tasks(pieces);
         let mut provided = provided(&tasks, pieces);
         keep(&mut tasks, kept, &mut provided);
@@ -103,6 +114,7 @@ impl Work {
                 *is_given = given.contains(need);
             }
         }
+        waited(&mut tasks, done);
         reduce(&mut tasks)?;
         serve(pieces, &mut tasks, &provided, &given)?;
         Ok(arrange(tasks, pieces, kept))
@@ -110,13 +122,14 @@ impl Work {
 
     /// The longest chain of tasks, by their hours.
     pub fn critical_path(&self) -> Vec<usize> {
-        let mut ends: Vec<i64> = Vec::new();
-        let mut before: Vec<Option<usize>> = Vec::new();
-        for task in &self.tasks {
+        let mut ends: Vec<i64> = vec![0; self.tasks.len()];
+        let mut before: Vec<Option<usize>> = vec![None; self.tasks.len()];
+        for n in self.order() {
+            let task = &self.tasks[n];
             let last =
                 task.after.iter().copied().max_by_key(|it| (ends[*it], std::cmp::Reverse(*it)));
-            ends.push(last.map_or(0, |it| ends[it]) + task.hours);
-            before.push(last);
+            ends[n] = last.map_or(0, |it| ends[it]) + task.hours;
+            before[n] = last;
         }
         let mut path = Vec::new();
         let mut at = (0..ends.len()).max_by_key(|it| (ends[*it], std::cmp::Reverse(*it)));
@@ -130,12 +143,19 @@ impl Work {
 
     /// When each task could end, in hours from the beginning, if nobody had to wait for people.
     pub fn earliest_ends(&self) -> Vec<i64> {
-        let mut ends: Vec<i64> = Vec::new();
-        for task in &self.tasks {
+        let mut ends: Vec<i64> = vec![0; self.tasks.len()];
+        for n in self.order() {
+            let task = &self.tasks[n];
             let start = task.after.iter().map(|it| ends[*it]).max().unwrap_or(0);
-            ends.push(start + task.hours);
+            ends[n] = start + task.hours;
         }
         ends
+    }
+
+    /// The tasks, each after those it waits for: as they stand, but where a kept task waits for one that
+    /// stands behind it.
+    fn order(&self) -> Vec<usize> {
+        sorted(&self.tasks).unwrap_or_else(|_| (0..self.tasks.len()).collect())
     }
 
     /// The hours of all tasks.
@@ -146,9 +166,10 @@ impl Work {
     /// Tasks that may be done at the same time, wave by wave: each after those it waits for, and no two
     /// of a wave on the same file.
     pub fn waves(&self) -> Vec<Vec<usize>> {
-        let mut wave_of: Vec<usize> = Vec::new();
+        let mut wave_of: Vec<usize> = vec![0; self.tasks.len()];
         let mut waves: Vec<Vec<usize>> = Vec::new();
-        for (n, task) in self.tasks.iter().enumerate() {
+        for n in self.order() {
+            let task = &self.tasks[n];
             let mut wave = task.after.iter().map(|it| wave_of[*it] + 1).max().unwrap_or(0);
             let collides = |wave: &Vec<usize>| wave.iter().any(|it| self.tasks[*it].collides(task));
             while waves.get(wave).is_some_and(collides) {
@@ -156,7 +177,7 @@ impl Work {
             }
             waves.resize(waves.len().max(wave + 1), Vec::new());
             waves[wave].push(n);
-            wave_of.push(wave);
+            wave_of[n] = wave;
         }
         waves
     }
@@ -204,6 +225,7 @@ fn tasks(pieces: &[Piece]) -> Vec<Task> {
                 criteria: Vec::new(),
                 phase: 0,
                 place: 0,
+                number: 0,
             }
         })
         .collect()
@@ -304,6 +326,17 @@ fn waits(
     Ok(all.into_iter().collect())
 }
 
+/// Lets completed tasks wait for what they waited for when they were done, as far as it is there.
+fn waited(tasks: &mut [Task], done: &BTreeMap<String, Vec<String>>) {
+    let places: BTreeMap<String, usize> =
+        tasks.iter().enumerate().map(|(n, it)| (it.id.clone(), n)).collect();
+    for task in tasks {
+        if let Some(after) = done.get(&task.id) {
+            task.after = after.iter().filter_map(|it| places.get(it).copied()).collect();
+        }
+    }
+}
+
 /// Leaves out what others of the same list wait for already. An error when tasks wait for each other.
 fn reduce(tasks: &mut [Task]) -> Result<(), ComposeError> {
     let order = sorted(tasks)?;
@@ -377,18 +410,21 @@ fn arrange(tasks: Vec<Task>, pieces: &[Piece], kept: &[(String, Vec<String>)]) -
     let rank = |task: &Task| areas.iter().position(|it| *it == task.area).unwrap_or(areas.len());
     let mut order: Vec<usize> = Vec::new();
     let mut phases: Vec<Phase> = Vec::new();
-    for (area, ids) in kept {
-        let own = ids.iter().filter_map(|id| tasks.iter().position(|it| it.id == *id));
-        let own: Vec<usize> = own.collect();
+    let mut numbers: Vec<(usize, usize)> = Vec::new();
+    let mut given = 0;
+    for (n, (area, ids)) in kept.iter().enumerate() {
+        let place = |id: &String| tasks.iter().position(|it| it.id == *id);
+        let own: Vec<(usize, usize)> =
+            ids.iter().enumerate().filter_map(|(p, id)| Some((p, place(id)?))).collect();
         if !own.is_empty() {
-            let places = order.len()..order.len() + own.len();
-            phases.push(Phase {
-                area: area.clone(),
-                nth: nth(&phases, area),
-                tasks: places.collect(),
-            });
-            order.extend(own);
+            let tasks = order.len()..order.len() + own.len();
+            let nth = kept[..=n].iter().filter(|(it, _)| it == area).count();
+            let (area, tasks) = (area.clone(), tasks.collect());
+            phases.push(Phase { area, nth, number: n + 1, places: ids.len(), tasks });
+            numbers.extend(own.iter().map(|(place, _)| (*place, given + place + 1)));
+            order.extend(own.iter().map(|(_, task)| *task));
         }
+        given += ids.len();
     }
     let first_new = phases.len();
     while order.len() < tasks.len() {
@@ -402,18 +438,21 @@ fn arrange(tasks: Vec<Task>, pieces: &[Piece], kept: &[(String, Vec<String>)]) -
         let Some(next) = next else { break };
         if goes_on.is_none() {
             let area = tasks[next].area.clone();
-            phases.push(Phase { nth: nth(&phases, &area), area, tasks: Vec::new() });
+            let before = kept.iter().map(|(it, _)| it);
+            let new = phases[first_new..].iter().map(|it| &it.area);
+            let nth = before.chain(new).filter(|it| **it == area).count() + 1;
+            let number = kept.len() + phases.len() - first_new + 1;
+            phases.push(Phase { area, nth, number, places: 0, tasks: Vec::new() });
         }
         if let Some(phase) = phases.last_mut() {
+            given += 1;
+            numbers.push((phase.places, given));
+            phase.places += 1;
             phase.tasks.push(order.len());
         }
         order.push(next);
     }
-    renumbered(tasks, &order, phases)
-}
-
-fn nth(phases: &[Phase], area: &str) -> usize {
-    phases.iter().filter(|it| it.area == area).count() + 1
+    renumbered(tasks, &order, phases, &numbers)
 }
 
 /// Of the tasks that could begin the one whose area has the most of its tasks ready, so that areas
@@ -432,7 +471,13 @@ fn best(
     ready.iter().copied().min_by_key(|n| (blocked(&tasks[*n].area), rank(&tasks[*n]), *n))
 }
 
-fn renumbered(tasks: Vec<Task>, order: &[usize], phases: Vec<Phase>) -> Work {
+/// The tasks in their order, each with its phase, its place in it and its number.
+fn renumbered(
+    tasks: Vec<Task>,
+    order: &[usize],
+    phases: Vec<Phase>,
+    numbers: &[(usize, usize)],
+) -> Work {
     let place: BTreeMap<usize, usize> =
         order.iter().enumerate().map(|(new, old)| (*old, new)).collect();
     let mut old: Vec<Option<Task>> = tasks.into_iter().map(Some).collect();
@@ -442,8 +487,9 @@ fn renumbered(tasks: Vec<Task>, order: &[usize], phases: Vec<Phase>) -> Work {
         task.after.sort_unstable();
     }
     for (p, phase) in phases.iter().enumerate() {
-        for (place, n) in phase.tasks.iter().enumerate() {
-            (tasks[*n].phase, tasks[*n].place) = (p, place);
+        for n in &phase.tasks {
+            tasks[*n].phase = p;
+            (tasks[*n].place, tasks[*n].number) = numbers[*n];
         }
     }
     Work { tasks, phases }

@@ -348,3 +348,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_box_in_a_quotation_is_a_task_and_quoted_words_are_none() {
+    let text =
+        "- [ ] 9. A\n> - [x] 10. B\n> words [x] and\n> - an item\n\n```\n> - [ ] 11. C\n```\n";
+    let document = read(text.as_bytes(), Dialect::Kiro, Kind::Tasks);
+    let tasks: Vec<_> = document.nodes.iter().filter(|it| it.kind == NodeKind::Task).collect();
+    let ids: Vec<_> = tasks.iter().map(|it| it.id.as_deref()).collect();
+    assert_eq!(ids, [Some("9"), Some("10")]);
+    assert_eq!(text.as_bytes()[tasks[1].mark.unwrap()], b'x');
+    assert_eq!(document.print(text.as_bytes(), |_| true), text.as_bytes());
+}

@@ -129,6 +129,11 @@ fn on_terminal(open: &Open, now: Timestamp) -> Result<Answer, Fail> {
         if let Some(text) = chosen {
             return Ok(Answer { text, by, at: now.to_string(), by_default: false });
         }
+        let wrong = match said {
+            "" => "an answer is needed: nothing is taken by default\n".to_owned(),
+            said => format!("`{said}` is none of the answers: expected a number or a name\n"),
+        };
+        err.write_all(wrong.as_bytes()).map_err(failed)?;
     }
 }
 

@@ -36,12 +36,18 @@ pub fn run(
 ) -> Result<(), Fail> {
     let said = open(script)?;
     let tree = super::tree(arguments, root);
-    let slug = arguments.name.clone().unwrap_or(said.name);
+    let slug = arguments.name.clone().unwrap_or_else(|| said.name.clone());
     super::as_folder(&slug)?;
-    let (folder, _) = tree.place(root, &slug);
-    let files: Vec<(String, String)> =
-        said.files.into_iter().map(|(name, text)| (format!("{folder}/{name}"), text)).collect();
+    let within = |folder: &str| -> Vec<(String, String)> {
+        let files = said.files.iter();
+        files.map(|(name, text)| (format!("{folder}/{name}"), text.clone())).collect()
+    };
+    let files = within(&tree.place(root, &slug).0);
     gate(&files, tree)?;
+    let files = match arguments.nogenerate {
+        true => files,
+        false => within(&tree.take(root, &slug).map_err(wrong)?.0),
+    };
     let writings = files.iter().map(|(path, text)| {
         Writing::of(root, path, text.clone(), None, arguments.force).map_err(wrong)
     });
