@@ -5,12 +5,15 @@
 //! Stripe; `outbox` carries what was decided to the outside.
 
 pub mod account;
+pub mod anchor;
 pub mod api_keys;
 pub mod app;
 pub mod catalog;
 pub mod commands;
 pub mod digest;
 pub mod error;
+pub mod events;
+pub mod explain;
 pub mod ingest;
 pub mod intents;
 mod kept;
@@ -24,7 +27,7 @@ pub mod quiet;
 pub mod rates;
 pub mod reads;
 pub mod runner;
-mod trail;
+pub mod trail;
 mod translate;
 pub mod turns;
 pub mod views;

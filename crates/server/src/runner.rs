@@ -1,5 +1,5 @@
-//! The background work of `specie serve`: lanes, intents, outbox and the watermark pass, until it is
-//! told to stop. Nothing else ends it: what fails is tried again, and what panics is begun again.
+//! The background work of `specie serve`: lanes, intents, outbox, the watermark pass and the roots of
+//! the audit trail, until it is told to stop. Nothing else ends it: what fails is tried again, and what panics is begun again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::quiet::{due_intents, due_lanes};
-use crate::{App, intents, lanes, outbox, watermark};
+use crate::{App, anchor, intents, lanes, outbox, watermark};
 
 /// How many lanes are worked on at once.
 const LANES: usize = 16;
@@ -23,6 +23,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_secs(1);
 /// How often Stripe's list of events is read.
 const WATERMARK: Duration = Duration::from_secs(60);
+/// How often the heads of the audit trail that moved are taken into a root.
+pub const ANCHOR: Duration = Duration::from_secs(10);
 /// How often what has expired is swept away.
 const SWEEP: Duration = Duration::from_secs(600);
 /// How often this process says that it lives.
@@ -39,10 +41,12 @@ const FORGOTTEN: i64 = 1_000;
 /// Works until `stop` says so, and returns when nothing is half-done.
 pub async fn run(app: App, stop: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
-    let (a, b, d, c) = (app.clone(), app.clone(), app.clone(), app);
-    let (one, two, four, three) = (stop.clone(), stop.clone(), stop.clone(), stop);
+    let (a, b, d, e, c) = (app.clone(), app.clone(), app.clone(), app.clone(), app);
+    let (one, two, four, five, three) =
+        (stop.clone(), stop.clone(), stop.clone(), stop.clone(), stop);
     tasks.spawn(without_end("work", PAUSE, move || work(a.clone(), one.clone())));
     tasks.spawn(without_end("watermark passes", PAUSE, move || passes(b.clone(), two.clone())));
+    tasks.spawn(without_end("anchoring", PAUSE, move || anchors(e.clone(), five.clone())));
     tasks.spawn(without_end("heartbeat", PAUSE, move || alive(d.clone(), four.clone())));
     tasks.spawn(without_end("housekeeping", PAUSE, move || housekeeping(c.clone(), three.clone())));
     while tasks.join_next().await.is_some() {}
@@ -175,6 +179,22 @@ async fn passes(app: App, mut stop: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = tokio::time::sleep(WATERMARK) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// The last root is made when the process ends: what it did is anchored.
+async fn anchors(app: App, mut stop: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = anchor::anchor(&app).await {
+            tracing::warn!(%error, "the audit trail could not be anchored");
+        }
+        if *stop.borrow() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ANCHOR) => {}
             _ = stop.changed() => {}
         }
     }

@@ -157,6 +157,12 @@ impl Db {
         Ok(self.with(self.pools.read().await?))
     }
 
+    /// Begins a transaction that only reads, and sees one state of the database from its first
+    /// statement to its end.
+    pub async fn snapshot(&self) -> Result<Tx, StoreError> {
+        Ok(self.with(self.pools.snapshot().await?))
+    }
+
     fn with(&self, inner: Inner) -> Tx {
         Tx { inner, clock: self.clock.clone(), gate: self.gate.clone() }
     }
@@ -266,6 +272,18 @@ impl Pools {
         Box::pin(async move {
             Ok(match self {
                 Self::Postgres(pool) => Inner::Postgres(pool.begin_with("begin read only").await?),
+                Self::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
+            })
+        })
+    }
+
+    /// On SQLite every transaction sees one state.
+    fn snapshot(&self) -> Answer<'_, Inner> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Postgres(pool) => Inner::Postgres(
+                    pool.begin_with("begin isolation level repeatable read read only").await?,
+                ),
                 Self::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
             })
         })

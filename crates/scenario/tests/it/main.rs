@@ -12,6 +12,7 @@ mod returning;
 mod set;
 mod shapes;
 mod simulation;
+mod story;
 mod strangers;
 mod tampering;
 mod trail;
