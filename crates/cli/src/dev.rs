@@ -13,11 +13,12 @@ use clap::Args;
 use serde_json::json;
 use specie_sandbox::Sandbox;
 use specie_scenario::Conductor;
+use specie_server::anchor::AuditKey;
 use specie_server::app::{AppParts, JwtSettings};
 use specie_server::catalog::{self as stripe_catalog, Endpoint};
 use specie_server::ingest::Writer;
 use specie_server::reads::Cache;
-use specie_server::{App, Dev, Patience, Settings, api_keys, payers, routes};
+use specie_server::{App, Dev, Patience, Settings, api_keys, payers, routes, runner};
 use specie_store::{Db, Options, StoreError, migrate_up};
 use specie_stripe::{Client, RateBudget, Secrets, https_transport, transport};
 use specie_vocab::{OffsetClock, Secret, SystemChance, SystemClock, WallClock};
@@ -179,6 +180,7 @@ async fn set_up(
             form_targets: vec![stripe_url.clone()],
             livemode: false,
             realm: REALM.into(),
+            audit_key: AuditKey::parse(keys.audit.expose()),
         },
         catalog,
         webhook_secrets: Secrets::new([webhook]),
@@ -303,6 +305,7 @@ impl Stage {
             served = stripe => served.map_err(failed)?,
             () = pulse(&self.conductor, &self.app) => {}
             () = watch_events(&self.conductor) => {}
+            () = anchors(&self.conductor) => {}
             () = asked.stopped() => {}
         }
         // What is under way when the time is over goes on at the next start.
@@ -320,6 +323,15 @@ async fn pulse(conductor: &Conductor, app: &App) {
         }
         tokio::time::sleep(REST).await;
         let _ = tokio::time::timeout(PULSE, app.work.notified()).await;
+    }
+}
+
+async fn anchors(conductor: &Conductor) {
+    loop {
+        tokio::time::sleep(runner::ANCHOR).await;
+        if let Err(error) = conductor.anchor().await {
+            tracing::error!(%error, "the audit trail could not be anchored");
+        }
     }
 }
 

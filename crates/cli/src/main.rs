@@ -1,5 +1,6 @@
 //! The binary: arguments, configuration, terminal output, composition.
 
+mod audit;
 mod catalog;
 mod completions;
 mod config;
@@ -7,6 +8,8 @@ mod database;
 mod demo;
 mod dev;
 mod doctor;
+mod events;
+mod explain;
 mod fail;
 mod files;
 mod init;
@@ -55,6 +58,12 @@ enum Command {
     Catalog(catalog::Arguments),
     /// Makes, lists and revokes server keys.
     Keys(keys::Arguments),
+    /// Lists, shows and replays what Stripe has sent.
+    Events(events::Arguments),
+    /// Tells the story of one customer, subscription or payment.
+    Explain(explain::Arguments),
+    /// Looks whether the audit trail is as it was written.
+    Audit(audit::Arguments),
     /// Makes a spec of a sentence, then plan and tasks; checks them, and proves their progress.
     Spec(spec::Arguments),
     /// Writes a script by which a shell completes commands and options.
@@ -91,6 +100,9 @@ async fn run(command: Command) -> Result<(), fail::Fail> {
         Command::Migrate(arguments) => migrate::run(arguments).await,
         Command::Catalog(arguments) => catalog::run(arguments).await,
         Command::Keys(arguments) => keys::run(arguments).await,
+        Command::Events(arguments) => events::run(arguments).await,
+        Command::Explain(arguments) => explain::run(arguments).await,
+        Command::Audit(arguments) => audit::run(arguments).await,
         Command::Spec(arguments) => spec::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
     }

@@ -17,6 +17,7 @@ use specie_billing::catalog;
 use specie_scenario::Door;
 use specie_server::auth::key::sha256;
 use specie_server::catalog::{self as in_stripe, Endpoint};
+use specie_server::events::{self, NotReplayed};
 use specie_server::{App, api_keys};
 use specie_stripe::https_transport;
 use specie_vocab::{Chance, Secret, SystemChance, SystemClock, WallClock};
@@ -46,6 +47,14 @@ pub struct NewCatalog {
     pub text: String,
     /// Where Stripe is to send events.
     pub endpoint: String,
+}
+
+/// Events to be replayed.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToReplay {
+    /// Their ids; none means all that are parked.
+    pub ids: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,6 +95,7 @@ pub fn open(database: &Path, address: &str, app: App) -> Result<Opened, Fail> {
         .route("/operator/keys", post(create))
         .route("/operator/keys/{id}", delete(revoke))
         .route("/operator/catalog", post(apply))
+        .route("/operator/replays", post(replay))
         .layer(middleware::from_fn_with_state(digest, authorised))
         .with_state(app);
     Ok(Opened { note, router })
@@ -144,6 +154,25 @@ async fn apply(State(app): State<App>, Json(new): Json<NewCatalog>) -> Response 
     }
 }
 
+async fn replay(State(app): State<App>, Json(wanted): Json<ToReplay>) -> Response {
+    let now = app.wall.now();
+    let replayed = match wanted.ids.is_empty() {
+        true => events::replay_all(&app.db, &SystemChance, now).await,
+        false => events::replay(&app.db, &SystemChance, &wanted.ids, now).await,
+    };
+    match replayed {
+        Ok(replayed) => {
+            for (payer, version) in replayed.customers {
+                app.cache.drop_below(payer, version);
+            }
+            app.stir();
+            Json(json!({ "replayed": replayed.events })).into_response()
+        }
+        Err(NotReplayed::Store(error)) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
+        Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, error),
+    }
+}
+
 /// Asks the process that holds `database` to do something.
 pub async fn ask(
     database: &Path,
@@ -166,11 +195,11 @@ pub async fn ask(
     let asked = tokio::time::timeout(PATIENCE, door.send(method, path, &headers, body)).await;
     let reply = asked.map_err(|_| in_use())?.map_err(|_| in_use())?;
     let answer = reply.json().unwrap_or_default();
-    match reply.status.is_success() {
-        true => Ok(answer),
-        false => Err(Fail::Failed(format!(
-            "the running service refused: {}",
-            answer["error"].as_str().unwrap_or(reply.status.as_str())
-        ))),
+    let why = answer["error"].as_str().unwrap_or(reply.status.as_str());
+    match reply.status {
+        status if status.is_success() => Ok(answer),
+        // What was asked for is not so, and the database would say the same.
+        StatusCode::UNPROCESSABLE_ENTITY => Err(Fail::Input(why.into())),
+        _ => Err(Fail::Failed(format!("the running service refused: {why}"))),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use specie_server::anchor::AuditKey;
 use specie_server::app::{AppParts, JwtSettings};
 use specie_server::ingest::Writer;
 use specie_server::reads::Cache;
@@ -52,6 +53,7 @@ pub struct Found {
     pub stripe: settings::Stripe,
     webhook: Secrets,
     jwt: Option<specie_vocab::Secret>,
+    audit_key: Option<AuditKey>,
     /// Where the database is.
     pub database: String,
     /// How mails leave.
@@ -65,6 +67,7 @@ pub fn read(environment: &Environment) -> Result<Found, Fail> {
     let stripe = faults.keep(settings::stripe(environment));
     let webhook = faults.keep(settings::webhook_secrets(environment));
     let jwt = faults.keep(settings::jwt_secret(environment));
+    let audit_key = faults.keep(settings::audit_key(environment));
     let database = faults.keep(settings::database_url(environment));
     let mailer = faults.keep(settings::mailer(environment));
     if let (Some(url), Some(stripe)) = (&public_url, &stripe)
@@ -76,17 +79,18 @@ pub fn read(environment: &Environment) -> Result<Found, Fail> {
              take a test key for development, or an https address"
         ));
     }
-    match (public_url, stripe, webhook, jwt, database, mailer) {
+    match (public_url, stripe, webhook, jwt, audit_key, database, mailer) {
         (
             Some(public_url),
             Some(stripe),
             Some(webhook),
             Some(jwt),
+            Some(audit_key),
             Some(database),
             Some(mailer),
         ) if faults.is_empty() => {
             let webhook = Secrets::new(webhook);
-            Ok(Found { public_url, stripe, webhook, jwt, database, mailer })
+            Ok(Found { public_url, stripe, webhook, jwt, audit_key, database, mailer })
         }
         _ => Err(faults.into_fail()),
     }
@@ -111,6 +115,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     database::check_schema(&db).await?;
     tell_of_mail(&found.mailer);
     tell(&arguments.catalog, &catalog, &db).await?;
+    tell_of_roots(found.audit_key.as_ref());
 
     // Until here Ctrl-C ends it by itself, also while a database does not answer.
     let asked = Asked::listen()?;
@@ -165,8 +170,21 @@ async fn tell(file: &Path, catalog: &specie_billing::Catalog, db: &Db) -> Result
     Ok(())
 }
 
+/// Whether roots of the audit trail are signed, and by whom.
+fn tell_of_roots(key: Option<&AuditKey>) {
+    match key {
+        Some(key) => tracing::info!(
+            public_key = specie_vocab::hex(&key.public()),
+            "roots of the audit trail are signed"
+        ),
+        None => {
+            tracing::warn!("roots of the audit trail are not signed: SPECIE_AUDIT_KEY is not set")
+        }
+    }
+}
+
 fn app(found: Found, catalog: specie_billing::Catalog, db: Db) -> App {
-    let Found { public_url, stripe, webhook, jwt, mailer, .. } = found;
+    let Found { public_url, stripe, webhook, jwt, audit_key, mailer, .. } = found;
     let jwt = jwt.map(|secret| JwtSettings {
         secret,
         issuer: catalog.settings.jwt.issuer.clone(),
@@ -182,6 +200,7 @@ fn app(found: Found, catalog: specie_billing::Catalog, db: Db) -> App {
             form_targets: form_targets(&stripe),
             livemode: stripe.live,
             realm: "app".into(),
+            audit_key,
         },
         stripe: client(&stripe),
         webhook_secrets: webhook,

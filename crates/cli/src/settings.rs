@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use axum::http::Uri;
+use specie_server::anchor::AuditKey;
 use specie_server::smtp::Server;
 use specie_server::{Mailer, Smtp};
 use specie_vocab::Secret;
@@ -189,6 +190,16 @@ pub fn webhook_secrets(environment: &Environment) -> Result<Vec<Secret>, Fail> {
         ));
     }
     Ok(all.into_iter().map(Secret::new).collect())
+}
+
+/// What signs the roots of the audit trail, if anything does.
+pub fn audit_key(environment: &Environment) -> Result<Option<AuditKey>, Fail> {
+    let Some(text) = environment.secret("SPECIE_AUDIT_KEY")? else { return Ok(None) };
+    AuditKey::parse(text.expose()).map(Some).ok_or_else(|| {
+        Fail::Input(
+            "`SPECIE_AUDIT_KEY` is no key: expected 32 bytes in hex or base64; `openssl rand -hex 32` makes one".into(),
+        )
+    })
 }
 
 /// What the app signs its users' tokens with, if it does.

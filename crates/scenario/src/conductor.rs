@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use specie_sandbox::Sandbox;
-use specie_server::{ApiError, App, quiet, watermark};
+use specie_server::{ApiError, App, anchor, quiet, watermark};
 use specie_stripe::Transport;
 use specie_vocab::{ManualClock, OffsetClock, WallClock, WallTime};
 
@@ -124,11 +124,25 @@ impl Conductor {
         self.catch_up().await
     }
 
+    /// What this comes to is anchored.
     async fn catch_up(&self) -> Result<(), Stuck> {
         for app in &self.apps {
             watermark::pass(app).await?;
         }
-        self.rest().await.map(drop)
+        self.rest().await?;
+        for app in &self.apps {
+            anchor::anchor(app).await.map_err(ApiError::from)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what has moved in the audit trail into a root, without moving any clock.
+    pub async fn anchor(&self) -> Result<(), Stuck> {
+        let Ok(_turn) = self.turn.try_lock() else { return Ok(()) };
+        for app in &self.apps {
+            anchor::anchor(app).await.map_err(ApiError::from)?;
+        }
+        Ok(())
     }
 
     async fn rest(&self) -> Result<quiet::Waiting, Stuck> {

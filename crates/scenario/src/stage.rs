@@ -9,6 +9,7 @@ use axum::Router;
 use jiff::Timestamp;
 use specie_billing::Catalog;
 use specie_sandbox::Sandbox;
+use specie_server::anchor::AuditKey;
 use specie_server::app::{AppParts, JwtSettings};
 use specie_server::catalog::{self as stripe_catalog, Endpoint};
 use specie_server::ingest::Writer;
@@ -259,6 +260,8 @@ impl Kit {
             form_targets: vec![self.stripe_url.clone()],
             livemode: false,
             realm: "app".into(),
+            // Not by chance: all that follows from the seed stays as it was.
+            audit_key: Some(AuditKey::of_seed(&[7; 32])),
         };
         App::new(AppParts {
             ingest: Writer::start(db.clone()),

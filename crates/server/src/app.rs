@@ -17,6 +17,7 @@ pub use machine::{Boxed, Dev, Happening, Jump, LastJump, Memory, TimeMachine};
 
 use crate::account::Binding;
 use crate::alarms::Watch;
+use crate::anchor::AuditKey;
 use crate::ingest::Writer;
 use crate::reads::Cache;
 use crate::smtp::Mailer;
@@ -80,6 +81,8 @@ pub struct Settings {
     pub livemode: bool,
     /// The realm of the app's JWTs and of development's customers.
     pub realm: String,
+    /// What signs the roots of the audit trail; without it they are not signed.
+    pub audit_key: Option<AuditKey>,
 }
 
 impl Settings {
@@ -167,6 +170,7 @@ mod tests {
                 form_targets: Vec::new(),
                 livemode: false,
                 realm: "app".into(),
+                audit_key: None,
             };
             assert_eq!(settings.prefix(), prefix, "{url}");
         }

@@ -13,6 +13,7 @@ use specie_vocab::{CustomerId, IntentId, PayerId};
 
 use crate::intents::{self, Driven};
 use crate::lanes::{self, WishFor};
+use crate::trail::why;
 use crate::{ApiError, App, reads};
 
 /// How often a call looks again while another call of the same customer is under way.
@@ -82,7 +83,9 @@ where
             Begun::Unseen(customer, id) => {
                 so_far.unseen += 1;
                 app.wait_for_others().await;
-                lanes::look_now(app, customer.as_str(), WishFor::Object { id }).await?;
+                let own = so_far.own.map(|own| own.to_string());
+                let why = own.as_deref().unwrap_or(why::CHECKOUT);
+                lanes::look_now(app, customer.as_str(), WishFor::Object { id }, why).await?;
                 continue;
             }
         };

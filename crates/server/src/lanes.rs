@@ -24,6 +24,7 @@ use specie_stripe::StripeError;
 use specie_vocab::{CustomerId, PayerId, WallTime};
 
 use crate::app::Patience;
+use crate::trail::why;
 use crate::{ApiError, App, account, alarms, meter};
 
 /// How long a worker may hold a lane, in seconds.
@@ -99,24 +100,25 @@ impl LaneError {
     }
 }
 
-/// Adds a wish to a lane, due at `due`.
+/// Adds a wish to a lane, due at `due`. `why` is its cause, as the audit trail will name it.
 pub async fn wish(
     app: &App,
     tx: &mut Tx,
     lane: &str,
     what: &WishFor,
     due: WallTime,
+    why: &str,
 ) -> Result<(), StoreError> {
     let urgent = matches!(what, WishFor::Object { .. });
-    let wish = Wish { id: app.id(), lane: lane.into(), what: json!(what), due, urgent };
-    wishes::add(tx, &wish).await
+    let (id, lane, what, why) = (app.id(), lane.into(), json!(what), why.into());
+    wishes::add(tx, &Wish { id, lane, what, due, urgent, why }).await
 }
 
 /// Makes a lane look at something now, and returns when it has. 503 when Stripe does not answer.
-pub async fn look_now(app: &App, lane: &str, what: WishFor) -> Result<(), ApiError> {
+pub async fn look_now(app: &App, lane: &str, what: WishFor, why: &str) -> Result<(), ApiError> {
     let mut tx = app.db.begin().await?;
     let now = tx.now().await?;
-    wish(app, &mut tx, lane, &what, now).await?;
+    wish(app, &mut tx, lane, &what, now, why).await?;
     tx.commit().await?;
     settle(app, lane).await
 }
@@ -172,6 +174,13 @@ pub async fn run(app: &App, lane: &str) -> Result<Ran, StoreError> {
             Ok(Ran::BackedOff)
         }
     }
+}
+
+/// Why this claim is worked on: its oldest event, else its first wish, else a date that came.
+fn cause(claim: &Claim) -> &str {
+    let event = claim.events.first().map(|event| event.id.as_str());
+    let wish = claim.wishes.first().map(|wish| wish.why.as_str());
+    event.or(wish).unwrap_or(why::CLOCK)
 }
 
 fn only_first(mut claim: Claim) -> Claim {
@@ -265,6 +274,9 @@ async fn back_off(app: &App, claim: &Claim, error: &LaneError) -> Result<(), Sto
         return Ok(());
     }
     let now = tx.now().await?;
+    if counts && let ([event], []) = (&claim.events[..], &claim.wishes[..]) {
+        inbox::failed(&mut tx, std::slice::from_ref(&event.id), &error.to_string()).await?;
+    }
     let mut changed = None;
     let mut counted = if counts { Counts::Yes } else { Counts::No };
     if counts && claim.failures + 1 >= PATIENCE {

@@ -6,12 +6,15 @@
 
 pub mod account;
 pub mod alarms;
+pub mod anchor;
 pub mod api_keys;
 pub mod app;
 pub mod catalog;
 pub mod commands;
 pub mod digest;
 pub mod error;
+pub mod events;
+pub mod explain;
 pub mod ingest;
 pub mod intents;
 mod kept;
@@ -26,7 +29,7 @@ pub mod rates;
 pub mod reads;
 pub mod runner;
 pub mod smtp;
-mod trail;
+pub mod trail;
 mod translate;
 pub mod turns;
 pub mod views;

@@ -1,5 +1,6 @@
-//! The background work of `specie serve`: lanes, intents, outbox, the watermark pass and the look for
-//! alarms, until it is told to stop. Nothing else ends it: what fails is tried again, and what panics is begun again.
+//! The background work of `specie serve`: lanes, intents, outbox, the watermark pass, the roots of the
+//! audit trail and the look for alarms, until it is told to stop. Nothing else ends it: what fails is
+//! tried again, and what panics is begun again.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::quiet::{due_intents, due_lanes};
 use crate::smtp::SENDERS;
-use crate::{App, alarms, intents, lanes, outbox, watermark};
+use crate::{App, alarms, anchor, intents, lanes, outbox, watermark};
 
 /// How many lanes are worked on at once.
 const LANES: usize = 16;
@@ -25,6 +26,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_secs(1);
 /// How often Stripe's list of events is read.
 const WATERMARK: Duration = Duration::from_secs(60);
+/// How often the heads of the audit trail that moved are taken into a root.
+pub const ANCHOR: Duration = Duration::from_secs(10);
 /// How often what has expired is swept away.
 const SWEEP: Duration = Duration::from_secs(600);
 /// How often this process says that it lives.
@@ -51,6 +54,7 @@ pub async fn run(app: App, stop: watch::Receiver<bool>) {
     };
     begin("work", |app, stop| Box::pin(work(app, stop)));
     begin("watermark passes", |app, stop| Box::pin(passes(app, stop)));
+    begin("anchoring", |app, stop| Box::pin(anchors(app, stop)));
     begin("heartbeat", |app, stop| Box::pin(alive(app, stop)));
     begin("alarms", |app, stop| Box::pin(alarms::watch(app, stop)));
     begin("housekeeping", |app, stop| Box::pin(housekeeping(app, stop)));
@@ -222,6 +226,22 @@ async fn passes(app: App, mut stop: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = tokio::time::sleep(WATERMARK) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// The last root is made when the process ends: what it did is anchored.
+async fn anchors(app: App, mut stop: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = anchor::anchor(&app).await {
+            tracing::warn!(%error, "the audit trail could not be anchored");
+        }
+        if *stop.borrow() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ANCHOR) => {}
             _ = stop.changed() => {}
         }
     }

@@ -6,7 +6,7 @@ use specie_vocab::{PayerId, WallTime};
 
 use crate::column::Column;
 use crate::sql::{all, one, row, run, statements};
-use crate::{StoreError, Tx};
+use crate::{StoreError, Tx, roots};
 
 /// A hash function of 32 bytes.
 pub type Digest = fn(&[u8]) -> [u8; 32];
@@ -97,15 +97,14 @@ pub async fn append(
     let Entry { n, who, what, why, details_digest, hash, .. } = &entry;
     run!(tx, ADD, [payer, n, at, who, what, why, details_digest, hash]);
     run!(tx, ADD_DETAILS, [payer, n, salt.to_vec(), details]);
-    Ok(())
+    roots::note(tx, payer, *n).await
 }
 
 fn salted(salt: &[u8], details: &[u8], digest: Digest) -> Vec<u8> {
     digest(&[salt, details].concat()).to_vec()
 }
 
-/// What the entry's hash must be. Each part goes in behind its length, so that no two entries read
-/// the same.
+/// What the entry's hash must be.
 fn link(before: Option<&Entry>, entry: &Entry, digest: Digest) -> Vec<u8> {
     let at = entry.at.to_string();
     let n = entry.n.to_string();
@@ -121,12 +120,17 @@ fn link(before: Option<&Entry>, entry: &Entry, digest: Digest) -> Vec<u8> {
         entry.why.as_bytes(),
         &entry.details_digest,
     ];
+    digest(&behind_lengths(&parts)).to_vec()
+}
+
+/// Parts one after the other, each behind its length, so that no two lists of parts read the same.
+pub(crate) fn behind_lengths(parts: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for part in parts {
         bytes.extend((part.len() as u64).to_be_bytes());
-        bytes.extend(part);
+        bytes.extend(*part);
     }
-    digest(&bytes).to_vec()
+    bytes
 }
 
 /// A payer's chain, from its first entry on.
@@ -155,28 +159,42 @@ pub async fn erase_details(tx: &mut Tx, payer: PayerId) -> Result<u64, StoreErro
 }
 
 /// Whether a payer's chain is as it was written: nothing altered, removed from within or added. A
-/// tail that was cut is found by what is anchored elsewhere.
+/// tail that was cut is found by the roots that anchored it: see [`roots::verify`].
 pub async fn verify(tx: &mut Tx, payer: PayerId, digest: Digest) -> Result<Verdict, StoreError> {
     let entries = list(tx, payer).await?;
-    let details: Vec<Details> = all!(tx, DETAILS, [payer]);
+    let details = stored_details(tx, payer).await?;
+    Ok(check(&entries, &details, digest))
+}
+
+/// What is stored of a payer's details.
+pub(crate) async fn stored_details(
+    tx: &mut Tx,
+    payer: PayerId,
+) -> Result<Vec<Details>, StoreError> {
+    Ok(all!(tx, DETAILS, [payer]))
+}
+
+/// The same of a chain that was read.
+pub(crate) fn check(entries: &[Entry], details: &[Details], digest: Digest) -> Verdict {
     let mut before: Option<&Entry> = None;
-    for (n, entry) in (1..).zip(&entries) {
+    for (n, entry) in (1..).zip(entries) {
         if entry.n != n {
-            return Ok(Verdict::Broken { n, why: "an entry is missing" });
+            return Verdict::Broken { n, why: "an entry is missing" };
         }
         if entry.hash != link(before, entry, digest) {
-            return Ok(Verdict::Broken { n, why: "its hash does not follow from the one before" });
+            return Verdict::Broken { n, why: "its hash does not follow from the one before" };
         }
         before = Some(entry);
     }
     for Details { n, salt, details } in details {
+        let n = *n;
         let entry = usize::try_from(n - 1).ok().and_then(|at| entries.get(at));
         let Some(entry) = entry else {
-            return Ok(Verdict::Broken { n, why: "details belong to no entry" });
+            return Verdict::Broken { n, why: "details belong to no entry" };
         };
-        if entry.details_digest != salted(&salt, &details, digest) {
-            return Ok(Verdict::Broken { n, why: "its details are not those it was made with" });
+        if entry.details_digest != salted(salt, details, digest) {
+            return Verdict::Broken { n, why: "its details are not those it was made with" };
         }
     }
-    Ok(Verdict::Sound { entries: entries.len() as i64 })
+    Verdict::Sound { entries: entries.len() as i64 }
 }

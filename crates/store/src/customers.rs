@@ -26,6 +26,7 @@ row! {
 statements! {
     FIND: Payer = "select {columns} from customers where realm = $1 and app_id = $2";
     GET: Payer = "select {columns} from customers where id = $1";
+    BY_APP: Payer = "select {columns} from customers where app_id = $1 order by realm";
     BY_STRIPE: Payer = "select {columns} from customers where stripe = $1";
     INSERT: Payer = "insert into customers ({columns}) values ({places}) \
                      on conflict do nothing";
@@ -44,6 +45,11 @@ pub async fn find(tx: &mut Tx, realm: &str, app_id: &str) -> Result<Option<Payer
 /// The payer with this id of ours.
 pub async fn get(tx: &mut Tx, id: PayerId) -> Result<Option<Payer>, StoreError> {
     Ok(one!(tx, GET, [id]))
+}
+
+/// The payers whom some realm calls `app_id`.
+pub async fn by_app_id(tx: &mut Tx, app_id: &str) -> Result<Vec<Payer>, StoreError> {
+    Ok(all!(tx, BY_APP, [app_id]))
 }
 
 /// The payer whom Stripe calls `customer`.

@@ -174,6 +174,13 @@ impl Db {
         Ok(self.with(self.pools.read().await?))
     }
 
+    /// Begins a transaction that only reads, and sees one state of the database from its first
+    /// statement to its end.
+    pub async fn snapshot(&self) -> Result<Tx, StoreError> {
+        self.must_be_up()?;
+        Ok(self.with(self.pools.snapshot().await?))
+    }
+
     fn must_be_up(&self) -> Result<(), StoreError> {
         match &self.gate {
             Some(gate) if !gate.is_up() => Err(lost(ErrorKind::ConnectionRefused)),
@@ -302,6 +309,18 @@ impl Pools {
         Box::pin(async move {
             Ok(match self {
                 Self::Postgres(pool) => Inner::Postgres(pool.begin_with("begin read only").await?),
+                Self::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
+            })
+        })
+    }
+
+    /// On SQLite every transaction sees one state.
+    fn snapshot(&self) -> Answer<'_, Inner> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Postgres(pool) => Inner::Postgres(
+                    pool.begin_with("begin isolation level repeatable read read only").await?,
+                ),
                 Self::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
             })
         })

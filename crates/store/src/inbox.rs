@@ -87,6 +87,8 @@ row! {
         pub failures: i64,
         /// When its lane had looked.
         pub handled_at: Option<WallTime>,
+        /// What its lane last failed of, if it did, and if it is known that this event made it.
+        pub reason: Option<String>,
     }
 }
 
@@ -103,9 +105,28 @@ row! {
         pub received_at: WallTime,
         /// What becomes of it.
         pub state: InboxState,
+        /// The object it is about.
+        pub object: Option<String>,
         /// The customer it is about.
         pub customer: Option<String>,
+        /// How often it made its lane fail.
+        pub failures: i64,
+        /// When its lane had looked.
+        pub handled_at: Option<WallTime>,
+        /// What its lane last failed of.
+        pub reason: Option<String>,
     }
+}
+
+/// Which events a list shows; an absent one shows all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Those in this state.
+    pub state: Option<InboxState>,
+    /// Those about this customer of Stripe's.
+    pub customer: Option<String>,
+    /// Those of this type.
+    pub kind: Option<String>,
 }
 
 /// The columns of [`ADD`], in the order of its binds.
@@ -126,9 +147,27 @@ const GROUP: usize = 64;
 statements! {
     ADD: Added = "insert into inbox ({columns}) values {rows} on conflict (id) do nothing";
     GET: Event = "select {columns} from inbox where id = $1";
+    HEAD: EventHead = "select {columns} from inbox where id = $1";
     PENDING: Event = "select {columns} from inbox where lane = $1 and state = 'pending' \
                       order by received_at, id limit $2";
     RECENT: EventHead = "select {columns} from inbox order by created desc, received_at desc, id desc limit $1";
+    LIST: EventHead = "select {columns} from inbox \
+                       where (state = $1 or $1 is null) and (customer = $2 or $2 is null) \
+                         and (kind = $3 or $3 is null) \
+                       order by received_at desc, id desc limit $4";
+    // The few that are parked have an index of their own.
+    LIST_PARKED: EventHead = "select {columns} from inbox \
+                              where state = 'parked' and (customer = $1 or $1 is null) \
+                                and (kind = $2 or $2 is null) \
+                              order by received_at desc, id desc limit $3";
+    OF_CUSTOMER: EventHead = "select {columns} from inbox where id in ( \
+                                  select id from inbox where customer = $1 and state = 'handled' \
+                                  union select id from inbox where lane = $1 and state = 'pending' \
+                                  union select id from inbox \
+                                        where customer = $1 and state = 'unclaimed' \
+                                  union select id from inbox \
+                                        where customer = $1 and state = 'parked') \
+                              order by received_at, id";
     KNOWN = "select id from inbox where id in ({ids})";
     COUNT = "select count(*) from inbox";
     NEWEST = "select max(received_at) from inbox";
@@ -136,7 +175,8 @@ statements! {
     OLDEST_AFTER = "select min(received_at) from inbox where received_at > $1 and kind in ({ids})";
     PARKED = "select count(*) from inbox where customer = $1 and state = 'parked'";
     MARK = "update inbox set state = $1, handled_at = $2 where id in ({ids})";
-    FAILED = "update inbox set failures = failures + 1 where id in ({ids})";
+    FAILED = "update inbox set failures = failures + 1, reason = $1 where id in ({ids})";
+    REPLAY = "update inbox set state = 'pending', failures = 0 where id = $1 and state = 'parked'";
     PEND = "update inbox set state = 'pending', lane = coalesce(lane, customer) \
             where customer = $1 and state = 'unclaimed'";
     FORGET = "delete from inbox where id in ( \
@@ -189,6 +229,11 @@ pub async fn get(tx: &mut Tx, id: &str) -> Result<Option<Event>, StoreError> {
     one!(tx, GET, [id]).map(unpacked).transpose()
 }
 
+/// What a list shows of an event, if it ever came.
+pub async fn head(tx: &mut Tx, id: &str) -> Result<Option<EventHead>, StoreError> {
+    Ok(one!(tx, HEAD, [id]))
+}
+
 /// What waits for a lane, oldest first.
 pub(crate) async fn pending(tx: &mut Tx, lane: &str, limit: i64) -> Result<Vec<Event>, StoreError> {
     all!(tx, PENDING, [lane, limit]).into_iter().map(unpacked).collect()
@@ -207,6 +252,20 @@ fn unpacked(mut event: Event) -> Result<Event, StoreError> {
 /// What came last, newest first.
 pub async fn recent(tx: &mut Tx, limit: i64) -> Result<Vec<EventHead>, StoreError> {
     Ok(all!(tx, RECENT, [limit]))
+}
+
+/// What came last of what a filter lets through, newest first.
+pub async fn list(tx: &mut Tx, filter: &Filter, limit: i64) -> Result<Vec<EventHead>, StoreError> {
+    let Filter { state, customer, kind } = filter;
+    Ok(match state {
+        Some(InboxState::Parked) => all!(tx, LIST_PARKED, [customer, kind, limit]),
+        _ => all!(tx, LIST, [state, customer, kind, limit]),
+    })
+}
+
+/// All that came about a customer of Stripe's and is still kept, oldest first.
+pub async fn of_customer(tx: &mut Tx, customer: &str) -> Result<Vec<EventHead>, StoreError> {
+    Ok(all!(tx, OF_CUSTOMER, [customer]))
 }
 
 /// How many events are stored.
@@ -271,13 +330,19 @@ pub async fn mark(
     Ok(())
 }
 
-/// Counts one more failure for each of these events.
-pub async fn failed(tx: &mut Tx, ids: &[String]) -> Result<(), StoreError> {
+/// Counts one more failure for each of these events, and keeps what it was.
+pub async fn failed(tx: &mut Tx, ids: &[String], reason: &str) -> Result<(), StoreError> {
     for ids in ids.chunks(GROUP) {
-        let text = FAILED.ids(tx, 1, ids.len());
-        ids.iter().fold(Call::new(tx, text), Call::bind).execute(tx).await?;
+        let text = FAILED.ids(tx, 2, ids.len());
+        let call = Call::new(tx, text).bind(&reason);
+        ids.iter().fold(call, Call::bind).execute(tx).await?;
     }
     Ok(())
+}
+
+/// Lets a parked event wait for its lane again. False, if it is not parked.
+pub async fn replay(tx: &mut Tx, id: &str) -> Result<bool, StoreError> {
+    Ok(run!(tx, REPLAY, [id]) == 1)
 }
 
 /// Forgets handled events that came at `before` or earlier, at most `limit` of them, the oldest

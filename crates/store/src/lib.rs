@@ -32,6 +32,7 @@ pub mod page_sessions;
 pub mod price_versions;
 pub mod quarantine;
 pub mod replicas;
+pub mod roots;
 pub mod rows;
 pub mod session_tokens;
 pub mod slots;

@@ -28,6 +28,24 @@ row! {
     }
 }
 
+row! {
+    /// An effect, and how far it has come.
+    pub struct Queued in "outbox" by key: String {
+        /// Unique per thing to do.
+        pub key: String,
+        /// What kind of thing.
+        pub kind: String,
+        /// What exactly.
+        pub what: Value,
+        /// Not before this moment.
+        pub due: BusinessTime,
+        /// How often it was tried.
+        pub attempts: i64,
+        /// Whether it is carried out.
+        pub done: bool,
+    }
+}
+
 impl Effect {
     /// An effect that was not tried yet.
     pub fn new(
@@ -48,6 +66,7 @@ statements! {
                          and (not_before is null or not_before <= $2) \
                          order by due, key limit $4 {skip}) \
                      returning {columns}";
+    OF_PAYER: Queued = "select {columns} from outbox where payer = $1 order by due, key";
     DONE = "update outbox set done = true where key = $1 and not done";
     FAILED = "update outbox set not_before = $2 where key = $1 and not done";
     WAITING = "select count(*) from outbox where not done";
@@ -71,6 +90,11 @@ pub async fn claim(
     let mut claimed: Vec<Effect> = all!(tx, CLAIM, [business, now, now.plus_seconds(LEASE), limit]);
     claimed.sort_by(|a, b| (a.due, &a.key).cmp(&(b.due, &b.key)));
     Ok(claimed)
+}
+
+/// A payer's effects, carried out or not, in the order in which they fell due.
+pub async fn of_payer(tx: &mut Tx, payer: PayerId) -> Result<Vec<Queued>, StoreError> {
+    Ok(all!(tx, OF_PAYER, [payer]))
 }
 
 /// Notes that an effect is carried out. False, if it was before.

@@ -32,6 +32,7 @@ const ALL: &[&[(&str, Statement, &[&str])]] = &[
     crate::price_versions::STATEMENTS,
     crate::quarantine::STATEMENTS,
     crate::replicas::STATEMENTS,
+    crate::roots::STATEMENTS,
     crate::session_tokens::STATEMENTS,
     crate::slots::STATEMENTS,
     crate::watermarks::STATEMENTS,

@@ -18,6 +18,8 @@ pub struct Keys {
     pub control: Secret,
     /// What the sandbox signs webhooks with; none before the endpoint is made.
     pub webhook: Option<Secret>,
+    /// What signs the roots of the audit trail.
+    pub audit: Secret,
     /// Where the sandbox's ids come from.
     pub seed: u64,
 }
@@ -39,6 +41,10 @@ impl Keys {
                     ))
                 })?;
                 keys.has_its_database(folder)?;
+                // An earlier version kept no key for roots: the new one must be the same next time.
+                if !text.contains("audit_key") {
+                    keys.save(folder)?;
+                }
                 Ok(keys)
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -58,6 +64,7 @@ impl Keys {
             jwt: Secret::new(SystemChance.token()),
             control: Secret::new(SystemChance.token()),
             webhook: None,
+            audit: Secret::new(SystemChance.token()),
             seed: u64::from_le_bytes(seed) >> 12,
         }
     }
@@ -70,6 +77,7 @@ impl Keys {
             jwt: secret("jwt_secret")?,
             control: secret("sandbox_control_key")?,
             webhook: secret("webhook_secret"),
+            audit: secret("audit_key").unwrap_or_else(|| Secret::new(SystemChance.token())),
             seed: found["seed"].as_u64()?,
         })
     }
@@ -81,6 +89,7 @@ impl Keys {
             "jwt_secret": self.jwt.expose(),
             "sandbox_control_key": self.control.expose(),
             "webhook_secret": self.webhook.as_ref().map(Secret::expose),
+            "audit_key": self.audit.expose(),
             "seed": self.seed,
         });
         files::secret_file(&folder.join(FILE), &format!("{text:#}\n"))

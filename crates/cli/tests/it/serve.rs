@@ -45,6 +45,7 @@ fn each_wrong_setting_has_its_sentence_and_no_secret_is_told() {
         ("PUBLIC_URL", "http://", "expected an address such as"),
         ("PUBLIC_URL", "https://me:hidden@example.com", "names a user"),
         ("PUBLIC_URL", "https://example.com/?a=1", "expected an address such as"),
+        ("SPECIE_AUDIT_KEY", "hidden", "`SPECIE_AUDIT_KEY` is no key"),
         ("JWT_SECRET", "hidden", "`JWT_SECRET` has 6 bytes, expected at least 32"),
         ("STRIPE_API_BASE", "rubbish", "expected an https:// address"),
         ("STRIPE_API_BASE", "http://example.com", "expected an https:// address"),
@@ -125,7 +126,7 @@ fn a_whole_walk_from_an_empty_folder_to_a_paid_subscription() {
     let (place, sandbox, _) = project();
     let port = free_port();
     let url = format!("http://127.0.0.1:{port}");
-    let place = place.with("PUBLIC_URL", &url);
+    let place = place.with("PUBLIC_URL", &url).with("SPECIE_AUDIT_KEY", &"07".repeat(32));
     place.write(".env", "STRIPE_WEBHOOK_SECRET_FILE=webhook.secret # written by apply\n");
     place.run(&["catalog", "apply", "--secret-file", "webhook.secret"]).fine();
     place.run(&["migrate", "up"]).fine();
@@ -144,6 +145,7 @@ fn a_whole_walk_from_an_empty_folder_to_a_paid_subscription() {
     let view = call(&url, &key, "GET", "subscription", "").json();
     assert_eq!((&view["status"], &view["access"]), (&"active".into(), &true.into()));
 
+    told_beside_it(&place, &checkout);
     let again = place.run(&["catalog", "apply"]).fine();
     assert!(again.out.starts_with("nothing to do"), "{again:?}");
     assert!(place.run(&["migrate", "status"]).fine().out.contains("up to date"));
@@ -163,6 +165,99 @@ fn a_whole_walk_from_an_empty_folder_to_a_paid_subscription() {
     }
     assert!(!place.names().contains(&"specie.db.door".into()), "{:?}", place.names());
     sandbox.stops_by("INT", Duration::from_secs(10));
+    what_is_done_to_the_trail_is_found(&place, &format!("{}{}", logs.join("\n"), ended.err));
+}
+
+/// The commands that read, and the one that writes through the door, while the service runs.
+fn told_beside_it(place: &Place, checkout: &Value) {
+    let session = checkout["id"].as_str().unwrap();
+    let told = place.run(&["explain", session]).fine().out;
+    for said in ["checkout.begun", "POST /v1/checkout/sessions", ", by key:", ", because of "] {
+        assert!(told.contains(said), "`{said}` is not in {told}");
+    }
+    let story = place.run(&["explain", session, "--json"]).fine().json();
+    let customer = story["customer"]["app_id"].as_str().unwrap();
+    let whole = place.run(&["explain", customer]).fine().out;
+    assert!(whole.contains("subscription.held"), "{whole}");
+    place
+        .run(&["explain", "sub_nobody"])
+        .refused(2, &["`sub_nobody`", "looked for a subscription"]);
+
+    let all = place.run(&["events", "list", "--customer", customer, "--json"]).fine().json();
+    let events = all["events"].as_array().unwrap();
+    let id = events[0]["id"].as_str().unwrap();
+    let kind = events[0]["type"].as_str().unwrap();
+    let listed = place.run(&["events", "list", "--type", kind, "--limit", "1"]).fine().out;
+    assert!(listed.contains(id) && listed.lines().count() == 2, "{listed}");
+    let shown = place.run(&["events", "show", id]).fine().out;
+    assert!(shown.contains(kind) && !shown.contains("\"object\""), "{shown}");
+    let shown = place.run(&["events", "show", id, "--payload", "--json"]).fine().json();
+    assert_eq!(shown["payload"]["id"], id);
+    place.run(&["events", "show", "evt_nobody"]).refused(2, &["there is no event `evt_nobody`"]);
+    let said = place.run(&["events", "replay", "--state", "parked"]).fine().out;
+    assert_eq!(said, "no event is parked\n");
+    place.run(&["events", "replay", "evt_nobody"]).refused(2, &["there is no event `evt_nobody`"]);
+    place.run(&["events", "replay"]).refused(2, &["<IDS>"]);
+    let handled = place.run(&["events", "list", "--state", "handled", "--json"]).fine().json();
+    let id = handled["events"][0]["id"].as_str().unwrap();
+    place
+        .run(&["events", "replay", id])
+        .refused(2, &["is handled, and only parked ones are replayed"]);
+    assert!(place.run(&["audit", "verify"]).fine().out.ends_with("sound\n"));
+}
+
+/// The log, kept elsewhere, finds a tail that was cut with the roots that anchored it.
+fn what_is_done_to_the_trail_is_found(place: &Place, log: &str) {
+    place.write("kept.log", log);
+    let told = place.run(&["audit", "verify", "--root", "kept.log", "--json"]).fine().json();
+    assert_eq!((&told["sound"], &told["unanchored"]), (&true.into(), &0.into()), "{told}");
+    assert!(told["roots"].as_i64() > Some(0) && told["signed"] == told["roots"], "{told}");
+    assert_eq!(told["signers"], told["trusted"]);
+    let other = place.run(&["audit", "verify", "--root", &"ab".repeat(32)]);
+    other.refused(3, &[]);
+    assert!(other.out.contains("the kept root abab"), "{other:?}");
+    place.run(&["audit", "verify", "--root", "nowhere"]).refused(2, &["`--root` is `nowhere`"]);
+    place.run(&["audit", "verify", "--root", "specie.toml"]).refused(2, &["tells of no root"]);
+    place.run(&["audit", "verify", "--public-key", "ab"]).refused(2, &["`--public-key` is `ab`"]);
+
+    meddle(
+        place,
+        &[
+            "drop trigger audit_no_delete",
+            "delete from audit where n = (select max(n) from audit)",
+            "delete from audit_details where n = (select max(n) from audit_details)",
+        ],
+    );
+    let found = place.run(&["audit", "verify"]);
+    found.refused(3, &[]);
+    assert!(found.out.contains("anchored it, and it is gone"), "{found:?}");
+    meddle(
+        place,
+        &[
+            "drop trigger audit_root_heads_no_delete",
+            "drop trigger audit_roots_no_delete",
+            "delete from audit_root_heads",
+            "delete from audit_roots",
+        ],
+    );
+    let found = place.run(&["audit", "verify", "--root", "kept.log"]);
+    found.refused(3, &[]);
+    assert!(found.out.contains("no root in the database has this digest"), "{found:?}");
+}
+
+/// What somebody who has the file could do to it.
+fn meddle(place: &Place, statements: &[&'static str]) {
+    let path = place.path("specie.db").display().to_string();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let db = specie_store::Db::open(&path, Default::default()).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        for sql in statements {
+            specie_store::raw(&mut tx, sql).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        db.close().await;
+    });
 }
 
 #[test]

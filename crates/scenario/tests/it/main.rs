@@ -13,6 +13,7 @@ mod returning;
 mod set;
 mod shapes;
 mod simulation;
+mod story;
 mod strangers;
 mod tampering;
 mod trail;

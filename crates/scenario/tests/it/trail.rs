@@ -1,30 +1,108 @@
-//! The audit trail names who asked for each change.
+//! The audit trail names who asked for each change, and why; roots anchor it.
 
-use specie_scenario::{Card, Person};
-use specie_store::{audit, customers, keys};
+use specie_scenario::{Card, Person, Stage};
+use specie_server::anchor::{AuditKey, is_signed_by};
+use specie_server::digest::sha256;
+use specie_server::trail::why;
+use specie_store::roots::verify::{Checks, verify};
+use specie_store::{audit, customers, inbox, intents, keys, raw, roots};
 
 use crate::browser::Browser;
 use crate::set::{both, text};
 
 const DAY: i64 = 86_400;
 
-both! {
-    async fn each_change_names_who_asked_for_it(stage: &Stage) {
-        let ada = Person::new(stage, "ada", "Ada Lovelace");
-        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
-        ada.cancel().await.unwrap();
-        let browser = Browser::of(stage, "ada").await;
-        let token = browser.token("/billing/account").await;
-        let group = ada.subscription().await.unwrap();
-        let fields = [("token", token.as_str()), ("group", text(&group["group"]))];
-        let resumed = browser.send("/billing/resume", &fields).await;
-        assert!(resumed.status.is_redirection(), "{}", resumed.text());
-        ada.bank_blocks_card().await.unwrap();
-        let start = stage.sandbox.now();
-        stage.conductor.advance_to(start + 31 * DAY).await.unwrap();
-        ada.replace_card(Card::OTHER).await.unwrap();
-        stage.conductor.settle().await.unwrap();
+/// Ada's month: a checkout, an end and its taking back, a failed renewal and a new card.
+async fn lived(stage: &Stage) {
+    let ada = Person::new(stage, "ada", "Ada Lovelace");
+    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+    ada.cancel().await.unwrap();
+    let browser = Browser::of(stage, "ada").await;
+    let token = browser.token("/billing/account").await;
+    let group = ada.subscription().await.unwrap();
+    let fields = [("token", token.as_str()), ("group", text(&group["group"]))];
+    let resumed = browser.send("/billing/resume", &fields).await;
+    assert!(resumed.status.is_redirection(), "{}", resumed.text());
+    ada.bank_blocks_card().await.unwrap();
+    let start = stage.sandbox.now();
+    stage.conductor.advance_to(start + 31 * DAY).await.unwrap();
+    ada.replace_card(Card::OTHER).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+}
 
+both! {
+    async fn each_change_has_one_cause_that_is_there(stage: &Stage) {
+        lived(stage).await;
+        // Access that ends by a date alone: nothing of Stripe's comes then.
+        let grace = Person::new(stage, "grace", "Grace");
+        grace.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        grace.bank_blocks_card().await.unwrap();
+        let start = stage.sandbox.now();
+        stage.conductor.advance_to(start + 60 * DAY).await.unwrap();
+
+        let mut tx = stage.app.db.read().await.unwrap();
+        let mut seen = [0; 3];
+        for payer in customers::list(&mut tx, 10).await.unwrap() {
+            for entry in audit::list(&mut tx, payer.id).await.unwrap() {
+                let event = inbox::head(&mut tx, &entry.why).await.unwrap();
+                let intent = match entry.why.parse() {
+                    Ok(id) => intents::get(&mut tx, id).await.unwrap(),
+                    Err(_) => None,
+                };
+                let named = why::NAMES.iter().any(|(name, _)| *name == entry.why);
+                let causes = [event.is_some(), intent.is_some(), named && entry.why != why::LOOK];
+                let one = causes.iter().filter(|is| **is).count() == 1;
+                assert!(one, "{} because of `{}`: {causes:?}", entry.what, entry.why);
+                for (count, is) in seen.iter_mut().zip(causes) {
+                    *count += usize::from(is);
+                }
+                // Some name their object alone.
+                let theirs = payer.stripe.as_ref().map(ToString::to_string);
+                let of_them = event.is_none_or(|it| it.customer.is_none() || it.customer == theirs);
+                assert!(of_them && intent.is_none_or(|it| it.payer == payer.id), "{}", entry.why);
+            }
+        }
+        assert!(seen.iter().all(|count| *count > 0), "events, intents, names: {seen:?}");
+    }
+
+    async fn roots_anchor_what_happened_and_find_what_was_done_to_it(stage: &Stage) {
+        let ben = Person::new(stage, "ben", "Ben");
+        ben.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.watermark().await.unwrap();
+        lived(stage).await;
+        stage.conductor.watermark().await.unwrap();
+        let trusted = [AuditKey::of_seed(&[7; 32]).public().to_vec()];
+        let checks =
+            Checks { digest: sha256, signed_by: is_signed_by, trusted: &trusted, kept: &[] };
+        let mut tx = stage.app.db.snapshot().await.unwrap();
+        let report = verify(&mut tx, checks).await.unwrap();
+        assert_eq!(report.findings, []);
+        assert_eq!((report.unanchored, report.signed, report.signers.len()), (0, report.roots, 1));
+        assert!(report.roots >= 2 && report.entries > 10, "{report:?}");
+        drop(tx);
+        let last = roots::last(&mut stage.app.db.read().await.unwrap()).await.unwrap().unwrap();
+        stage.conductor.anchor().await.unwrap();
+        let after = roots::last(&mut stage.app.db.read().await.unwrap()).await.unwrap().unwrap();
+        assert_eq!(last, after, "where nothing moves there is no new root");
+
+        let mut tx = stage.app.db.begin().await.unwrap();
+        let disarm: &[&str] = if stage.app.db.is_postgres() {
+            &["drop trigger audit_append_only on audit"]
+        } else {
+            &["drop trigger audit_no_delete"]
+        };
+        for sql in disarm {
+            raw(&mut tx, sql).await.unwrap();
+        }
+        raw(&mut tx, "delete from audit where n = (select max(n) from audit)").await.unwrap();
+        raw(&mut tx, "delete from audit_details where n = (select max(n) from audit_details)").await.unwrap();
+        let report = verify(&mut tx, checks).await.unwrap();
+        let [cut] = &report.findings[..] else { panic!("{report:?}") };
+        assert!(cut.what.ends_with("anchored it, and it is gone"), "{cut:?}");
+    }
+
+    async fn each_change_names_who_asked_for_it(stage: &Stage) {
+        lived(stage).await;
         let mut tx = stage.app.db.read().await.unwrap();
         let key = format!("key:{}", keys::list(&mut tx).await.unwrap()[0].id);
         let payer = customers::find(&mut tx, "app", "ada").await.unwrap().unwrap();

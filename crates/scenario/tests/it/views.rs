@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use specie_billing::catalog::StaleAccess;
 use specie_scenario::{Card, Person, Stage};
 use specie_server::Patience;
-use specie_store::inbox::InboxState;
-use specie_store::keys;
+use specie_server::events;
+use specie_store::inbox::{Filter, InboxState};
+use specie_store::{audit, inbox, keys};
 use specie_stripe::{Transport, TransportError};
 use specie_vocab::WallClock;
 use tokio::sync::Notify;
@@ -47,6 +48,38 @@ fn counting(stage: &Stage, away: bool) -> (Transport, Arc<AtomicUsize>) {
         }
     });
     (transport, count)
+}
+
+/// A process that cannot read Ada's subscription, and has parked an event over it.
+async fn parking(stage: &Stage, ada: &Person<'_>) -> Process {
+    let subscription = ada.subscription().await.unwrap()["subscription"].clone();
+    let path = format!("/v1/subscriptions/{}", text(&subscription));
+    let (inner, bad) = (stage.stripe.transport.clone(), path.clone());
+    let process = beside(
+        stage,
+        way(move |request: Request<Bytes>| {
+            let (inner, bad) = (inner.clone(), bad.clone());
+            async move {
+                if request.method() != Method::GET || request.uri().path() != bad {
+                    return inner.oneshot(request).await;
+                }
+                let body = json!({ "id": bad.rsplit('/').next(), "object": "subscription" });
+                Ok(Response::new(Bytes::from(body.to_string())))
+            }
+        }),
+    );
+    let told = stage.stripe.send(
+        Method::POST,
+        &path,
+        &[
+            ("authorization", "Bearer sk_test_specieStage00000000"),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ],
+        "metadata[from]=dashboard",
+    );
+    assert_eq!(told.await.unwrap().status, StatusCode::OK);
+    process.conductor.settle().await.unwrap();
+    process
 }
 
 /// Ada, who has paid, and the first watermark pass.
@@ -120,31 +153,7 @@ both! {
         let ben = Person::new(stage, "ben", "Ben");
         ben.subscribe("pro", "annual", Card::OTHER).await.unwrap();
         stage.conductor.settle().await.unwrap();
-        let subscription = ada.subscription().await.unwrap()["subscription"].clone();
-        let path = format!("/v1/subscriptions/{}", text(&subscription));
-
-        let (inner, bad) = (stage.stripe.transport.clone(), path.clone());
-        let process = beside(stage, way(move |request: Request<Bytes>| {
-            let (inner, bad) = (inner.clone(), bad.clone());
-            async move {
-                if request.method() != Method::GET || request.uri().path() != bad {
-                    return inner.oneshot(request).await;
-                }
-                let body = json!({ "id": bad.rsplit('/').next(), "object": "subscription" });
-                Ok(Response::new(Bytes::from(body.to_string())))
-            }
-        }));
-        let told = stage.stripe.send(
-            Method::POST,
-            &path,
-            &[
-                ("authorization", "Bearer sk_test_specieStage00000000"),
-                ("content-type", "application/x-www-form-urlencoded"),
-            ],
-            "metadata[from]=dashboard",
-        );
-        assert_eq!(told.await.unwrap().status, StatusCode::OK);
-        process.conductor.settle().await.unwrap();
+        let process = parking(stage, &ada).await;
 
         let states = {
             let mut tx = stage.app.db.read().await.unwrap();
@@ -164,6 +173,48 @@ both! {
         let view = ada.subscription().await.unwrap();
         assert_eq!(view["cancel_at_period_end"], true);
         assert_eq!(view["stale"], true, "it is not forgotten");
+    }
+
+    async fn a_parked_event_that_is_replayed_is_stale_no_more(stage: &Stage) {
+        let ada = subscribed(stage).await;
+        let process = parking(stage, &ada).await;
+        let there = Person::new(stage, "ada", "Ada").at(&process.service);
+        assert_eq!(there.subscription().await.unwrap()["stale"], true);
+        let mut tx = stage.app.db.read().await.unwrap();
+        let filter = Filter { state: Some(InboxState::Parked), ..Filter::default() };
+        let parked = inbox::list(&mut tx, &filter, 10).await.unwrap();
+        let [event] = &parked[..] else { panic!("{parked:?}") };
+        let reason = event.reason.as_deref().unwrap();
+        assert!(reason.contains("could not be read") || reason.contains("unreadable"), "{reason}");
+        assert!(event.failures > 0);
+        drop(tx);
+
+        let (db, now) = (&stage.app.db, stage.wall.now());
+        let replay = async |ids: &[&str]| {
+            let ids: Vec<_> = ids.iter().map(|id| id.to_string()).collect();
+            events::replay(db, &*stage.app.chance, &ids, now).await
+        };
+        let unknown = replay(&[&event.id, "evt_unknown"]).await.unwrap_err();
+        assert_eq!(unknown.to_string(), "there is no event `evt_unknown`");
+        let replayed = events::replay_all(db, &*stage.app.chance, now).await.unwrap();
+        assert_eq!(replayed.events, std::slice::from_ref(&event.id));
+        let [(payer, version)] = replayed.customers[..] else { panic!("{replayed:?}") };
+        stage.app.cache.drop_below(payer, version);
+        stage.conductor.settle().await.unwrap();
+
+        let view = ada.subscription().await.unwrap();
+        assert_eq!((&view["stale"], &view["status"]), (&json!(false), &json!("active")));
+        let mut tx = db.read().await.unwrap();
+        let found = inbox::head(&mut tx, &event.id).await.unwrap().unwrap();
+        assert_eq!(found.state, InboxState::Handled);
+        let entries = audit::list(&mut tx, payer).await.unwrap();
+        let told: Vec<_> = entries.iter().filter(|it| it.what == "event.replayed").collect();
+        let [told] = told[..] else { panic!("{told:?}") };
+        assert_eq!((told.who.as_str(), &told.why), ("operator", &event.id));
+        drop(tx);
+        let again = replay(&[&event.id]).await.unwrap_err().to_string();
+        assert!(again.contains("is handled, and only parked ones are replayed"), "{again}");
+        assert!(events::replay_all(db, &*stage.app.chance, now).await.unwrap().events.is_empty());
     }
 
     async fn what_one_process_decides_all_others_show_at_once(stage: &Stage) {

@@ -12,7 +12,7 @@ use crate::intents::what::Ending;
 use crate::intents::{self, New};
 use crate::lanes::{self, WishFor};
 use crate::reads;
-use crate::trail::Who;
+use crate::trail::{Who, why};
 use crate::views::SubscriptionView;
 use crate::{ApiError, App, kept};
 
@@ -47,7 +47,7 @@ pub async fn set(
     // Decided on what is true now, not on what we remember.
     if let Some(customer) = &payer.stripe {
         let wish = WishFor::Object { id: subscription.to_string() };
-        lanes::look_now(app, customer.as_str(), wish).await?;
+        lanes::look_now(app, customer.as_str(), wish, why::CANCELLATION).await?;
     }
     let look = |so_far| begin(app, payer, who, group, change, so_far);
     match settled(app, payer.id, look).await? {

@@ -14,7 +14,7 @@ use crate::intents::what::Purchase;
 use crate::intents::{self, New};
 use crate::lanes::{self, WishFor};
 use crate::reads;
-use crate::trail::Who;
+use crate::trail::{Who, why};
 use crate::views::{CheckoutView, SubscriptionView};
 use crate::{ApiError, App, kept};
 
@@ -245,7 +245,7 @@ pub async fn sync(
     let customer = customer.ok_or_else(|| ApiError::not_found("checkout session"))?;
 
     let wish = WishFor::Object { id: session.to_string() };
-    lanes::look_now(app, customer.as_str(), wish).await?;
+    lanes::look_now(app, customer.as_str(), wish, why::SYNC).await?;
     let group = group_of(app, &row).await?;
     reads::subscription(app, payer, &group).await
 }
@@ -264,7 +264,7 @@ pub async fn is_complete(app: &App, session: &SessionId) -> Result<Option<bool>,
         return Ok(Some(true));
     }
     let wish = WishFor::Object { id: session.to_string() };
-    lanes::look_now(app, known.customer.as_str(), wish).await?;
+    lanes::look_now(app, known.customer.as_str(), wish, why::SYNC).await?;
     Ok(row().await?.as_ref().map(complete))
 }
 

@@ -135,8 +135,8 @@ pub(crate) async fn build(
                 Paid::Nothing => return Ok(Built::NotNeeded),
                 Paid::NotYetKnown => {
                     let (customer, now) = (customer()?, tx.now().await?);
-                    let everything = WishFor::Everything;
-                    lanes::wish(app, tx, customer.as_str(), &everything, now).await?;
+                    let (what, why) = (WishFor::Everything, intent.id.to_string());
+                    lanes::wish(app, tx, customer.as_str(), &what, now, &why).await?;
                     return Ok(Built::NotYet);
                 }
             };
@@ -253,7 +253,8 @@ pub(crate) fn target(intent: &Intent, name: &str, _steps: &[Step]) -> Option<Str
 /// it and of its payment; a card that the customer has replaced again.
 pub(crate) async fn is_over(app: &App, intent: &Intent, payer: &Payer) -> Result<bool, ApiError> {
     let Some(customer) = &payer.stripe else { return Ok(false) };
-    let look = |id: String| lanes::look_now(app, customer.as_str(), WishFor::Object { id });
+    let why = intent.id.to_string();
+    let look = |id: String| lanes::look_now(app, customer.as_str(), WishFor::Object { id }, &why);
     match intent.kind.as_str() {
         "cancel_and_refund" => {
             let back: TakeBack = read(intent)?;

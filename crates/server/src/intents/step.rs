@@ -273,7 +273,7 @@ async fn record(
     let n = row.step;
     stored::answer(&mut tx, &row).await?;
     if name == "customer" {
-        customer = Some(bind(app, &mut tx, payer, object.as_deref()).await?);
+        customer = Some(bind(app, &mut tx, intent, object.as_deref()).await?);
     }
     let kept = if name == "portal" {
         body.get("url").and_then(Value::as_str).map(String::from)
@@ -287,7 +287,8 @@ async fn record(
     if let (Some(customer), Some(object)) = (&customer, &look) {
         let now = tx.now().await?;
         let object = request::looks_at(name, object, &body);
-        lanes::wish(app, &mut tx, customer.as_str(), &WishFor::Object { id: object }, now).await?;
+        let (what, why) = (WishFor::Object { id: object }, intent.id.to_string());
+        lanes::wish(app, &mut tx, customer.as_str(), &what, now, &why).await?;
     }
     tx.commit().await?;
 
@@ -301,15 +302,16 @@ async fn record(
 async fn bind(
     app: &App,
     tx: &mut Tx,
-    payer: &Payer,
+    intent: &Intent,
     object: Option<&str>,
 ) -> Result<CustomerId, ApiError> {
     let id = object.and_then(|id| CustomerId::try_from(id).ok());
     let id = id.ok_or_else(|| ApiError::internal("stripe's customer has no id"))?;
-    customers::bind(tx, payer.id, &id).await?;
+    customers::bind(tx, intent.payer, &id).await?;
     specie_store::inbox::pend_unclaimed(tx, id.as_str()).await?;
     let now = tx.now().await?;
-    lanes::wish(app, tx, id.as_str(), &WishFor::Everything, now).await?;
+    let why = intent.id.to_string();
+    lanes::wish(app, tx, id.as_str(), &WishFor::Everything, now, &why).await?;
     Ok(id)
 }
 
@@ -335,7 +337,8 @@ async fn refused(
     };
     // Whatever it was, the lane looks at what the step was about: it may be so already.
     if let (Some(customer), Some(object)) = (customer, request::target(intent, name, &steps)) {
-        lanes::look_now(app, customer.as_str(), WishFor::Object { id: object }).await?;
+        let (what, why) = (WishFor::Object { id: object }, intent.id.to_string());
+        lanes::look_now(app, customer.as_str(), what, &why).await?;
     }
     if request::may_go_on(app, intent, name, &fault).await? {
         let mut tx = app.db.begin().await?;

@@ -13,7 +13,7 @@ use specie_store::{StoreError, Tx, quarantine};
 use specie_vocab::CustomerId;
 
 use super::fetch::Seen;
-use super::{LaneError, WishFor, finish, second_look, wish};
+use super::{LaneError, WishFor, cause, finish, second_look, wish};
 use crate::intents::{self, New};
 use crate::trail::{Entry, Who, append};
 use crate::{App, alarms, kept, translate};
@@ -39,7 +39,7 @@ pub(super) async fn apply(
     let now = tx.now().await?;
     for id in again {
         let due = now.plus_seconds(SECOND_LOOK);
-        wish(app, &mut tx, &claim.lane, &WishFor::Object { id }, due).await?;
+        wish(app, &mut tx, &claim.lane, &WishFor::Object { id }, due, cause(claim)).await?;
     }
 
     let before = Before {
@@ -54,11 +54,10 @@ pub(super) async fn apply(
         || decision.slots != before.slots
         || decision.held != before.held
         || !decision.effects.is_empty();
-    let why = claim.events.first().map_or("look", |event| event.id.as_str());
-    save(app, &mut tx, payer, &before, decision, &claim.lane, why).await?;
+    save(app, &mut tx, payer, &before, decision, &claim.lane, cause(claim)).await?;
     for waiting in &claim.wishes {
         if let Ok(WishFor::Ask { ask: request }) = serde_json::from_value(waiting.what.clone()) {
-            ask(app, &mut tx, payer, request, &claim.lane).await?;
+            ask(app, &mut tx, payer, request, &claim.lane, &waiting.why).await?;
         }
     }
     let version = match changed {
@@ -188,7 +187,7 @@ async fn carry(
             let what = json!({ "kind": kind, "about": about });
             outbox::add(tx, &outbox::Effect::new(key, payer.id, "mail", what, due)).await.map(drop)
         }
-        Effect::Intent(request) => ask(app, tx, payer, request, lane).await,
+        Effect::Intent(request) => ask(app, tx, payer, request, lane, why).await,
         Effect::Alarm { code, subject } => {
             tracing::error!(code, subject, payer = %payer.id, "this needs a person");
             alarms::raise(app, code);
@@ -210,6 +209,7 @@ async fn ask(
     payer: &Payer,
     request: IntentRequest,
     lane: &str,
+    why: &str,
 ) -> Result<(), StoreError> {
     let (kind, what) = match &request {
         IntentRequest::CancelAndRefund { .. } => ("cancel_and_refund", json!(request)),
@@ -222,7 +222,8 @@ async fn ask(
     let now = tx.now().await?;
     if let Some(open) = intents_table::open_of(tx, payer.id, request.group()).await? {
         let wait = if open.state == IntentState::Stuck { 60 } else { 2 };
-        return wish(app, tx, lane, &WishFor::Ask { ask: request }, now.plus_seconds(wait)).await;
+        let (what, due) = (WishFor::Ask { ask: request }, now.plus_seconds(wait));
+        return wish(app, tx, lane, &what, due, why).await;
     }
     let (group, told) = (Some(request.group()), format!("{kind}.begun"));
     let new = New { who: Who::Specie, group, kind, what, told: &told };

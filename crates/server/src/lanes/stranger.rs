@@ -10,7 +10,7 @@ use specie_stripe::{Form, Price, Priority, Product, StripeError};
 use specie_vocab::{CustomerId, ProductId};
 
 use super::fetch::{named_by, payload_field};
-use super::{LaneError, WishFor, finish, wish};
+use super::{LaneError, WishFor, cause, finish, wish};
 use crate::{App, translate};
 
 /// What an object's lane found.
@@ -45,7 +45,8 @@ pub(super) async fn apply(app: &App, claim: &Claim, found: Found) -> Result<(), 
         }
         Found::Belongs { customer, id } => {
             if customers::by_stripe(&mut tx, &customer).await?.is_some() {
-                wish(app, &mut tx, customer.as_str(), &WishFor::Object { id }, now).await?;
+                let what = WishFor::Object { id };
+                wish(app, &mut tx, customer.as_str(), &what, now, cause(claim)).await?;
             } else {
                 state = InboxState::Unclaimed;
             }

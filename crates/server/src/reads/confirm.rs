@@ -9,6 +9,7 @@ use specie_vocab::{PayerId, WallTime};
 use super::cache::Kept;
 use crate::app::Patience;
 use crate::lanes::{self, WishFor};
+use crate::trail::why;
 use crate::{ApiError, App};
 
 /// How old a view may be before it counts as stale, in seconds of wall time.
@@ -71,7 +72,7 @@ async fn look(app: &App, lane: &str, subscription: Option<String>) -> Result<(),
         return lanes::settle(app, lane).await;
     }
     let wish = subscription.map_or(WishFor::Everything, |id| WishFor::Object { id });
-    lanes::look_now(app, lane, wish).await
+    lanes::look_now(app, lane, wish, why::CONFIRM).await
 }
 
 /// One reader at a time asks for a customer.

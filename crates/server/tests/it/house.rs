@@ -139,6 +139,7 @@ impl House {
                 form_targets: vec!["http://127.0.0.1:12111".into()],
                 livemode: false,
                 realm: "app".into(),
+                audit_key: None,
             },
             webhook_secrets: Secrets::new([Secret::new(WEBHOOK_SECRET)]),
             business: clock.clone(),

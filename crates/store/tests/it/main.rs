@@ -8,6 +8,7 @@ mod intents;
 mod machinery;
 mod mirrors;
 mod payers;
+mod roots;
 mod scene;
 mod schema;
 mod trail;

@@ -149,7 +149,14 @@ pub(crate) fn event(n: i64, lane: &str) -> NewEvent {
 }
 
 pub(crate) fn wish(n: u128, lane: &str, due: WallTime) -> Wish {
-    Wish { id: id(n), lane: lane.into(), what: json!({ "object": "in_1" }), due, urgent: false }
+    Wish {
+        id: id(n),
+        lane: lane.into(),
+        what: json!({ "object": "in_1" }),
+        due,
+        urgent: false,
+        why: "call:sync".into(),
+    }
 }
 
 pub(crate) fn intent(n: u128, payer: PayerId, group: Option<&str>) -> Intent {

@@ -5,7 +5,7 @@ use specie_store::held::{self, StoredHeld};
 use specie_store::mirrors::{customers as stripe_customers, payments, subscriptions};
 use specie_store::{
     Db, StoreError, audit, inbox, intents, migrate_down, migrate_up, migration_status, outbox, raw,
-    watermarks, wishes,
+    roots, watermarks, wishes,
 };
 use specie_vocab::PayerId;
 
@@ -13,7 +13,7 @@ use crate::mirrors::{customer, payment, subscription};
 use crate::scene::{both, business, event, id, intent, wall, wish, with_payer};
 
 /// How many migrations there are.
-const NEWEST: i64 = 4;
+const NEWEST: i64 = 5;
 
 /// A row in every table that others refer to, and in those with triggers.
 async fn fill(db: &Db) -> PayerId {
@@ -36,6 +36,9 @@ async fn fill(db: &Db) -> PayerId {
     let details = json!({});
     let digest = |_: &[u8]| [0; 32];
     audit::append(&mut tx, payer, wall(1), "a", "b", "c", &details, [0; 32], digest).await.unwrap();
+    let heads = roots::moved(&mut tx, 9).await.unwrap();
+    let root = roots::next(None, &heads, wall(1), digest);
+    assert!(roots::add(&mut tx, &root, &heads).await.unwrap());
     let mark = watermarks::Watermark::new(id(1), None, wall(1), 0, &["cus_2".into()]);
     watermarks::add(&mut tx, &mark).await.unwrap();
     stripe_customers::upsert(&mut tx, &customer()).await.unwrap();
@@ -86,6 +89,8 @@ both! {
         assert!(mark.confirms("cus_1"), "what was there before is read");
         let [intent] = &intents::open_list(&mut tx, 2).await.unwrap()[..] else { panic!("one") };
         assert_eq!(intent.asked_by, "specie", "nobody was written down before");
+        let heads = roots::moved(&mut tx, 9).await.unwrap();
+        assert_eq!((heads.len(), heads[0].n), (1, 1), "what no root has anchored waits for one");
         drop(tx);
         migrate_down(&db, 0).await.unwrap();
         assert_eq!(migration_status(&db).await.unwrap().current, 0);

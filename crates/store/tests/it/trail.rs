@@ -8,7 +8,7 @@ use specie_vocab::PayerId;
 use crate::scene::{both, id, wall};
 
 /// Not a cryptographic digest, but one that differs when a byte does (FNV-1a, four times over).
-fn digest(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     for (seed, chunk) in (1_u64..).zip(out.chunks_mut(8)) {
         let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
@@ -19,7 +19,7 @@ fn digest(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
-async fn append(tx: &mut Tx, payer: PayerId, n: i64) {
+pub(crate) async fn append(tx: &mut Tx, payer: PayerId, n: i64) {
     let details = json!({ "amount": 2900, "email": "ann@example.com", "n": n });
     let (who, what, why) = ("stripe", "subscription.started", "evt_1");
     audit::append(tx, payer, wall(n), who, what, why, &details, [7; 32], digest).await.unwrap();
@@ -37,7 +37,7 @@ async fn filled(db: &Db) -> PayerId {
 }
 
 /// Runs a statement past the store, as somebody who has the database could.
-async fn meddle(db: &Db, sql: &'static str) -> Result<(), specie_store::StoreError> {
+pub(crate) async fn meddle(db: &Db, sql: &'static str) -> Result<(), specie_store::StoreError> {
     let mut tx = db.begin().await.unwrap();
     specie_store::raw(&mut tx, sql).await?;
     tx.commit().await

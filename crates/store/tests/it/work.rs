@@ -136,7 +136,7 @@ both! {
         assert_eq!((claim.events.len(), claim.wishes.len()), (199, 1));
         let ids: Vec<_> = claim.events.iter().map(|event| event.id.clone()).collect();
         inbox::mark(&mut tx, &ids, InboxState::Handled, wall(300)).await.unwrap();
-        inbox::failed(&mut tx, &ids).await.unwrap();
+        inbox::failed(&mut tx, &ids, "unreadable").await.unwrap();
         assert_eq!(inbox::get(&mut tx, "evt_0").await.unwrap().unwrap().failures, 1);
         assert_eq!(inbox::get(&mut tx, "evt_249").await.unwrap().unwrap().failures, 0);
     }

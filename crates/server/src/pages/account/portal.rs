@@ -15,7 +15,7 @@ use crate::intents::{self, Driven};
 use crate::lanes::{self, WishFor};
 use crate::once::{Scope, once_for_page};
 use crate::pages::Visitor;
-use crate::trail::Who;
+use crate::trail::{Who, why};
 use crate::views::PortalView;
 use crate::{ApiError, App};
 
@@ -66,7 +66,7 @@ pub(super) async fn after_portal(app: &App, payer: &Payer) -> Response {
 /// Looks, and carries out what the new card asks for: it becomes the subscription's own, and pays
 /// what is open. Else the page would still show the old one.
 async fn look_and_move(app: &App, payer: &Payer, lane: &str) -> Result<(), ApiError> {
-    lanes::look_now(app, lane, WishFor::Everything).await?;
+    lanes::look_now(app, lane, WishFor::Everything, why::PORTAL).await?;
     let mut tx = app.db.read().await?;
     let mut open = stored_intents::of_payer(&mut tx, payer.id, 20).await?;
     drop(tx);
@@ -76,7 +76,7 @@ async fn look_and_move(app: &App, payer: &Payer, lane: &str) -> Result<(), ApiEr
     }
     match open.is_empty() {
         true => Ok(()),
-        false => lanes::look_now(app, lane, WishFor::Everything).await,
+        false => lanes::look_now(app, lane, WishFor::Everything, why::PORTAL).await,
     }
 }
 

@@ -1,0 +1,228 @@
+//! Whether the whole audit trail is as it was written: every chain, every root, and every head that a
+//! root anchored.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use specie_vocab::{PayerId, hex};
+use uuid::Uuid;
+
+use super::{Anchored, Head, Root, after, heads_of, next_payer, of_payer, waiting};
+use crate::audit::{self, Digest, Verdict};
+use crate::{StoreError, Tx};
+
+/// Says whether a public key, a text and a signature belong together.
+pub type SignedBy = fn(&[u8], &[u8], &[u8]) -> bool;
+
+/// How many roots are read at once.
+const BATCH: i64 = 500;
+
+/// What the trail is checked with.
+#[derive(Clone, Copy)]
+pub struct Checks<'a> {
+    /// The hash function of chains and roots.
+    pub digest: Digest,
+    /// Checks a signature (Ed25519).
+    pub signed_by: SignedBy,
+    /// The public keys that may have signed. Without one it is not asked who signed.
+    pub trusted: &'a [Vec<u8>],
+    /// Digests of roots that were kept elsewhere.
+    pub kept: &'a [Vec<u8>],
+}
+
+/// Where something is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In a payer's chain.
+    Entry {
+        /// Whose chain.
+        payer: PayerId,
+        /// At which place.
+        n: i64,
+    },
+    /// At a root.
+    Root {
+        /// Its number.
+        n: i64,
+    },
+    /// At a digest that was kept elsewhere.
+    Kept {
+        /// The digest.
+        digest: Vec<u8>,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry { payer, n } => write!(f, "entry {n} of customer {payer}"),
+            Self::Root { n } => write!(f, "root {n}"),
+            Self::Kept { digest } => write!(f, "the kept root {}", hex(digest)),
+        }
+    }
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub what: String,
+}
+
+/// What a look at the whole trail came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many payers have a chain.
+    pub payers: i64,
+    /// How many entries their chains have.
+    pub entries: i64,
+    /// How many of them no root has anchored yet.
+    pub unanchored: i64,
+    /// How many roots there are.
+    pub roots: i64,
+    /// How many of them carry a sound signature.
+    pub signed: i64,
+    /// Who signed: public keys, in the order in which they first did.
+    pub signers: Vec<Vec<u8>>,
+    /// All that is wrong; empty, if the trail is as it was written.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    fn find(&mut self, place: Place, what: impl Into<String>) {
+        self.findings.push(Finding { place, what: what.into() });
+    }
+}
+
+/// Looks at the whole trail. The transaction must see one state of the database: `Db::snapshot`.
+pub async fn verify(tx: &mut Tx, checks: Checks<'_>) -> Result<Report, StoreError> {
+    let mut report = Report::default();
+    roots(tx, checks, &mut report).await?;
+    let mut payer = PayerId(Uuid::nil());
+    while let Some(next) = next_payer(tx, payer).await? {
+        chain(tx, next, checks, &mut report).await?;
+        payer = next;
+    }
+    Ok(report)
+}
+
+async fn roots(tx: &mut Tx, checks: Checks<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let mut missing: BTreeSet<&Vec<u8>> = checks.kept.iter().collect();
+    let mut before: Option<Root> = None;
+    loop {
+        let from = before.as_ref().map_or(0, |root| root.n);
+        let batch = after(tx, from, BATCH).await?;
+        let Some(end) = batch.last().map(|root| root.n) else { break };
+        let mut heads = heads_of(tx, from, end).await?.into_iter().peekable();
+        for root in batch {
+            let mut own = Vec::new();
+            while let Some(head) = heads.next_if(|head| head.root <= root.n) {
+                own.push(head);
+            }
+            missing.remove(&root.digest);
+            check_root(before.as_ref(), &root, own, checks, report);
+            before = Some(root);
+        }
+    }
+    if let Some(last) = &before {
+        check_last(last, checks, report);
+    }
+    for digest in missing {
+        let place = Place::Kept { digest: digest.clone() };
+        report.find(place, "no root in the database has this digest");
+    }
+    Ok(())
+}
+
+fn check_root(
+    before: Option<&Root>,
+    root: &Root,
+    heads: Vec<Anchored>,
+    checks: Checks<'_>,
+    report: &mut Report,
+) {
+    let place = || Place::Root { n: root.n };
+    report.roots += 1;
+    let expected = before.map_or(1, |before| before.n + 1);
+    if root.n != expected {
+        report.find(Place::Root { n: expected }, "it is missing");
+    }
+    let names = before.map_or(&[0; 32][..], |before| &before.digest);
+    if root.n == expected && root.previous != names {
+        report.find(place(), "it names another root before it than the one that is there");
+    }
+    let heads: Vec<Head> =
+        heads.into_iter().map(|it| Head { payer: it.payer, n: it.n, hash: it.hash }).collect();
+    if root.digest != root.expected(&heads, checks.digest) {
+        report.find(place(), "its digest does not follow from the heads that it anchors");
+    }
+    let (Some(signer), Some(signature)) = (&root.signer, &root.signature) else { return };
+    if !(checks.signed_by)(signer, root.signed_text().as_bytes(), signature) {
+        return report.find(place(), "its signature is not one of its signer's");
+    }
+    report.signed += 1;
+    if !report.signers.contains(signer) {
+        report.signers.push(signer.clone());
+    }
+}
+
+/// Each root names the one before it, so the last one speaks for them all: it must be signed by a key
+/// that is known, if one is.
+fn check_last(last: &Root, checks: Checks<'_>, report: &mut Report) {
+    if checks.trusted.is_empty() {
+        return;
+    }
+    let place = Place::Root { n: last.n };
+    match &last.signer {
+        None => report.find(place, "it is the last one, and not signed"),
+        Some(signer) if !checks.trusted.contains(signer) => {
+            let what = format!("it is the last one, and signed by another key: {}", hex(signer));
+            report.find(place, what);
+        }
+        Some(_) => {}
+    }
+}
+
+async fn chain(
+    tx: &mut Tx,
+    payer: PayerId,
+    checks: Checks<'_>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let entries = audit::list(tx, payer).await?;
+    let details = audit::stored_details(tx, payer).await?;
+    let (anchored, waiting) = (of_payer(tx, payer).await?, waiting(tx, payer).await?);
+    report.payers += 1;
+    report.entries += entries.len() as i64;
+    report.unanchored += waiting.len() as i64;
+    if let Verdict::Broken { n, why } = audit::check(&entries, &details, checks.digest) {
+        report.find(Place::Entry { payer, n }, why);
+    }
+    let mut lost = BTreeSet::new();
+    for Anchored { root, n, hash, .. } in &anchored {
+        match entries.binary_search_by_key(n, |entry| entry.n) {
+            Ok(at) if entries[at].hash == *hash => {}
+            Ok(_) => {
+                let what = format!("it is not the entry that root {root} anchored");
+                report.find(Place::Entry { payer, n: *n }, what);
+            }
+            Err(_) if lost.insert(*n) => {
+                let what = format!("root {root} anchored it, and it is gone");
+                report.find(Place::Entry { payer, n: *n }, what);
+            }
+            Err(_) => {}
+        }
+    }
+    let end = entries.last().map_or(0, |entry| entry.n);
+    for n in waiting.iter().filter(|n| **n > end && lost.insert(**n)) {
+        report.find(Place::Entry { payer, n: *n }, "it was written, and it is gone");
+    }
+    let known = anchored.iter().map(|it| it.n).chain(waiting).max().unwrap_or(0);
+    if end > known {
+        let what = "it was not added by the service: no root waits for it";
+        report.find(Place::Entry { payer, n: end }, what);
+    }
+    Ok(())
+}
