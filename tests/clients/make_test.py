@@ -67,6 +67,9 @@ def tables(text):
     return found
 
 
+INDEX = "SPEC_INDEX.json"
+
+
 class Made(unittest.TestCase):
     def setUp(self):
         self.place = Place(self.enterContext(tempfile.TemporaryDirectory()))
@@ -80,6 +83,8 @@ class Made(unittest.TestCase):
             data = (self.place.folder / file["path"]).read_bytes()
             self.assertEqual(hashlib.sha256(data).hexdigest(), file["sha256"])
             self.assertEqual(data.count(b"\n"), len(data.decode().splitlines()))
+            if file["path"] == INDEX:  # kept in step with all specs, and no page of this one
+                continue
             expected = list(range(1, data.count(b"\n") + 1))
             self.assertEqual(causes.pop(file["path"]), expected, file["path"])
         self.assertEqual(causes, {})
