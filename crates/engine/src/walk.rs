@@ -35,12 +35,15 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Reads its files, and its test plan: what that says of the others is checked, and nothing else.
+    /// Reads its files, its test plan and what describes its endpoints: what these say of the others is
+    /// checked, and nothing else.
     pub(crate) fn read_all(&self) -> Result<Spec, FileError> {
         let mut spec = self.read()?;
-        let tests = self.folder.join("test-plan.md");
-        if tests.is_file() && spec.files.iter().all(|it| it.path != tests) {
-            spec.files.push(File::open(&tests)?);
+        for name in ["test-plan.md", "openapi.yaml"] {
+            let beside = self.folder.join(name);
+            if beside.is_file() && spec.files.iter().all(|it| it.path != beside) {
+                spec.files.push(File::open(&beside)?);
+            }
         }
         Ok(spec)
     }

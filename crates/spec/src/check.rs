@@ -3,6 +3,7 @@
 mod columns;
 mod copies;
 mod drift;
+mod endpoints;
 mod needs;
 mod numbers;
 mod rows;
@@ -39,20 +40,22 @@ pub fn check(files: &[Input<'_>]) -> Vec<Diagnostic> {
 
 /// The same, and what the spec uses against steering.
 pub fn check_with(files: &[Input<'_>], steering: &Steering) -> Vec<Diagnostic> {
-    let mut found = steering.against(files);
+    let (apis, own): (Vec<Input<'_>>, Vec<Input<'_>>) =
+        files.iter().copied().partition(endpoints::is_api);
+    let mut found = steering.against(&own);
     let mut said = numbers::Said::default();
-    for file in files {
+    for file in &own {
         wording::check(file, &mut said, &mut found);
         structure::check(file, &mut found);
     }
-    trace::check(files, &mut found);
-    together(files, &mut found);
+    trace::check(&own, &mut found);
+    together(&own, &apis, &mut found);
     finish(files, &mut found);
     found
 }
 
-/// What the files say of each other, and the tasks of one another.
-fn together(files: &[Input<'_>], found: &mut Vec<Diagnostic>) {
+/// What the files say of each other and of what `apis` describe, and the tasks of one another.
+fn together(files: &[Input<'_>], apis: &[Input<'_>], found: &mut Vec<Diagnostic>) {
     let tables = sql::tables(files);
     let works: Vec<Work<'_>> = files.iter().map(Work::of).collect();
     for (file, work) in files.iter().zip(&works) {
@@ -68,7 +71,7 @@ fn together(files: &[Input<'_>], found: &mut Vec<Diagnostic>) {
         }
         totals::check(file, work, found);
     }
-    needs::endpoints(files, &works, found);
+    endpoints::check(files, apis, &works, found);
     columns::check(files, &works, &tables, found);
     columns::uses(files, &tables, found);
     copies::check(files, &works, found);

@@ -453,6 +453,13 @@ fn twenty_faults_in_a_tree_of_smartspecs_are_found_one_by_one() {
             ("test-plan.md", "| 1.1 |", "| 1.99 |", "dangling-reference"),
             ("test-plan.md", "| 1.1 | T0", "| 1.1 | T9", "dangling-reference"),
             ("spec.md", "REFERENCES payments(id)", "REFERENCES payments(key)", "unknown-column"),
+            (
+                "openapi.yaml",
+                "/api/billing/checkout\":",
+                "/api/billing/chekout\":",
+                "unknown-endpoint",
+            ),
+            ("openapi.yaml", "    post:\n", "    put:\n", "unknown-endpoint"),
         ],
     );
 }

@@ -96,7 +96,8 @@ impl Spec {
 pub fn findings(texts: &[(String, String)], made: &[(String, String)]) -> Vec<String> {
     let read: Vec<(String, &str, specie_spec::Document)> = texts
         .iter()
-        .filter(|(path, _)| path.ends_with(".md") && !path.ends_with("README.md"))
+        .filter(|(path, _)| path.ends_with(".md") || path.ends_with("openapi.yaml"))
+        .filter(|(path, _)| !path.ends_with("README.md"))
         .map(|(path, text)| {
             let (dialect, kind) = specie_spec::detect(&format!("/specs/{path}"), text.as_bytes());
             (path.clone(), text.as_str(), specie_spec::read(text.as_bytes(), dialect, kind))

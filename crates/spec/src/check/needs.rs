@@ -7,10 +7,10 @@ use super::{Input, finding};
 use crate::circle::circles;
 use crate::diagnostic::Diagnostic;
 use crate::graph::Wave;
+use crate::rules;
 use crate::sql::Table;
-use crate::things::{Kind, Thing, endpoint, quoted};
+use crate::things::{Kind, Thing};
 use crate::work::{Paths, Work};
-use crate::{NodeKind, rules};
 
 /// Which tasks make a thing, by its kind and key.
 type Makers<'w> = HashMap<(Kind, &'w str), Vec<usize>>;
@@ -164,39 +164,6 @@ fn twice(file: &Input<'_>, work: &Work<'_>, makers: &Makers<'_>, found: &mut Vec
                 );
                 let node = &file.document.nodes[job.node];
                 found.push(finding(file, node, &rules::TWICE, Some(thing.span.clone()), message));
-            }
-        }
-    }
-}
-
-/// Endpoints that criteria and designs name, where tasks make endpoints and none makes these.
-pub(super) fn endpoints(files: &[Input<'_>], works: &[Work<'_>], found: &mut Vec<Diagnostic>) {
-    let jobs = || works.iter().flat_map(|work| &work.jobs);
-    let is_endpoint = |it: &&Thing| it.kind == Kind::Endpoint;
-    let made: Vec<&Thing> = jobs().flat_map(|job| &job.makes).filter(is_endpoint).collect();
-    if made.is_empty() {
-        return;
-    }
-    let given = jobs().flat_map(|job| &job.needs).filter(is_endpoint).filter(|it| it.given);
-    let known: std::collections::HashSet<&str> =
-        made.into_iter().chain(given).map(|it| it.key.as_str()).collect();
-    for file in files.iter().filter(|file| !file.document.kind.has_tasks()) {
-        for (n, node) in file.document.nodes.iter().enumerate() {
-            let is_told = node.text.contains('`')
-                && !matches!(node.kind, NodeKind::Code | NodeKind::Graph | NodeKind::Validation);
-            let own = file.document.own(n);
-            let Some(text) = std::str::from_utf8(&file.bytes[own.clone()]).ok().filter(|_| is_told)
-            else {
-                continue;
-            };
-            for span in quoted(text) {
-                let unknown =
-                    endpoint(&text[span.clone()]).filter(|it| !known.contains(it.as_str()));
-                if unknown.is_some() {
-                    let message = format!("no task makes the endpoint `{}`", &text[span.clone()]);
-                    let span = own.start + span.start..own.start + span.end;
-                    found.push(finding(file, node, &rules::NO_ENDPOINT, Some(span), message));
-                }
             }
         }
     }

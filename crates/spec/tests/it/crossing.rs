@@ -226,6 +226,27 @@ fn an_endpoint_that_is_named_is_one_that_a_task_makes() {
         ["requirements.md:3 unknown-endpoint: no task makes the endpoint `GET /api/users/7`"]
     );
     assert_eq!(found(&[("requirements.md", requirements)]), NONE, "no task makes any");
+    let api = "\
+openapi: 3.1.0
+paths:
+  /api/users/{id}:
+    get: # one
+      responses: {}
+  '/api/user':
+    post:
+      responses: {}
+components:
+  /api/none:
+    get: {}
+";
+    let tasks = format!("{tasks}- [ ] 2. More\n  - Provides: endpoint `POST /api/users`\n");
+    assert_eq!(
+        found(&[("tasks.md", &tasks), ("openapi.yaml", api)]),
+        [
+            "tasks.md:5 unknown-endpoint: task 2 makes endpoint `POST /api/users`, which openapi.yaml lacks",
+            "openapi.yaml:6 unknown-endpoint: no task makes the endpoint `post /api/user`",
+        ]
+    );
 }
 
 #[test]
