@@ -2,8 +2,10 @@
 
 mod columns;
 mod copies;
+mod critical;
 mod drift;
 mod endpoints;
+mod near;
 mod needs;
 mod numbers;
 mod rows;
@@ -75,7 +77,8 @@ fn together(files: &[Input<'_>], apis: &[Input<'_>], found: &mut Vec<Diagnostic>
     columns::check(files, &works, &tables, found);
     columns::uses(files, &tables, found);
     copies::check(files, &works, found);
-    copies::near(files, &works, found);
+    critical::check(files, &works, found);
+    near::check(files, &works, found);
 }
 
 /// A graph that nobody can read.

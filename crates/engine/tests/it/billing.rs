@@ -449,6 +449,8 @@ fn twenty_faults_in_a_tree_of_smartspecs_are_found_one_by_one() {
             ("plan.md", "(T002, ", "(T099, ", "dangling-reference"),
             ("plan.md", "**Critical Path:** T0", "**Critical Path:** T9", "dangling-reference"),
             ("plan.md", "**Timeline:** ", "**Timeline:** 1", "total-off"),
+            ("plan.md", "- Backend developer (", "- Backend developer (1", "total-off"),
+            ("plan.md", "→ T0", "→ T001 → T0", "total-off"),
             ("plan.md", " weeks, ", " weeks, 1", "total-off"),
             ("test-plan.md", "| 1.1 |", "| 1.99 |", "dangling-reference"),
             ("test-plan.md", "| 1.1 | T0", "| 1.1 | T9", "dangling-reference"),

@@ -3,12 +3,12 @@
 //! Only plain forms are read: `- … (T001, 5h)` in a plan, `- [ ] Criterion 1.2: …` in tasks, a table
 //! with the columns *Criterion* and *Tasks* in a test plan.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::rows::rows;
 use super::totals::minutes;
-use super::{Input, finding};
+use super::{Input, critical, finding};
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::ids::is_id;
 use crate::work::Work;
@@ -85,14 +85,14 @@ impl<'w> Said<'w> {
             }
         }
         self.path(file, found);
+        team(file, found);
         self.numbers(file, found);
     }
 
     /// `**Critical Path:** T001 Title → T004 Title`
     fn path(&self, file: &Input<'_>, found: &mut Vec<Diagnostic>) {
         let Some(node) = field(file, "Critical Path") else { return };
-        let steps = node.text.split('→').filter_map(|it| it.split_whitespace().next());
-        for id in steps.filter(|it| is_task(it) && !self.tasks.contains_key(it)) {
+        for id in critical::steps(node).filter(|it| !self.tasks.contains_key(it)) {
             let what = format!("there is no task {id}");
             found.push(finding(file, node, &rules::DANGLING, None, what));
         }
@@ -186,6 +186,34 @@ fn effort(file: &Input<'_>, plan: &Input<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// `**Team Size:** 2.5 people`, against the people of the list under `**Team:**`.
+fn team(file: &Input<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(node) = field(file, "Team Size") else { return };
+    let written = node.text.split_whitespace().next().and_then(tenths);
+    let lines =
+        file.document.lines.iter().filter_map(|line| {
+            std::str::from_utf8(&file.bytes[line.clone()]).ok().map(str::trim_end)
+        });
+    let list = lines.skip_while(|it| *it != "**Team:**").skip(1);
+    let roles = list.map_while(|it| it.strip_prefix("- ")?.strip_suffix(')')?.rsplit_once('('));
+    let people: Option<u64> = roles.map(|(_, people)| tenths(people)).sum();
+    if let (Some(written), Some(people)) = (written, people.filter(|it| *it > 0))
+        && written != people
+    {
+        let (written, people) = (written as f64 / 10.0, people as f64 / 10.0);
+        let what =
+            format!("the team is said to be {written} people, and its list comes to {people}");
+        found.push(finding(file, node, &rules::TOTAL, None, what));
+    }
+}
+
+/// Tenths of `2` or `0.5`.
+fn tenths(number: &str) -> Option<u64> {
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    (part.len() == 1).then_some(())?;
+    Some(whole.parse::<u32>().ok()? as u64 * 10 + part.parse::<u64>().ok()?)
+}
+
 fn say(
     file: &Input<'_>,
     (node, rule): (&Node, &'static Rule),
@@ -197,7 +225,7 @@ fn say(
 }
 
 /// The field of a name.
-fn field<'a>(file: &Input<'a>, name: &str) -> Option<&'a Node> {
+pub(super) fn field<'a>(file: &Input<'a>, name: &str) -> Option<&'a Node> {
     let nodes = file.document.nodes.iter();
     nodes.filter(|it| it.kind == NodeKind::Field).find(|it| it.id.as_deref() == Some(name))
 }
@@ -218,7 +246,7 @@ fn deliverable(line: &str) -> Option<(&str, u64, Range<usize>)> {
 }
 
 /// `T001`, `2.1`
-fn is_task(word: &str) -> bool {
+pub(super) fn is_task(word: &str) -> bool {
     is_id(word) && (word.contains('.') || word.starts_with('T'))
 }
 
@@ -230,98 +258,9 @@ fn short(text: &str) -> String {
     text.chars().take(120).collect()
 }
 
-/// Names between backticks that stand once, and differ in one letter from an event, a variable or a
-/// table that tasks need or make.
-pub(super) fn near(files: &[Input<'_>], works: &[Work<'_>], found: &mut Vec<Diagnostic>) {
-    use crate::things::{Kind as Is, quoted};
-    let things =
-        works.iter().flat_map(|it| &it.jobs).flat_map(|it| it.needs.iter().chain(&it.makes));
-    let named: HashSet<&str> = things
-        .filter(|it| matches!(it.kind, Is::Event | Is::Variable | Is::Table) && it.name.len() > 5)
-        .map(|it| it.name.as_str())
-        .collect();
-    if named.is_empty() {
-        return;
-    }
-    let mut times: HashMap<&str, usize> = HashMap::new();
-    let mut places: Vec<(&Input<'_>, usize, Range<usize>, &str)> = Vec::new();
-    for file in files {
-        for (n, line) in file.document.lines.iter().enumerate() {
-            let Ok(text) = std::str::from_utf8(&file.bytes[line.clone()]) else { continue };
-            for at in quoted(text) {
-                *times.entry(&text[at.clone()]).or_default() += 1;
-                let span = line.start + at.start..line.start + at.end;
-                places.push((file, file.document.owners[n], span, &text[at]));
-            }
-        }
-    }
-    for (file, owner, span, word) in places {
-        if times[word] > 1 || word.len() < 6 || named.contains(word) {
-            continue;
-        }
-        let mut close: Vec<&&str> = named.iter().filter(|it| is_near(word, it)).collect();
-        close.sort_unstable();
-        let Some(meant) = close.first() else { continue };
-        let node = &file.document.nodes[owner];
-        let what = format!("`{word}` stands here alone, and tasks name `{meant}`");
-        let one = finding(file, node, &rules::NEAR_NAME, Some(span), what);
-        found.push(Diagnostic { help: Some(format!("write `{meant}`, if it is meant")), ..one });
-    }
-}
-
-/// Whether two names differ in one letter: one too many, too few, another one, or two the other way
-/// round. A plural, and another number, is another name.
-fn is_near(one: &str, other: &str) -> bool {
-    if one.len().abs_diff(other.len()) > 1 || !one.is_ascii() || !other.is_ascii() {
-        return false;
-    }
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let from = one.iter().zip(other).take_while(|(a, b)| a == b).count();
-    let (a, b) = (&one[from..], &other[from..]);
-    let behind = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
-    let (a, b) = (&a[..a.len() - behind], &b[..b.len() - behind]);
-    let is_letter = |it: &[u8]| it.iter().all(u8::is_ascii_alphabetic);
-    let is_plural = behind == 0 && (a == b"s" || b == b"s");
-    let is_turned = a.len() == 2 && b.len() == 2 && a[0] == b[1] && a[1] == b[0];
-    is_letter(a) && is_letter(b) && !is_plural && (is_turned || a.len().max(b.len()) == 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_is_near_by_one_letter() {
-        for near in ["paymets", "paymentts", "paymants", "paymnets"] {
-            assert!(is_near(near, "payments"), "{near}");
-        }
-        for far in ["payment", "payments", "pay", "payments_2", "invoices", "payments2"] {
-            assert!(!is_near(far, "payments"), "{far}");
-        }
-    }
-
-    fn found(design: &str) -> Vec<String> {
-        let tasks = "- [ ] 1. A\n  - Provides: table `payments`, event `order.completed`\n";
-        let texts = [("design.md", design), ("tasks.md", tasks)];
-        let documents = texts.map(|(path, text)| {
-            let (dialect, kind) = crate::detect(path, text.as_bytes());
-            crate::read(text.as_bytes(), dialect, kind)
-        });
-        let all = texts.iter().zip(&documents);
-        let files: Vec<Input<'_>> = all
-            .map(|((path, text), document)| Input { path, bytes: text.as_bytes(), document })
-            .collect();
-        let found = crate::check::check(&files);
-        let near = found.into_iter().filter(|it| *it.rule == rules::NEAR_NAME);
-        near.map(|it| design[it.span].to_owned()).collect()
-    }
-
-    #[test]
-    fn a_name_that_stands_once_is_held_to_those_of_the_tasks() {
-        assert_eq!(found("# D\n\n`paymnts` and `order.completed`, `payment`\n"), ["paymnts"]);
-        assert_eq!(found("# D\n\n`paymnts`, again `paymnts`\n"), Vec::<String>::new());
-        assert_eq!(found("# D\n\n`payments`\n"), Vec::<String>::new());
-    }
 
     #[test]
     fn an_item_of_a_plan_names_a_task_and_its_hours() {

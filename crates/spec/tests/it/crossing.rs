@@ -250,6 +250,29 @@ components:
 }
 
 #[test]
+fn a_critical_path_is_a_chain_and_no_other_takes_longer() {
+    let tasks = "\
+- [ ] T001 First (~2 hours)
+- [ ] T002 Second (~3 hours)
+  - _Depends: T001_
+- [ ] T003 Third (~4 hours)
+  - _Depends: T001_
+- [ ] T004 Last (~1 hour)
+  - _Depends: T002, T003_
+";
+    let plan = |path: &str| {
+        let plan = format!("# Plan\n\n**Critical Path:** {path}\n");
+        found(&[("plan.md", &plan), ("tasks.md", tasks)])
+    };
+    assert_eq!(plan("T001 First → T003 Third → T004 Last"), NONE);
+    let longer =
+        "plan.md:3 total-off: the critical path takes 6 hours, and the tasks up to T004 take 7";
+    assert_eq!(plan("T001 First → T002 Second → T004 Last"), [longer]);
+    let gap = "plan.md:3 total-off: on the critical path, task T003 does not depend on T002, which stands before it";
+    assert_eq!(plan("T001 → T002 → T003 → T004"), [gap]);
+}
+
+#[test]
 fn waves_follow_dependencies_and_touch_nothing_twice() {
     let text = "\
 - [ ] 1. First
