@@ -23,16 +23,28 @@ row! {
     }
 }
 
+row! {
+    /// A customer that Stripe has deleted, and whose payer was untied from it since.
+    struct Former in "former_customers" by stripe: CustomerId {
+        /// Stripe's id.
+        pub stripe: CustomerId,
+    }
+}
+
 statements! {
     FIND: Payer = "select {columns} from customers where realm = $1 and app_id = $2";
     GET: Payer = "select {columns} from customers where id = $1";
     BY_APP: Payer = "select {columns} from customers where app_id = $1 order by realm";
-    BY_STRIPE: Payer = "select {columns} from customers where stripe = $1";
+    BY_STRIPE: Payer = "select {columns} from customers where id = coalesce( \
+                        (select payer.id from customers payer where payer.stripe = $1), \
+                        (select payer from former_customers where stripe = $1))";
+    FORMER: Former = "select {columns} from former_customers where payer = $1 order by stripe";
     INSERT: Payer = "insert into customers ({columns}) values ({places}) \
                      on conflict do nothing";
     LOCK: Payer = "select {columns} from customers where id = $1 {lock}";
     BIND = "update customers set stripe = $2 where id = $1 and (stripe is null or stripe = $2)";
     UNBIND = "update customers set stripe = null where id = $1 and stripe = $2";
+    REMEMBER = "insert into former_customers (stripe, payer) values ($2, $1) on conflict do nothing";
     BUMP = "update customers set version = version + 1 where id = $1 returning version";
     LIST: Payer = "select {columns} from customers order by created_at, id limit $1";
 }
@@ -52,7 +64,7 @@ pub async fn by_app_id(tx: &mut Tx, app_id: &str) -> Result<Vec<Payer>, StoreErr
     Ok(all!(tx, BY_APP, [app_id]))
 }
 
-/// The payer whom Stripe calls `customer`.
+/// The payer whom Stripe calls `customer`, or called so before it deleted that one.
 pub async fn by_stripe(tx: &mut Tx, customer: &CustomerId) -> Result<Option<Payer>, StoreError> {
     Ok(one!(tx, BY_STRIPE, [customer]))
 }
@@ -76,10 +88,20 @@ pub async fn bind(tx: &mut Tx, id: PayerId, customer: &CustomerId) -> Result<(),
     }
 }
 
-/// Unties a payer from a customer that Stripe has deleted, so that they may have another. False, if they
-/// have another by now.
+/// Unties a payer from a customer that Stripe has deleted, so that they may have another, and remembers
+/// whose it was. False, if they have another by now.
 pub async fn unbind(tx: &mut Tx, payer: PayerId, stripe: &CustomerId) -> Result<bool, StoreError> {
-    Ok(run!(tx, UNBIND, [payer, stripe]) == 1)
+    if run!(tx, UNBIND, [payer, stripe]) != 1 {
+        return Ok(false);
+    }
+    run!(tx, REMEMBER, [payer, stripe]);
+    Ok(true)
+}
+
+/// The customers of a payer that Stripe has deleted and that were untied since.
+pub async fn former(tx: &mut Tx, payer: PayerId) -> Result<Vec<CustomerId>, StoreError> {
+    let rows: Vec<Former> = all!(tx, FORMER, [payer]);
+    Ok(rows.into_iter().map(|row| row.stripe).collect())
 }
 
 /// Raises the version, and answers with it.

@@ -11,7 +11,7 @@ use specie_store::slots::{SlotState, StoredSlot};
 use specie_store::{
     StoreError, Tx, audit, customers, held, intents, lanes, mails, quarantine, rows, slots,
 };
-use specie_vocab::{BusinessTime, hex};
+use specie_vocab::{BusinessTime, CustomerId, hex};
 
 use crate::agree::{self, NotCompared};
 use crate::stage::Stage;
@@ -77,7 +77,9 @@ pub(super) async fn always(stage: &Stage) -> Checked<String> {
         }
         let ours = intents::of_payer(&mut tx, payer.id, 1000).await?;
         let taken_back = ours.iter().any(|it| it.kind == "cancel_and_refund");
-        must(!taken_back || has_others(stage, &payer), || {
+        let mut own = customers::former(&mut tx, payer.id).await?;
+        own.extend(payer.stripe.clone());
+        must(!taken_back || has_others(stage, &own), || {
             format!("the only subscription of {} is taken back", payer.app_id)
         })?;
         let stuck = ours.iter().find(|it| it.state == IntentState::Stuck);
@@ -109,13 +111,12 @@ async fn chain(tx: &mut Tx, payer: &Payer) -> Checked<String> {
 }
 
 /// Whether somebody else ever made a subscription for a customer.
-fn has_others(stage: &Stage, payer: &Payer) -> bool {
+fn has_others(stage: &Stage, own: &[CustomerId]) -> bool {
     let sessions = stage.sandbox.list("checkout.session");
     let made: BTreeSet<_> = sessions.iter().map(|it| text(it, "subscription")).collect();
     let all = stage.sandbox.list("subscription");
-    let mut of_them = all.iter().filter(|it| {
-        payer.stripe.as_ref().is_some_and(|customer| is(it, "customer", customer.as_str()))
-    });
+    let is_own = |it: &&Value| own.iter().any(|customer| is(it, "customer", customer.as_str()));
+    let mut of_them = all.iter().filter(is_own);
     of_them.any(|it| !made.contains(&text(it, "id")))
 }
 

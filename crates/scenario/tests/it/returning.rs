@@ -4,6 +4,7 @@ use http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use specie_scenario::{Card, Person, agree};
+use specie_server::explain::explain;
 use specie_store::rows;
 
 use crate::set::{stage, text};
@@ -67,7 +68,7 @@ async fn whoever_was_deleted_at_stripe_may_buy_again() {
     stage.conductor.watermark().await.unwrap();
     let view = ada.subscription().await.unwrap();
     assert_eq!((&view["status"], &view["price"]), (&json!("active"), &json!("annual")));
-    assert_eq!(ada.payments().await.unwrap()["data"].as_array().unwrap().len(), 1);
+    assert_eq!(ada.payments().await.unwrap()["data"].as_array().unwrap().len(), 2);
     let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
     assert_eq!(found.differing, [] as [String; 0]);
 
@@ -79,4 +80,36 @@ async fn whoever_was_deleted_at_stripe_may_buy_again() {
     assert!(text(&gone["created"]).starts_with(&made.strftime("%FT%T").to_string()), "{gone:?}");
     let cards = of_table("stripe_payment_methods").await.unwrap();
     assert!(cards.iter().all(|row| row["customer"] != old["id"]), "{cards:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_paid_before_a_deletion_is_told_on() {
+    let (stage, _folder) = stage().await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    let old = stage.sandbox.list("customer").remove(0);
+    let paid = stage.sandbox.list("payment_intent").remove(0);
+    let path = format!("/v1/customers/{}", text(&old["id"]));
+    ada.api(Method::DELETE, &path, "").await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    ada.subscribe("pro", "annual", Card::GOOD).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+
+    let form = format!("payment_intent={}", text(&paid["id"]));
+    ada.api(Method::POST, "/v1/refunds", &form).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    let all = ada.payments().await.unwrap();
+    let all: Vec<_> = all["data"].as_array().unwrap().iter().map(|it| &it["status"]).collect();
+    assert_eq!(all, ["succeeded", "refunded"]);
+    let view = ada.subscription().await.unwrap();
+    assert_eq!((&view["status"], &view["price"]), (&json!("active"), &json!("annual")));
+    let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
+    assert_eq!(found.differing, [] as [String; 0]);
+
+    for asked in ["ada", text(&old["id"]), text(&paid["id"])] {
+        let told = explain(&stage.app.db, asked).await.unwrap();
+        assert_eq!(told.customer.unwrap().app_id, "ada");
+        assert!(told.story.iter().any(|it| it.what == "charge.refunded"), "{asked}");
+    }
 }

@@ -15,7 +15,8 @@ use specie_store::mirrors::refunds::RefundRow;
 use specie_store::mirrors::subscriptions::SubscriptionRow;
 use specie_store::outbox::{self, Queued};
 use specie_store::wishes::{self, Wish};
-use specie_store::{StoreError, Tx};
+use specie_store::{StoreError, Tx, customers};
+use specie_vocab::CustomerId;
 
 use super::subject::Subject;
 
@@ -38,16 +39,31 @@ pub(super) struct Known {
     pub sessions: Vec<SessionRow>,
 }
 
+impl Known {
+    /// Adds what is stored under one of Stripe's ids.
+    async fn of_customer(&mut self, tx: &mut Tx, customer: &CustomerId) -> Result<(), StoreError> {
+        self.events.extend(inbox::of_customer(tx, customer.as_str()).await?);
+        self.wishes.extend(wishes::of_lane(tx, customer.as_str()).await?);
+        self.subscriptions.extend(m::subscriptions::of_customer(tx, customer).await?);
+        self.invoices.extend(m::invoices::of_customer(tx, customer).await?);
+        self.payments.extend(m::payments::of_customer(tx, customer).await?);
+        self.refunds.extend(m::refunds::of_customer(tx, customer).await?);
+        self.sessions.extend(m::checkout_sessions::of_customer(tx, customer).await?);
+        Ok(())
+    }
+}
+
 pub(super) async fn known(tx: &mut Tx, subject: &Subject) -> Result<Known, StoreError> {
     let mut known = Known::default();
-    if let Some(customer) = &subject.customer {
-        known.events = inbox::of_customer(tx, customer.as_str()).await?;
-        known.wishes = wishes::of_lane(tx, customer.as_str()).await?;
-        known.subscriptions = m::subscriptions::of_customer(tx, customer).await?;
-        known.invoices = m::invoices::of_customer(tx, customer).await?;
-        known.payments = m::payments::of_customer(tx, customer).await?;
-        known.refunds = m::refunds::of_customer(tx, customer).await?;
-        known.sessions = m::checkout_sessions::of_customer(tx, customer).await?;
+    let mut own: Vec<_> = subject.customer.iter().cloned().collect();
+    if let Some(payer) = &subject.payer {
+        own.extend(payer.stripe.clone());
+        own.extend(customers::former(tx, payer.id).await?);
+    }
+    own.sort();
+    own.dedup();
+    for customer in &own {
+        known.of_customer(tx, customer).await?;
     }
     // One that names no customer, or is kept apart, is in no customer's list.
     if let Some(event) = &subject.event
@@ -115,12 +131,15 @@ pub(super) fn related(subject: &Subject, asked: &str, known: &Known) -> Option<B
     Some(about)
 }
 
-/// Adds what hangs on what is there: payments on invoices, refunds on payments, and the intents that
+/// Adds what hangs on what is there: payments on invoices, charges and refunds on payments, and the intents that
 /// name any of it.
 fn belonging(about: &mut BTreeSet<String>, known: &Known) {
     for row in &known.payments {
         if row.invoice.as_ref().is_some_and(|id| about.contains(id.as_str())) {
             about.insert(row.id.to_string());
+        }
+        if about.contains(row.id.as_str()) {
+            about.extend(row.latest_charge.clone());
         }
     }
     for row in &known.refunds {

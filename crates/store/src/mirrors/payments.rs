@@ -1,6 +1,6 @@
 //! Payment intents with their latest charge, as Stripe last described them.
 
-use specie_vocab::{BusinessTime, Currency, CustomerId, InvoiceId, PaymentIntentId};
+use specie_vocab::{BusinessTime, Currency, CustomerId, InvoiceId, PayerId, PaymentIntentId};
 
 use crate::mirrors::mirror;
 use crate::sql::all;
@@ -40,23 +40,27 @@ mirror! {
     /// When it was made.
     pub created: BusinessTime,
     ---
-    FIRST: PaymentRow = "select {columns} from stripe_payments where customer = $1 \
+    FIRST: PaymentRow = "select {columns} from stripe_payments where customer in \
+                         (select stripe from customers where id = $1 union all \
+                         select stripe from former_customers where payer = $1) \
                          order by created desc, id desc limit $2";
-    AFTER: PaymentRow = "select {columns} from stripe_payments where customer = $1 \
+    AFTER: PaymentRow = "select {columns} from stripe_payments where customer in \
+                         (select stripe from customers where id = $1 union all \
+                         select stripe from former_customers where payer = $1) \
                          and (created < $2 or (created = $2 and id < $3)) \
                          order by created desc, id desc limit $4";
 }
 
-/// A page of a customer's payments, newest first, of those that come after the one named by its time
-/// and id.
+/// A page of a payer's payments, newest first, of those that come after the one named by its time and
+/// id. With those of customers that Stripe has deleted since.
 pub async fn page(
     tx: &mut Tx,
-    customer: &CustomerId,
+    payer: PayerId,
     after: Option<(BusinessTime, String)>,
     limit: i64,
 ) -> Result<Vec<PaymentRow>, StoreError> {
     Ok(match after {
-        None => all!(tx, FIRST, [customer, limit]),
-        Some((created, id)) => all!(tx, AFTER, [customer, created, id, limit]),
+        None => all!(tx, FIRST, [payer, limit]),
+        Some((created, id)) => all!(tx, AFTER, [payer, created, id, limit]),
     })
 }

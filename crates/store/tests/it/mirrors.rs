@@ -1,7 +1,6 @@
 //! Mirrors: what Stripe said comes back as it was said, and an end stays an end.
 
 use serde_json::json;
-use specie_store::Db;
 use specie_store::mirrors::Mirrored::{Changed, Differed, Kept, Same};
 use specie_store::mirrors::checkout_sessions::{self, SessionRow};
 use specie_store::mirrors::customers::{self, CustomerRow};
@@ -12,9 +11,10 @@ use specie_store::mirrors::prices::{self, PriceRow};
 use specie_store::mirrors::products::{self, ProductRow};
 use specie_store::mirrors::refunds::{self, RefundRow};
 use specie_store::mirrors::subscriptions::{self, SubscriptionRow};
+use specie_store::{Db, customers as payers};
 use specie_vocab::Currency;
 
-use crate::scene::{both, business, cus, wall};
+use crate::scene::{both, business, cus, wall, with_payer};
 
 pub(crate) fn customer() -> CustomerRow {
     CustomerRow {
@@ -261,14 +261,18 @@ both! {
     }
 
     async fn pages_of_payments_lose_and_repeat_nothing(db: Db) {
+        let payer = with_payer(&db, 1).await;
         let mut tx = db.begin().await.unwrap();
         for n in 0..10 {
-            payments::upsert(&mut tx, &payment(n, n / 4)).await.unwrap();
+            let customer = cus(if n < 5 { "cus_1" } else { "cus_2" });
+            let row = PaymentRow { customer, ..payment(n, n / 4) };
+            payments::upsert(&mut tx, &row).await.unwrap();
         }
-        let customer = cus("cus_1");
+        assert!(payers::unbind(&mut tx, payer.id, &cus("cus_1")).await.unwrap());
+        payers::bind(&mut tx, payer.id, &cus("cus_2")).await.unwrap();
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let page = payments::page(&mut tx, &customer, after.clone(), 3).await.unwrap();
+            let page = payments::page(&mut tx, payer.id, after.clone(), 3).await.unwrap();
             let Some(last) = page.last() else { break };
             after = Some((last.created, last.id.to_string()));
             seen.extend(page.iter().map(|row| row.id.to_string()));

@@ -78,6 +78,24 @@ both! {
         assert!(matches!(taken, Err(StoreError::Conflict(_))));
     }
 
+    async fn a_customer_who_was_deleted_stays_their_payers(db: Db) {
+        let payer = with_payer(&db, 1).await;
+        with_payer(&db, 2).await;
+        let mut tx = db.begin().await.unwrap();
+        assert!(!customers::unbind(&mut tx, payer.id, &cus("cus_2")).await.unwrap());
+        assert_eq!(customers::former(&mut tx, payer.id).await.unwrap(), []);
+        for (old, new) in [("cus_1", "cus_3"), ("cus_3", "cus_4")] {
+            assert!(customers::unbind(&mut tx, payer.id, &cus(old)).await.unwrap());
+            customers::bind(&mut tx, payer.id, &cus(new)).await.unwrap();
+        }
+        assert_eq!(customers::former(&mut tx, payer.id).await.unwrap(), [cus("cus_1"), cus("cus_3")]);
+        for id in ["cus_1", "cus_3", "cus_4"] {
+            let found = customers::by_stripe(&mut tx, &cus(id)).await.unwrap().unwrap();
+            assert_eq!((found.id, found.stripe), (payer.id, Some(cus("cus_4"))));
+        }
+        assert_eq!(customers::by_stripe(&mut tx, &cus("cus_5")).await.unwrap(), None);
+    }
+
     async fn a_slot_is_saved_and_loaded_in_each_of_its_states(db: Db) {
         let payer = with_payer(&db, 1).await.id;
         let (intent, session) = (Some(IntentId(id(5))), Some("cs_test_1".try_into().unwrap()));
