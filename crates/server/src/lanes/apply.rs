@@ -42,23 +42,19 @@ pub(super) async fn apply(
         wish(app, &mut tx, &claim.lane, &WishFor::Object { id }, due, cause(claim)).await?;
     }
 
-    let mut changed = written.changed;
-    let mut wake_at = None;
-    // Of a customer whom Stripe has deleted, and whose payer may have another by now, nothing follows.
-    if locked.as_ref().is_some_and(|it| it.stripe.as_ref() == Some(customer)) {
-        let before = Before {
-            payer: payer.id,
-            slots: kept::slots(&mut tx, payer.id).await?,
-            held: kept::held(&mut tx, payer.id).await?,
-        };
-        let facts = translate::facts(app, &mut tx, payer, customer).await?;
-        let decision = decide(&before, &facts, &app.catalog.policies, app.business.now());
-        wake_at = decision.wake_at;
-        changed |= decision.slots != before.slots
-            || decision.held != before.held
-            || !decision.effects.is_empty();
-        save(app, &mut tx, payer, &before, decision, &claim.lane, cause(claim)).await?;
-    }
+    let before = Before {
+        payer: payer.id,
+        slots: kept::slots(&mut tx, payer.id).await?,
+        held: kept::held(&mut tx, payer.id).await?,
+    };
+    let facts = translate::facts(app, &mut tx, payer, customer).await?;
+    let decision = decide(&before, &facts, &app.catalog.policies, app.business.now());
+    let wake_at = decision.wake_at;
+    let changed = written.changed
+        || decision.slots != before.slots
+        || decision.held != before.held
+        || !decision.effects.is_empty();
+    save(app, &mut tx, payer, &before, decision, &claim.lane, cause(claim)).await?;
     for waiting in &claim.wishes {
         if let Ok(WishFor::Ask { ask: request }) = serde_json::from_value(waiting.what.clone()) {
             ask(app, &mut tx, payer, request, &claim.lane, &waiting.why).await?;
