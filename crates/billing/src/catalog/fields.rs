@@ -8,6 +8,10 @@ use toml_edit::{Item, TableLike, Value};
 use super::values::masked;
 use crate::diagnostic::{Diagnostic, Severity, position};
 
+/// So many errors, and so many warnings, are told of one file: nobody reads more, and each place
+/// costs a look through the file.
+const MOST: usize = 100;
+
 /// The file, and what was found wrong in it so far.
 pub(super) struct Faults<'a> {
     pub text: &'a str,
@@ -39,6 +43,9 @@ impl<'a> Faults<'a> {
     }
 
     fn add(&self, severity: Severity, fault: Fault) {
+        if self.found.borrow().iter().filter(|it| it.severity == severity).count() >= MOST {
+            return;
+        }
         let Fault { rule, span, message, found, expected, help } = fault;
         let message = masked(&message);
         let found = found.as_deref().map(masked);
