@@ -9,6 +9,7 @@ mod late;
 mod lifecycle;
 mod losses;
 mod one_subscription;
+mod outage;
 mod returning;
 mod set;
 mod shapes;
