@@ -43,7 +43,8 @@ pub const TARGET: Target = Target {
 };
 
 fn seeds() -> Vec<Vec<u8>> {
-    [SAASKIT, TIERS].map(|text| text.as_bytes().to_vec()).into()
+    let folded = SAASKIT.replace("\"annual\"", "\"an\\nual\"");
+    [SAASKIT, TIERS, &folded].map(|text| text.as_bytes().to_vec()).into()
 }
 
 fn run(bytes: &[u8]) {

@@ -347,6 +347,15 @@ fn a_file_full_of_faults_is_told_of_by_its_first_ones() {
     assert_eq!(checked.catalog, None);
 }
 
+#[test]
+fn a_message_is_one_line_whatever_the_file_holds() {
+    let text = SAASKIT.replace("\"annual\"", r#""an\nu\u001bal""#);
+    let checked = check(&text, "specie.toml");
+    let line = checked.diagnostics[0].to_string();
+    assert!(line.contains(r"`an\nu\u{1b}al`"), "{line}");
+    assert!(!line.contains(char::is_control), "{line}");
+}
+
 const PAGE: &str = include_str!("../../../../docs/catalog.md");
 
 /// The page's file is one that is taken, with every key of every table in it.

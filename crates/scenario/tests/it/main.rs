@@ -5,6 +5,8 @@ mod alarms;
 mod away;
 mod browser;
 mod doors;
+mod endpoints;
+mod generations;
 mod late;
 mod lifecycle;
 mod losses;
