@@ -7,6 +7,7 @@ mod browser;
 mod doors;
 mod endpoints;
 mod generations;
+mod happenings;
 mod late;
 mod lifecycle;
 mod losses;
