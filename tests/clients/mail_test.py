@@ -21,7 +21,7 @@ from pathlib import Path
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from specie import BINARY, Sandbox, free_port
+from specie import BINARY, Folder, Sandbox, free_port
 
 # The library tells of its own deprecations.
 logging.getLogger("mail.log").setLevel(logging.ERROR)
@@ -84,7 +84,8 @@ class Service:
     """`specie serve` in a folder of its own."""
 
     def __init__(self, sandbox, **settings):
-        self.folder = tempfile.TemporaryDirectory(prefix="specie-mail-")
+        self.folder = Folder("specie-mail-")
+        self.folder.leave([KEY, "p@ss:word", "p%40ss%3Aword"])
         self.ports = free_port(), free_port()
         self.url, self.private = [f"http://127.0.0.1:{port}" for port in self.ports]
         self.environment = {

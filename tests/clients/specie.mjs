@@ -1,5 +1,6 @@
 // Starts the binary for a test: on free ports, in a folder of its own, and gone afterwards.
 import { execFile, spawn, spawnSync } from 'node:child_process';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -55,11 +56,25 @@ export function freePort() {
   });
 }
 
+/** What `./test` looks through at the end, if it runs this. */
+const kept = process.env.SPECIE_KEEP;
+
 /** A folder that is gone when the test is over. */
 export async function folder(t) {
-  const path = await mkdtemp(join(tmpdir(), 'specie-client-'));
-  t.after(() => rm(path, { recursive: true, force: true }));
+  const path = await mkdtemp(join(kept ?? tmpdir(), 'specie-client-'));
+  if (!kept) t.after(() => rm(path, { recursive: true, force: true }));
   return path;
+}
+
+/** Settings whose value is a secret. */
+const SECRET = ['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET', 'JWT_SECRET', 'SPECIE_AUDIT_KEY'];
+
+/** Leaves what a process said on stderr, and the secrets that it was given. */
+function leave(cwd, name, log, env) {
+  if (!kept) return;
+  writeFileSync(join(cwd, `${name}.log`), log);
+  const secrets = SECRET.filter((setting) => env[setting]).map((setting) => `${env[setting]}\n`);
+  appendFileSync(join(cwd, 'secrets'), secrets.join(''));
 }
 
 /**
@@ -75,8 +90,9 @@ export async function start(t, args, { port, cwd, env = {} }) {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
+  let log = '';
   child.stdout.on('data', (data) => (said += data));
-  child.stderr.on('data', (data) => (said += data));
+  child.stderr.on('data', (data) => ((said += data), (log += data)));
   let over = false;
   const ended = new Promise((resolve) => child.on('close', (code) => ((over = true), resolve(code))));
   child.on('error', (error) => ((over = true), (said += error)));
@@ -85,6 +101,7 @@ export async function start(t, args, { port, cwd, env = {} }) {
     const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
     await ended;
     clearTimeout(timer);
+    leave(cwd, `${args[0]}-${port}`, log, env);
   };
   t.after(stop);
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -46,13 +47,31 @@ def free_port():
         return listener.getsockname()[1]
 
 
+class Folder:
+    """A folder that is gone when the test is over, unless `./test` looks through it at the end."""
+
+    def __init__(self, prefix):
+        self.kept = os.environ.get("SPECIE_KEEP")
+        self.name = tempfile.mkdtemp(prefix=prefix, dir=self.kept)
+
+    def leave(self, secrets):
+        """Notes the secrets that were handed out."""
+        if self.kept:
+            with open(os.path.join(self.name, "secrets"), "a") as file:
+                file.writelines(f"{secret}\n" for secret in secrets)
+
+    def cleanup(self):
+        if not self.kept:
+            shutil.rmtree(self.name, ignore_errors=True)
+
+
 class Sandbox:
     """A sandbox of its own; `with Sandbox() as sandbox: sandbox.url`."""
 
     def __enter__(self):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.folder = tempfile.TemporaryDirectory(prefix="specie-client-")
+        self.folder = Folder("specie-client-")
         self.log = open(os.path.join(self.folder.name, "log"), "w+")
         self.process = subprocess.Popen(
             [BINARY, "sandbox", "--port", str(self.port), "--seed", "7"]

@@ -75,6 +75,23 @@ pub struct Opened {
     pub cut: u64,
 }
 
+/// What the bytes of a journal hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// How many inputs.
+    pub inputs: usize,
+    /// The length up to the end of the last whole line, in bytes.
+    pub kept: u64,
+    /// How many bytes of a torn end follow.
+    pub cut: u64,
+}
+
+/// Reads the bytes of a journal as opening its folder does, and replays nothing.
+pub fn inspect(bytes: &[u8]) -> Result<Inspected, OpenError> {
+    let Lines { entries, kept, .. } = parse(Path::new("journal"), bytes)?;
+    Ok(Inspected { inputs: entries.len(), kept, cut: bytes.len() as u64 - kept })
+}
+
 #[derive(Serialize, Deserialize)]
 struct Header {
     version: String,

@@ -23,6 +23,6 @@ mod skin;
 pub use chaos::Chaos;
 pub use deliveries::{Attempt, Outcome};
 pub use faults::{Fault, Odds};
-pub use journal::{OpenError, Opened};
+pub use journal::{Inspected, OpenError, Opened, inspect as inspect_journal};
 pub use sandbox::{ActionError, Options, Sandbox, Unwritable};
 pub use serve::{serve, webhook_transport};

@@ -301,6 +301,7 @@ pub(crate) fn head(call: &Call) -> Call {
         account: clean(&call.account),
         ..Call::default()
     }
+    .without_key()
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ impl Sandbox {
             Ok(call) => call,
             Err(refusal) => return self.refuse(head, *refusal).map(|reply| (reply, None)),
         };
-        match self.put(What::Call(call))? {
+        match self.put(What::Call(call.without_key()))? {
             Answer::Reply(reply) => Ok((reply, None)),
             Answer::Astray(reply, mishap) => Ok((reply, mishap)),
             _ => unreachable!("a call is answered with a reply"),

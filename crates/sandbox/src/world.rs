@@ -218,6 +218,11 @@ impl Call {
     pub(crate) fn is_of_a_page(&self) -> bool {
         self.authorization.as_deref() == Some(PAGES)
     }
+
+    /// The same call without the key that came with it.
+    pub(crate) fn without_key(self) -> Self {
+        Self { authorization: serve::keyless(self.authorization.as_deref()), ..self }
+    }
 }
 
 impl World {

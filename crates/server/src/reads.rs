@@ -18,7 +18,7 @@ use specie_store::customers::{self, Payer};
 use specie_vocab::PayerId;
 
 pub use cache::Cache;
-pub use payments::payments;
+pub use payments::{BadCursor, Cursor, payments};
 pub use plans::plans;
 
 use crate::views::SubscriptionView;

@@ -10,7 +10,7 @@ use specie_store::intents as stored_intents;
 use specie_store::replicas::{self, Replica};
 use specie_store::{StoreError, idempotency, inbox, page_sessions, session_tokens, watermarks};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::quiet::{due_intents, due_lanes};
 use crate::smtp::SENDERS;
@@ -122,10 +122,7 @@ async fn work(app: App, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         let began = begin(&app, &places, &mut busy).await;
         while let Some(ended) = busy.try_join_next() {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a worker panicked; its lease runs out by itself");
-                alarms::raise(&app, "worker_panicked");
-            }
+            look_at_end(&app, ended);
         }
         if began {
             continue;
@@ -136,7 +133,16 @@ async fn work(app: App, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => {}
         }
     }
-    while busy.join_next().await.is_some() {}
+    while let Some(ended) = busy.join_next().await {
+        look_at_end(&app, ended);
+    }
+}
+
+fn look_at_end(app: &App, ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a worker panicked; its lease runs out by itself");
+        alarms::raise(app, "worker_panicked");
+    }
 }
 
 /// Begins what is due and there is a place for. Answers whether there was anything.

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("server", &["vocab", "billing", "stripe", "store"]),
     ("sandbox", &["vocab", "stripe"]),
     ("scenario", &["vocab", "billing", "stripe", "store", "server", "sandbox"]),
+    ("hostile", &["vocab", "billing", "stripe", "server", "sandbox"]),
     ("spec", &[]),
     ("engine", &["spec", "vocab"]),
     (

@@ -6,6 +6,7 @@
 pub mod bans;
 pub mod dependencies;
 pub mod guards;
+pub mod leaks;
 pub mod links;
 pub mod source;
 

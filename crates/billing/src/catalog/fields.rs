@@ -8,6 +8,10 @@ use toml_edit::{Item, TableLike, Value};
 use super::values::masked;
 use crate::diagnostic::{Diagnostic, Severity, position};
 
+/// So many errors, and so many warnings, are told of one file: nobody reads more, and each place
+/// costs a look through the file.
+const MOST: usize = 100;
+
 /// The file, and what was found wrong in it so far.
 pub(super) struct Faults<'a> {
     pub text: &'a str,
@@ -39,9 +43,13 @@ impl<'a> Faults<'a> {
     }
 
     fn add(&self, severity: Severity, fault: Fault) {
+        if self.found.borrow().iter().filter(|it| it.severity == severity).count() >= MOST {
+            return;
+        }
         let Fault { rule, span, message, found, expected, help } = fault;
-        let message = masked(&message);
-        let found = found.as_deref().map(masked);
+        let message = one_line(&masked(&message));
+        let found = found.map(|found| one_line(&masked(&found)));
+        let help = help.map(|help| one_line(&help));
         let (line, column) = position(self.text, span.start);
         let file = self.file.into();
         let found_here =
@@ -55,6 +63,12 @@ impl<'a> Faults<'a> {
         all.sort_by_key(|fault| (fault.span.start, fault.span.end, fault.rule));
         all
     }
+}
+
+/// What a file holds may be no text for a line: a line feed in a key is shown as `\n`.
+fn one_line(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    text.chars().map(shown).collect()
 }
 
 /// A value with its place.

@@ -31,12 +31,14 @@ pub(super) fn read(text: &str, file: &str) -> Checked {
 }
 
 const SYNTAX: &str = "syntax";
+/// So many lines that are no TOML are named: each costs another reading of the file.
+const MOST_SYNTAX: usize = 20;
 
 /// The parsed file. A line that is no TOML is noted and left out, so that the rest is checked too;
-/// where more than a line hangs on it, there is nothing to go on with.
+/// where more than a line hangs on it, or there are too many of them, there is nothing to go on with.
 fn document(text: &str, faults: &Faults<'_>) -> Option<Document<String>> {
     let mut text = text.to_owned();
-    loop {
+    for _ in 0..MOST_SYNTAX {
         let error = match Document::parse(text.clone()) {
             Ok(document) => return Some(document),
             Err(error) => error,
@@ -55,6 +57,7 @@ fn document(text: &str, faults: &Faults<'_>) -> Option<Document<String>> {
         let blank = " ".repeat(line.len());
         text.replace_range(line, &blank);
     }
+    None
 }
 
 /// The line around `at`, if it is a statement of its own.

@@ -337,6 +337,25 @@ fn prices_may_stand_in_tables_of_their_own() {
     assert_eq!(parse(&inline, "a").unwrap(), parse(&tables, "b").unwrap());
 }
 
+#[test]
+fn a_file_full_of_faults_is_told_of_by_its_first_ones() {
+    let told = |line: &str| check(&line.repeat(1000), "specie.toml").diagnostics.len();
+    assert_eq!(told("a =\n"), 20, "lines that are no TOML");
+    let unknown: String = (0..1000).map(|n| format!("k{n} = 1\n")).collect();
+    let checked = check(&unknown, "specie.toml");
+    assert_eq!(checked.diagnostics.len(), 100);
+    assert_eq!(checked.catalog, None);
+}
+
+#[test]
+fn a_message_is_one_line_whatever_the_file_holds() {
+    let text = SAASKIT.replace("\"annual\"", r#""an\nu\u001bal""#);
+    let checked = check(&text, "specie.toml");
+    let line = checked.diagnostics[0].to_string();
+    assert!(line.contains(r"`an\nu\u{1b}al`"), "{line}");
+    assert!(!line.contains(char::is_control), "{line}");
+}
+
 const PAGE: &str = include_str!("../../../../docs/catalog.md");
 
 /// The page's file is one that is taken, with every key of every table in it.

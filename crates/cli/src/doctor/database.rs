@@ -115,3 +115,37 @@ async fn clock(db: &Db) -> Result<Option<Finding>, StoreError> {
         error("database-clock", found, "less than a minute between the clocks", mend)
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::SignedDuration;
+    use specie_store::Options;
+    use specie_vocab::ManualClock;
+
+    use super::*;
+
+    /// What is found of a database whose clock is ahead by so many seconds.
+    async fn ahead_by(seconds: i64) -> Option<Finding> {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let file = folder.path().join("specie.db").display().to_string();
+        let theirs = now().timestamp() + SignedDuration::from_secs(seconds);
+        let clock = Some(Arc::new(ManualClock::new(theirs)) as Arc<_>);
+        let db = Db::open(&file, Options { clock, ..Options::default() }).await.expect("it opens");
+        clock_of(&db).await
+    }
+
+    async fn clock_of(db: &Db) -> Option<Finding> {
+        clock(db).await.expect("it answers")
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_ten_minutes_off_is_found() {
+        for seconds in [600, -600] {
+            let finding = ahead_by(seconds).await.expect("it is found");
+            assert_eq!(finding.code, "database-clock", "{}", finding.found);
+        }
+        assert!(ahead_by(0).await.is_none());
+    }
+}

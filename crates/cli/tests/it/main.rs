@@ -9,6 +9,7 @@ mod dev;
 mod doctor;
 mod help;
 mod keys;
+mod left;
 mod new;
 mod place;
 mod plan;

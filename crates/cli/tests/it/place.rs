@@ -1,5 +1,6 @@
 //! A folder with nothing in it, and the binary started there with nothing in its environment.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::left::Left;
+
 /// Longer than anything takes on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(240);
 
@@ -16,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(240);
 pub struct Place {
     folder: TempDir,
     settings: Vec<(String, String)>,
+    left: Option<Left>,
 }
 
 /// How a command ended.
@@ -50,15 +54,26 @@ impl Ended {
     }
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(left) = &self.left {
+            left.keep(self.folder.path());
+        }
+    }
+}
+
 impl Place {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), settings: Vec::new() }
+        Self { folder: tempfile::tempdir().unwrap(), settings: Vec::new(), left: Left::make() }
     }
 
     /// The same place, where this is in the environment.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.into(), value.into()));
+        if let Some(left) = &self.left {
+            left.note(name, value);
+        }
         self
     }
 
@@ -144,9 +159,14 @@ impl Place {
     /// Starts a command that stays.
     pub fn start(&self, arguments: &[&str]) -> Running {
         let mut child = self.command(arguments).spawn().unwrap();
-        let out = lines(child.stdout.take().unwrap());
-        let err = lines(child.stderr.take().unwrap());
+        let out = lines(child.stdout.take().unwrap(), None);
+        let err = lines(child.stderr.take().unwrap(), self.log(arguments));
         Running { child, out, err, began: Instant::now() }
+    }
+
+    /// Where stderr is written, too, if what the tests leave is looked at afterwards.
+    fn log(&self, arguments: &[&str]) -> Option<File> {
+        self.left.as_ref().map(|left| left.log(arguments.first().unwrap_or(&"specie")))
     }
 
     /// Starts a command whose output nobody reads beyond its first line.
@@ -154,7 +174,7 @@ impl Place {
         let mut child = self.command(arguments).spawn().unwrap();
         let mut first = String::new();
         BufReader::with_capacity(1, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        let err = lines(child.stderr.take().unwrap());
+        let err = lines(child.stderr.take().unwrap(), self.log(arguments));
         (first, Running { child, out: channel().1, err, began: Instant::now() })
     }
 }
@@ -243,11 +263,14 @@ impl Running {
     }
 }
 
-fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+fn lines(from: impl Read + Send + 'static, mut log: Option<File>) -> Receiver<String> {
     let (send, receive) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(from).lines() {
             let Ok(line) = line else { return };
+            if let Some(log) = &mut log {
+                writeln!(log, "{line}").unwrap();
+            }
             if send.send(line).is_err() {
                 return;
             }

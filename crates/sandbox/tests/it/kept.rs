@@ -5,10 +5,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use axum::body::Body;
+use http::Request;
 use specie_sandbox::OpenError;
 use tempfile::tempdir;
 
-use crate::desk::{Desk, START};
+use crate::desk::{Desk, HOME, START};
 use crate::shop::{self, typed};
 
 fn append(path: &Path, bytes: &[u8]) {
@@ -323,4 +325,48 @@ async fn a_year_comes_back_from_the_journal_and_from_a_snapshot_alike() {
     straight.sandbox.advance(START + 365 * 86_400).unwrap();
     straight.sandbox.advance(START + 400 * 86_400).unwrap();
     assert_eq!(memory(&straight), memory(&loaded));
+}
+
+/// A live key that is sent here by mistake stands in no file, and neither does another.
+#[tokio::test]
+async fn no_key_is_kept_and_all_are_answered_as_before() {
+    let folder = tempdir().unwrap();
+    let desk = Desk::kept(folder.path());
+    let keys = [
+        ("Bearer sk_test_mine1234567890", 200),
+        ("Bearer sk_live_mine1234567890", 401),
+        ("Bearer pk_test_mine1234567890", 401),
+        ("Bearer mine", 401),
+        ("Bearer", 401),
+        ("Digest mine1234567890", 401),
+        // sk_live_mine1234567890, as HTTP Basic has it.
+        ("Basic c2tfbGl2ZV9taW5lMTIzNDU2Nzg5MDo=", 401),
+        ("Basic c2tfdGVzdF9taW5lMTIzNDU2Nzg5MDo=", 200),
+    ];
+    let ask = async |desk: &Desk, key: &str| {
+        let request = Request::get(format!("{HOME}/v1/customers")).header("authorization", key);
+        desk.send(request.body(Body::empty()).unwrap()).await
+    };
+    for (key, status) in keys {
+        let answer = ask(&desk, key).await;
+        assert_eq!(answer.status, status, "{key}");
+        assert!(!answer.body.contains("mine1234567890"), "{}", answer.body);
+    }
+    let live = ask(&desk, "Bearer sk_live_mine1234567890").await;
+    assert!(
+        live.body.contains("Invalid API Key provided: sk_live_**********7890"),
+        "{}",
+        live.body
+    );
+    let typo = Request::post(format!("{HOME}/v1/customers"))
+        .header("authorization", "Bearer sk_live_mine1234567890")
+        .header("content-type", "application/json");
+    desk.send(typo.body(Body::from("{}")).unwrap()).await;
+    drop(desk);
+
+    let journal = fs::read_to_string(folder.path().join("journal")).unwrap();
+    for left in ["mine", "c2tfbGl2", "c2tfdGVzd"] {
+        assert!(!journal.contains(left), "{left}: {journal}");
+    }
+    assert_eq!(Desk::kept(folder.path()).sandbox.opened().cut, 0);
 }

@@ -82,6 +82,32 @@ async fn parking(stage: &Stage, ada: &Person<'_>) -> Process {
     process
 }
 
+/// A process for which Stripe fails whenever Ada's subscription is read.
+async fn unable(stage: &Stage, ada: &Person<'_>) -> Process {
+    let subscription = ada.subscription().await.unwrap()["subscription"].clone();
+    let (inner, bad) = (stage.stripe.transport.clone(), text(&subscription).to_owned());
+    let failing = way(move |request: Request<Bytes>| {
+        let (inner, bad) = (inner.clone(), bad.clone());
+        async move {
+            if request.method() == Method::GET && request.uri().path().ends_with(&bad) {
+                let mut failed = Response::new(Bytes::from_static(b"{}"));
+                *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                return Ok(failed);
+            }
+            inner.oneshot(request).await
+        }
+    });
+    beside(stage, failing)
+}
+
+/// Somebody with the dashboard changes Ada's subscription.
+async fn touch(stage: &Stage, ada: &Person<'_>) {
+    let subscription = stage.sandbox.list("subscription");
+    let own = subscription.iter().find(|it| it["items"]["data"][0]["price"]["unit_amount"] == 2900);
+    let path = format!("/v1/subscriptions/{}", text(&own.unwrap()["id"]));
+    ada.api(Method::POST, &path, "metadata[from]=dashboard").await.unwrap();
+}
+
 /// Ada, who has paid, and the first watermark pass.
 async fn subscribed(stage: &Stage) -> Person<'_> {
     let ada = Person::new(stage, "ada", "Ada");
@@ -146,6 +172,36 @@ both! {
         }
         stage.conductor.settle().await.unwrap();
         assert_eq!(Person::new(stage, "ada", "Ada").subscription().await.unwrap()["stale"], false);
+    }
+
+    async fn a_pass_confirms_all_but_those_whose_lane_is_stuck(stage: &Stage) {
+        let ada = subscribed(stage).await;
+        let ben = Person::new(stage, "ben", "Ben");
+        ben.subscribe("pro", "annual", Card::OTHER).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        stage.conductor.watermark().await.unwrap();
+        let confirmed = stage.wall.now();
+        let process = unable(stage, &ada).await;
+        let (ada, ben) = (ada.at(&process.service), ben.at(&process.service));
+        ada.call(Method::GET, "subscription", Value::Null).await.unwrap();
+        touch(stage, &ada).await;
+        for minute in 1..=7 {
+            wait(stage, 40);
+            process.conductor.pulse().await.unwrap();
+            process.conductor.pass().await.unwrap();
+            let now = stage.wall.now();
+            let fresh = ben.subscription().await.unwrap();
+            assert_eq!((&fresh["stale"], &fresh["as_of"]), (&json!(false), &json!(now.timestamp())));
+            // By then the lane may be tried again, and who asks is not kept waiting for it.
+            wait(stage, 20);
+            let stuck = ada.subscription().await.unwrap();
+            assert_eq!(stuck["stale"], json!(minute > 5), "after {minute} minutes");
+            assert_eq!(stuck["as_of"], json!(confirmed.timestamp()), "after {minute} minutes");
+            assert_eq!(stuck["access"], true, "the policy lets them in");
+        }
+        stage.conductor.settle().await.unwrap();
+        stage.conductor.pass().await.unwrap();
+        assert_eq!(ada.subscription().await.unwrap()["stale"], false);
     }
 
     async fn an_event_that_cannot_be_read_is_parked_and_its_customer_alone_is_stale(stage: &Stage) {
@@ -229,6 +285,9 @@ both! {
         assert_eq!(there.subscription().await.unwrap()["status"], "none");
         here.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
         assert_eq!(there.subscription().await.unwrap()["status"], "active");
+        let ahead = there.call(Method::GET, "subscription?at_least=1000", Value::Null).await.unwrap();
+        assert_eq!(ahead.status, StatusCode::CONFLICT);
+        assert_eq!(ahead.json().unwrap()["code"], "version_ahead");
         for _ in 0..3 {
             let canceled = here.cancel().await.unwrap();
             let path = format!("subscription?at_least={}", canceled["version"]);

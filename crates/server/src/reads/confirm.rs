@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use specie_store::{lanes as stored_lanes, watermarks};
+use specie_store::watermarks::{self, Watermark};
+use specie_store::{StoreError, Tx, lanes as stored_lanes};
 use specie_vocab::{PayerId, WallTime};
 
 use super::cache::Kept;
@@ -14,6 +15,8 @@ use crate::{ApiError, App};
 
 /// How old a view may be before it counts as stale, in seconds of wall time.
 const FRESH: i64 = 300;
+/// Passes are kept for so long, in seconds.
+const DAY: i64 = 86_400;
 /// A reader never waits for Stripe any longer.
 const MOMENT: Duration = Duration::from_millis(300);
 
@@ -36,11 +39,22 @@ pub(super) async fn confirmed_at(
     let mut pass = passes.into_iter().find(|pass| pass.confirms(lane));
     if pass.is_none() {
         let last = watermarks::latest_before(&mut tx, recent).await?;
-        pass = last.filter(|pass| pass.confirms(lane));
+        // A lane that has been stuck since was confirmed by an earlier one.
+        let stuck = last.as_ref().is_some_and(|pass| !pass.confirms(lane));
+        pass = match stuck {
+            true => earlier(&mut tx, now, lane).await?,
+            false => last,
+        };
     }
     let fetched = kept.groups.get(group).and_then(|known| known.fetched_at);
     let passed = pass.map(|pass| pass.began_at);
     Ok(fetched.max(passed).unwrap_or(kept.created_at).min(now))
+}
+
+/// The newest pass that confirmed a lane, among those of the last day.
+async fn earlier(tx: &mut Tx, now: WallTime, lane: &str) -> Result<Option<Watermark>, StoreError> {
+    let passes = watermarks::since(tx, now.plus_seconds(-DAY)).await?;
+    Ok(passes.into_iter().find(|pass| pass.confirms(lane)))
 }
 
 /// Asks Stripe, unless somebody does already for this customer. Nobody waits for longer than a

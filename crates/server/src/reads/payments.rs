@@ -1,5 +1,8 @@
 //! A customer's payments.
 
+use std::fmt;
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use specie_store::customers::Payer;
@@ -24,7 +27,8 @@ pub async fn payments(
     let mut rows = payments::page(&mut tx, payer.id, after, limit as i64 + 1).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next_cursor = rows.last().filter(|_| more).map(cursor_of);
+    let last = rows.last().filter(|_| more);
+    let next_cursor = last.map(|row| Cursor::from(row).to_string());
     let mut data = Vec::new();
     for row in rows {
         let invoice = match &row.invoice {
@@ -66,15 +70,46 @@ fn payment_status(row: &PaymentRow) -> &'static str {
     }
 }
 
-fn cursor_of(row: &PaymentRow) -> String {
-    format!("{}.{}", row.created.timestamp().as_microsecond(), row.id)
+/// Where a page of payments ends, and the next one begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// When the page's last payment was made.
+    pub at: BusinessTime,
+    /// Its id.
+    pub id: PaymentIntentId,
+}
+
+/// A text that no page has answered as its `next_cursor`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`cursor` is not one that a page before has answered")]
+pub struct BadCursor;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.at.timestamp().as_microsecond(), self.id)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = BadCursor;
+
+    fn from_str(text: &str) -> Result<Self, BadCursor> {
+        let (micros, id) = text.split_once('.').ok_or(BadCursor)?;
+        let micros = micros.parse().map_err(|_| BadCursor)?;
+        let at = Timestamp::from_microsecond(micros).map_err(|_| BadCursor)?;
+        let id = PaymentIntentId::try_from(id).map_err(|_| BadCursor)?;
+        Ok(Self { at: BusinessTime::new(at), id })
+    }
+}
+
+impl From<&PaymentRow> for Cursor {
+    fn from(row: &PaymentRow) -> Self {
+        Self { at: row.created, id: row.id.clone() }
+    }
 }
 
 fn parse_cursor(text: &str) -> Result<(BusinessTime, String), ApiError> {
-    let parsed = text.split_once('.').and_then(|(micros, id)| {
-        let at = Timestamp::from_microsecond(micros.parse().ok()?).ok()?;
-        let id = PaymentIntentId::try_from(id).ok()?;
-        Some((BusinessTime::new(at), id.to_string()))
-    });
-    parsed.ok_or_else(|| ApiError::invalid("`cursor` is not one that a page before has answered"))
+    let Cursor { at, id } =
+        text.parse().map_err(|wrong: BadCursor| ApiError::invalid(wrong.to_string()))?;
+    Ok((at, id.into()))
 }

@@ -1,0 +1,81 @@
+//! No bytes break a reader, whatever they are, and none cost it the square of their length.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use specie_hostile::mutate::Inputs;
+use specie_hostile::{TARGETS, Target, target};
+
+/// Writes a module for each target, so that a failure names it.
+macro_rules! targets {
+    ($($name:ident),*) => {
+        $(mod $name {
+            use super::*;
+
+            proptest! {
+                #[test]
+                fn no_bytes_break_it(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+                    (of(stringify!($name)).run)(&bytes);
+                }
+
+                #[test]
+                fn no_text_breaks_it(text in any::<String>()) {
+                    (of(stringify!($name)).run)(text.as_bytes());
+                }
+            }
+
+            #[test]
+            fn its_seeds_and_what_comes_of_them_hold() {
+                let target = of(stringify!($name));
+                (target.seeds)().iter().for_each(|seed| (target.run)(seed));
+                let inputs = Inputs::new(target, 1);
+                (0..CHANGED).for_each(|_| (target.run)(&inputs.next_input()));
+            }
+
+            #[test]
+            fn eight_times_the_bytes_cost_no_square() {
+                grows_gently(of(stringify!($name)));
+            }
+        })*
+
+        #[test]
+        fn each_target_is_tested() {
+            let tested = [$(stringify!($name)),*];
+            assert_eq!(TARGETS.map(|target| target.name), tested);
+        }
+    };
+}
+
+targets!(catalog, cursor, expand, form, journal, jwt, routing, signature);
+
+/// How many changed seeds each target reads here; `fuzz/` reads millions.
+const CHANGED: usize = 500;
+/// The smaller of the two sizes, in bytes.
+const SIZE: usize = 8 * 1024;
+/// A square would be 64 times; what is linear is 8 times, and machines are busy.
+const MOST: u32 = 40;
+/// What is quicker than this is not compared.
+const QUICK: Duration = Duration::from_millis(10);
+
+fn of(name: &str) -> &'static Target {
+    target(name).expect("each name is one of the targets")
+}
+
+fn grows_gently(target: &Target) {
+    for (small, large) in (target.grown)(SIZE).iter().zip((target.grown)(8 * SIZE)) {
+        let (little, much) = (time(target, small), time(target, &large));
+        let start = String::from_utf8_lossy(&small[..small.len().min(40)]);
+        assert!(much < MOST * little.max(QUICK), "{start}: {little:?}, then {much:?}");
+    }
+}
+
+/// The best of three: what else the machine does counts least.
+#[expect(clippy::disallowed_methods, reason = "a machine's time is what is looked at here")]
+fn time(target: &Target, bytes: &[u8]) -> Duration {
+    let once = || {
+        let began = std::time::Instant::now();
+        (target.run)(bytes);
+        began.elapsed()
+    };
+    (0..3).map(|_| once()).min().expect("it ran three times")
+}
