@@ -8,7 +8,7 @@ use crate::sql::{all, row, run, statements, value};
 use crate::{StoreError, Tx};
 
 /// Whoever claims an effect and is not heard of for so many seconds is taken for dead.
-const LEASE: i64 = 60;
+pub(crate) const LEASE: i64 = 60;
 
 row! {
     /// Something to carry out.

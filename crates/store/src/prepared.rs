@@ -16,6 +16,7 @@ const ALL: &[&[(&str, Statement, &[&str])]] = &[
     crate::intents::STATEMENTS,
     crate::keys::STATEMENTS,
     crate::lanes::STATEMENTS,
+    crate::leases::STATEMENTS,
     crate::mails::STATEMENTS,
     crate::migrations::STATEMENTS,
     crate::mirrors::checkout_sessions::STATEMENTS,
