@@ -10,6 +10,7 @@ mod lifecycle;
 mod losses;
 mod one_subscription;
 mod returning;
+mod rows;
 mod set;
 mod shapes;
 mod simulation;

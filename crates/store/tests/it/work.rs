@@ -19,7 +19,7 @@ both! {
         assert!(intents::lease(&mut tx, change.id, wall(62), wall(2)).await.unwrap());
         let effect = outbox::Effect::new("a", payer, "mail", json!({}), business(1));
         outbox::add(&mut tx, &effect).await.unwrap();
-        let effects = async |tx: &mut _| outbox::claim(tx, 9, wall(2), business(2)).await.unwrap();
+        let effects = async |tx: &mut _| outbox::claim(tx, 9, wall(2), business(2)).await.unwrap().0;
         assert_eq!(effects(&mut tx).await.len(), 1);
         assert!(claim(&mut tx).await.unwrap().is_none() && effects(&mut tx).await.is_empty());
 
