@@ -213,6 +213,11 @@ impl Running {
         }
     }
 
+    /// The lines of stderr that nobody has read yet.
+    pub fn said(&self) -> Vec<String> {
+        self.err.try_iter().collect()
+    }
+
     /// Sends a signal.
     pub fn signal(&self, name: &str) {
         // The shell's own: the program of that name is not on every machine.

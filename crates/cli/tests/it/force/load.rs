@@ -99,6 +99,8 @@ pub struct Load {
     /// Nobody new comes.
     closed: AtomicBool,
     turn: AtomicUsize,
+    /// How many events were answered 503.
+    refused: AtomicUsize,
 }
 
 /// Closes when it goes, however that comes.
@@ -121,6 +123,7 @@ impl Load {
             book: Mutex::default(),
             closed: AtomicBool::new(false),
             turn: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
         }
     }
 
@@ -135,6 +138,11 @@ impl Load {
             act();
             drop(closing);
         });
+    }
+
+    /// How many events were answered 503.
+    pub fn refused(&self) -> usize {
+        self.refused.load(Ordering::SeqCst)
     }
 
     /// The address of the replica whose turn it is.
@@ -253,7 +261,10 @@ impl Load {
             Ok(Some(answer)) if answer.status == 200 => {
                 self.book.lock().unwrap().events.insert(id.into());
             }
-            Ok(Some(answer)) => assert_eq!(answer.status, 503, "{answer:?}"),
+            Ok(Some(answer)) => {
+                assert_eq!(answer.status, 503, "{answer:?}");
+                self.refused.fetch_add(1, Ordering::SeqCst);
+            }
             _ => std::thread::park_timeout(Duration::from_millis(5)),
         }
     }

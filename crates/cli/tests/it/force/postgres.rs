@@ -1,7 +1,10 @@
 //! A Postgres database of a test's own.
 
+use std::path::Path;
+
 use specie_store::{Db, Options, raw};
 
+use super::cluster::give;
 use crate::place::Place;
 
 /// See above.
@@ -22,11 +25,26 @@ impl Own {
 
     /// The same on a server that is named.
     pub fn on(server: String) -> Self {
-        let folder = Place::new().path("").display().to_string().to_lowercase();
-        let name: String = folder.chars().filter(char::is_ascii_alphanumeric).collect();
-        let own = Self { server, name: format!("force_{name}_{}", std::process::id()) };
+        let own = Self::named(server);
         admin(&own.server, format!("create database {}", own.name));
         own
+    }
+
+    /// The same with all its tables in a folder that Postgres may write.
+    pub fn on_disk(server: String, folder: &Path) -> Self {
+        give(folder);
+        let (own, folder) = (Self::named(server), folder.join("tables"));
+        std::fs::create_dir(&folder).unwrap();
+        give(&folder);
+        admin(&own.server, format!("create tablespace small location '{}'", folder.display()));
+        admin(&own.server, format!("create database {} tablespace small", own.name));
+        own
+    }
+
+    fn named(server: String) -> Self {
+        let folder = Place::new().path("").display().to_string().to_lowercase();
+        let name: String = folder.chars().filter(char::is_ascii_alphanumeric).collect();
+        Self { server, name: format!("force_{name}_{}", std::process::id()) }
     }
 
     /// Its address.

@@ -33,6 +33,18 @@ pub struct Town {
     running: Vec<Option<Running>>,
 }
 
+/// A test that fails shows what the service said last.
+impl Drop for Town {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for running in self.running.iter().flatten() {
+                let said = running.said();
+                eprintln!("{}", said[said.len().saturating_sub(40)..].join("\n"));
+            }
+        }
+    }
+}
+
 impl Town {
     /// Starts all of it on a database that has nothing in it.
     pub fn new(database: &str, replicas: usize) -> Self {
@@ -73,6 +85,11 @@ impl Town {
         let port = self.services[n].rsplit(':').next().unwrap().parse().unwrap();
         let (running, ..) = start(&self.place, port);
         self.running[n] = Some(running);
+    }
+
+    /// Waits until the first replica says that in its log.
+    pub fn says(&self, text: &str) {
+        self.running[0].as_ref().unwrap().until(text);
     }
 
     /// `kill -9`.
