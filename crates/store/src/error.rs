@@ -115,9 +115,14 @@ impl From<sqlx::Error> for StoreError {
                 Ok(ours) => *ours,
                 Err(source) => Self::Database(sqlx::Error::Decode(source)),
             },
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {
-                Self::Unreachable(error)
-            }
+            // The last four: a connection that broke in the middle of an answer.
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed
+            | sqlx::Error::InvalidSavePointStatement => Self::Unreachable(error),
             _ => match error.as_database_error() {
                 Some(found) if found.is_unique_violation() => {
                     let name = found.constraint().unwrap_or_else(|| found.message());
