@@ -10,7 +10,7 @@ use specie_server::app::{AppParts, JwtSettings};
 use specie_server::ingest::Writer;
 use specie_server::reads::Cache;
 use specie_server::{App, Mailer, Patience, Settings, routes, runner};
-use specie_store::{Db, price_versions};
+use specie_store::{Db, leases, price_versions};
 use specie_stripe::{Client, Limits, RateBudget, Secrets, https_transport};
 use specie_vocab::{SystemChance, SystemClock};
 use tokio::net::TcpListener;
@@ -120,6 +120,9 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     // Until here Ctrl-C ends it by itself, also while a database does not answer.
     let asked = Asked::listen()?;
     let file = database::file_of(&found.database);
+    if file.is_some() {
+        nobody_else_works(&db).await?;
+    }
     let app = app(found, catalog, db);
     let address = ports::address(&private)?;
     // Whoever writes to a Postgres needs no door.
@@ -131,6 +134,14 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
         "serving"
     );
     serve(app, [listener, private], door, asked).await
+}
+
+/// Whoever writes a file is alone: what an earlier process had taken when it was killed is free.
+async fn nobody_else_works(db: &Db) -> Result<(), Fail> {
+    let mut tx = db.begin().await?;
+    let now = tx.now().await?;
+    leases::end_all(&mut tx, now).await?;
+    Ok(tx.commit().await?)
 }
 
 fn tell_of_mail(mailer: &Mailer) {

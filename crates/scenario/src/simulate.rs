@@ -8,7 +8,6 @@
 //! what is stored is what Stripe has. The same seed gives the same story.
 
 mod acts;
-mod checks;
 mod dice;
 mod luck;
 mod replicas;
@@ -34,6 +33,7 @@ use storage::Storage;
 use story::Story;
 use weather::Weather;
 
+use crate::checks;
 use crate::stage::{Opening, Over, Stage};
 
 /// What is to be played.
@@ -193,7 +193,7 @@ impl Simulation {
                 self.calmly(Act::Ask { customer, what: Ask::Look }, at).await?;
             }
         }
-        checks::at_rest(&self.stage).await.map_err(|broken| broken.to_string())
+        checks::at_rest(&self.stage.sides()).await.map_err(|broken| broken.to_string())
     }
 
     fn tell(&self, text: &str) {
@@ -368,7 +368,7 @@ impl Simulation {
                     "{} {} access {} version {}",
                     view["subscription"], view["status"], view["access"], view["version"]
                 ));
-                let shown = checks::shown(&self.stage, customer, &view).await;
+                let shown = checks::shown(&self.stage.sides(), customer, &view).await;
                 shown.map_err(|broken| broken.to_string())?;
             }
             (_, Done::Began(_) | Done::Saw(_)) => {}
@@ -377,7 +377,8 @@ impl Simulation {
     }
 
     async fn check(&self) -> Result<(), String> {
-        let heads = checks::always(&self.stage).await.map_err(|broken| broken.to_string())?;
+        let heads =
+            checks::always(&self.stage.sides()).await.map_err(|broken| broken.to_string())?;
         self.story.note(&heads);
         Ok(())
     }

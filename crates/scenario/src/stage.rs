@@ -21,6 +21,7 @@ use specie_vocab::{Chance, ManualClock, Secret, SeededChance, WallClock};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
+use crate::checks::Sides;
 use crate::conductor::{Conductor, Skip};
 use crate::door::Door;
 
@@ -179,6 +180,11 @@ impl Stage {
             webhook_secret,
             kit,
         })
+    }
+
+    /// What the service stored, and what Stripe has.
+    pub fn sides(&self) -> Sides<'_> {
+        Sides { db: &self.app.db, sandbox: &self.sandbox, stripe: &self.stripe }
     }
 
     /// A further replica of the service on the same database. It serves nobody yet.

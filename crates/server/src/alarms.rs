@@ -6,6 +6,7 @@ mod look;
 mod watch;
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::time::Duration;
 
 use specie_store::StoreError;
@@ -30,6 +31,14 @@ const ENDPOINT: u32 = 40;
 pub(crate) fn raise(app: &App, code: &str) {
     meter::alarm(code);
     app.watch.happened(code, app.wall.now());
+}
+
+/// Names rows that cannot be read.
+pub(crate) fn corrupt(app: &App, rows: impl IntoIterator<Item = impl Display>) {
+    for error in rows {
+        tracing::error!(%error, "a row cannot be read");
+        raise(app, "row_corrupt");
+    }
 }
 
 /// Looks again and again until `stop` says so.

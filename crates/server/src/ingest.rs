@@ -3,12 +3,13 @@
 //! Events that arrive while others are being written share the next statement (group commit): a
 //! caller hears back when its event is on disk, and nobody ever waits for a clock.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use specie_store::Db;
 use specie_store::inbox::{self, InboxState, NewEvent};
+use specie_store::{Db, StoreError};
 use specie_stripe::{Routing, Verified, routing};
 use specie_vocab::{BusinessTime, WallTime, hex};
 use tokio::sync::{mpsc, oneshot};
@@ -29,7 +30,14 @@ pub struct Busy;
 
 /// Where events are handed in.
 #[derive(Clone, Debug)]
-pub struct Writer(mpsc::Sender<Waiting>);
+pub struct Writer {
+    queue: mpsc::Sender<Waiting>,
+    refusal: Refusal,
+}
+
+/// Why the last group of events could not be stored; none, if it was.
+#[derive(Clone, Debug, Default)]
+struct Refusal(Arc<Mutex<Option<String>>>);
 
 #[derive(Debug)]
 struct Waiting {
@@ -134,57 +142,93 @@ fn unroutable(bytes: &[u8], now: WallTime) -> NewEvent {
 impl Writer {
     /// Starts the writing task. One is enough, and best: a second one only makes groups smaller.
     pub fn start(db: Db) -> Self {
-        let (send, receive) = mpsc::channel(QUEUE);
-        tokio::spawn(write(db, receive));
-        Self(send)
+        let (queue, receive) = mpsc::channel(QUEUE);
+        let refusal = Refusal::default();
+        tokio::spawn(write(db, receive, refusal.clone()));
+        Self { queue, refusal }
+    }
+
+    /// Why what came last could not be stored; none, if it was.
+    pub fn refusal(&self) -> Option<String> {
+        self.refusal.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stores an event, and returns when it is durable.
     pub async fn store(&self, event: NewEvent) -> Result<(), Busy> {
         let (stored, wait) = oneshot::channel();
-        self.0.try_send(Waiting { event, stored }).map_err(|_| Busy)?;
+        self.queue.try_send(Waiting { event, stored }).map_err(|_| Busy)?;
         wait.await.map_err(|_| Busy)
     }
 }
 
-async fn write(db: Db, mut queue: mpsc::Receiver<Waiting>) {
+impl Refusal {
+    /// The log hears of the first refusal, and of the end of them: a disk may be full of logs.
+    fn set(&self, why: Option<String>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*known, &why) {
+            (None, Some(error)) => tracing::error!(error, "events could not be stored"),
+            (Some(_), None) => tracing::info!("events are stored again"),
+            _ => {}
+        }
+        *known = why;
+    }
+}
+
+async fn write(db: Db, mut queue: mpsc::Receiver<Waiting>, refusal: Refusal) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let (events, callers): (Vec<_>, Vec<_>) =
             group.drain(..).map(|waiting| (waiting.event, waiting.stored)).unzip();
-        if persist(&db, &events).await {
-            for stored in callers {
-                // A caller that hung up meanwhile does not need to hear it.
-                let _gone = stored.send(());
+        match persist(&db, &events).await {
+            Ok(()) => {
+                refusal.set(None);
+                for stored in callers {
+                    // A caller that hung up meanwhile does not need to hear it.
+                    let _gone = stored.send(());
+                }
             }
-        } else {
-            one_by_one(&db, events, callers).await;
+            Err(error) => {
+                refusal.set(Some(error.to_string()));
+                if !error.is_transient() {
+                    one_by_one(&db, events, callers, &refusal).await;
+                }
+            }
         }
     }
 }
 
-/// Whether the group is on disk. Storing one twice does no harm, so a failure is simply tried again.
-async fn persist(db: &Db, events: &[NewEvent]) -> bool {
-    for _ in 0..TRIES {
+/// Puts the group on disk. Storing one twice does no harm, so while the database is away it is simply
+/// tried again; a full disk is told at once, since Stripe sends all of it again.
+async fn persist(db: &Db, events: &[NewEvent]) -> Result<(), StoreError> {
+    let mut tries = 1;
+    loop {
         match inbox::add(db, events).await {
-            Ok(_) => return true,
-            Err(error) if error.is_transient() => {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_transient() && !error.is_full() && tries < TRIES => {
+                tries += 1;
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            Err(error) => {
-                tracing::error!(%error, events = events.len(), "a group of events was not stored");
-                return false;
-            }
+            Err(error) => return Err(error),
         }
     }
-    false
 }
 
 /// One event that the database refuses must not take the others with it.
-async fn one_by_one(db: &Db, events: Vec<NewEvent>, callers: Vec<oneshot::Sender<()>>) {
+async fn one_by_one(
+    db: &Db,
+    events: Vec<NewEvent>,
+    callers: Vec<oneshot::Sender<()>>,
+    refusal: &Refusal,
+) {
     for (event, stored) in events.into_iter().zip(callers) {
-        if inbox::add(db, std::slice::from_ref(&event)).await.is_ok() {
-            let _gone = stored.send(());
+        match inbox::add(db, std::slice::from_ref(&event)).await {
+            Ok(_) => {
+                let _gone = stored.send(());
+            }
+            Err(error) => {
+                tracing::error!(%error, event = %event.id, "an event was not stored");
+                refusal.set(Some(error.to_string()));
+            }
         }
     }
 }

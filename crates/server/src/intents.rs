@@ -82,7 +82,17 @@ pub(crate) async fn begin(
 /// Drives an intent as far as it goes.
 pub async fn drive(app: &App, id: IntentId) -> Result<Driven, ApiError> {
     let mut tx = app.db.begin().await?;
-    let Some(intent) = stored::get(&mut tx, id).await? else {
+    let found = match stored::get(&mut tx, id).await {
+        Err(error) if error.is_corrupt() => {
+            alarms::corrupt(app, [&error]);
+            let now = tx.now().await?;
+            stored::let_go(&mut tx, id, now.plus_seconds(lanes::MENDING)).await?;
+            tx.commit().await?;
+            return Err(error.into());
+        }
+        found => found?,
+    };
+    let Some(intent) = found else {
         return Err(ApiError::internal("an intent is not there"));
     };
     if intent.state != IntentState::Open {

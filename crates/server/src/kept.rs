@@ -10,7 +10,8 @@ use specie_store::{StoreError, Tx};
 use specie_vocab::{BusinessTime, PayerId, SubscriptionId, WallTime};
 
 fn corrupt(table: &'static str, column: &'static str, id: impl ToString) -> StoreError {
-    StoreError::Corrupt { table, column, id: id.to_string() }
+    let found = "what does not go with the rest of the row".into();
+    StoreError::Corrupt { table, column, id: id.to_string(), found }
 }
 
 /// The slots of a payer, by plan group.

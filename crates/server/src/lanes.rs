@@ -31,6 +31,8 @@ use crate::{ApiError, App, account, alarms, meter};
 const LEASE: i64 = 30;
 /// How often the same bytes may fail before their event is parked.
 const PATIENCE: i64 = 5;
+/// How long until a row that cannot be read is looked at again, in seconds: a person puts it right.
+pub(crate) const MENDING: i64 = 60;
 /// How often a worker that still waits for Stripe says so, well within its lease.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// While Stripe is away, nobody waits longer than this for the next try, in seconds: whoever comes
@@ -94,7 +96,8 @@ impl LaneError {
                 !error.is_outage() && matches!(error, StripeError::Unreadable(_))
             }
             Self::Unreadable { .. } => true,
-            Self::Store(error) => !error.is_transient(),
+            // The events are not at fault.
+            Self::Store(error) => !error.is_transient() && !error.is_corrupt(),
             Self::Overslept | Self::Unbound(_) => false,
         }
     }
@@ -152,9 +155,26 @@ pub(crate) async fn settle_within(app: &App, lane: &str, rounds: usize) -> Resul
 pub async fn run(app: &App, lane: &str) -> Result<Ran, StoreError> {
     let mut tx = app.db.begin().await?;
     let now = tx.now().await?;
-    let claim = stored::claim(&mut tx, lane, LEASE, now, app.business.now()).await?;
+    let claim = match stored::claim(&mut tx, lane, LEASE, now, app.business.now()).await {
+        Err(error) if error.is_corrupt() => {
+            drop(tx);
+            return put_off(app, lane, &error).await;
+        }
+        claim => claim?,
+    };
+    let Some(claim) = claim else {
+        tx.commit().await?;
+        return Ok(Ran::Nothing);
+    };
+    let parked = match claim.unreadable.is_empty() {
+        true => None,
+        false => seen_as_stale(&mut tx, &claim).await?,
+    };
     tx.commit().await?;
-    let Some(claim) = claim else { return Ok(Ran::Nothing) };
+    alarms::corrupt(app, &claim.unreadable);
+    if let Some((payer, version)) = parked {
+        app.cache.drop_below(payer, version);
+    }
     // Work that failed on its bytes is done one event at a time, so that the guilty one is found.
     let claim = if claim.failures > 0 { only_first(claim) } else { claim };
 
@@ -174,6 +194,16 @@ pub async fn run(app: &App, lane: &str) -> Result<Ran, StoreError> {
             Ok(Ran::BackedOff)
         }
     }
+}
+
+/// What is to be done in a lane cannot be read: others go on, and this one is looked at again later.
+async fn put_off(app: &App, lane: &str, error: &StoreError) -> Result<Ran, StoreError> {
+    alarms::corrupt(app, [error]);
+    let mut tx = app.db.begin().await?;
+    let now = tx.now().await?;
+    stored::put_off(&mut tx, lane, now.plus_seconds(MENDING)).await?;
+    tx.commit().await?;
+    Ok(Ran::BackedOff)
 }
 
 /// Why this claim is worked on: its oldest event, else its first wish, else a date that came.
@@ -284,7 +314,14 @@ async fn back_off(app: &App, claim: &Claim, error: &LaneError) -> Result<(), Sto
         changed = seen_as_stale(&mut tx, claim).await?;
         counted = Counts::Anew;
     }
-    let wait = if counts { 1_i64 << claim.failures.clamp(0, 8) } else { longer_the_longer(app) };
+    let wait = match error {
+        LaneError::Store(error) if error.is_corrupt() => {
+            alarms::corrupt(app, [error]);
+            MENDING
+        }
+        _ if counts => 1_i64 << claim.failures.clamp(0, 8),
+        _ => longer_the_longer(app),
+    };
     stored::back_off(&mut tx, &claim.lane, claim.fence, now.plus_seconds(wait), counted).await?;
     tx.commit().await?;
     if let Some((payer, version)) = changed {

@@ -38,8 +38,9 @@ pub(crate) async fn claim(app: &App, limit: usize) -> Result<Vec<Effect>, StoreE
     let mut tx = app.db.begin().await?;
     let now = tx.now().await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let claimed = stored::claim(&mut tx, limit, now, app.business.now()).await?;
+    let (claimed, unreadable) = stored::claim(&mut tx, limit, now, app.business.now()).await?;
     tx.commit().await?;
+    alarms::corrupt(app, &unreadable);
     Ok(claimed)
 }
 

@@ -58,8 +58,7 @@ pub(crate) async fn due_lanes(app: &App) -> Result<Vec<String>, StoreError> {
 pub(crate) async fn due_intents(app: &App) -> Result<Vec<specie_vocab::IntentId>, StoreError> {
     let mut tx = app.db.read().await?;
     let now = tx.now().await?;
-    let due = stored_intents::due(&mut tx, now, 100).await?;
-    Ok(due.into_iter().map(|intent| intent.id).collect())
+    stored_intents::due(&mut tx, now, 100).await
 }
 
 async fn waiting(app: &App) -> Result<Waiting, StoreError> {

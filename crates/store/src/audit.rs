@@ -147,6 +147,7 @@ pub async fn details(tx: &mut Tx, payer: PayerId) -> Result<Vec<(i64, Value)>, S
                 table: "audit_details",
                 column: "details",
                 id: format!("{payer}, {}", row.n),
+                found: "what cannot be read".into(),
             }
         })
     };

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, Decode, Encode, Postgres, Row, SqlStr, Sqlite, Type};
 
-use crate::column::Column;
+use crate::column::{Column, Id};
 use crate::db::Inner;
 use crate::{StoreError, Tx};
 
@@ -38,6 +38,9 @@ impl<T> Stored for T where
         + 'static
 {
 }
+
+/// So many characters of what should not be there are told.
+const TOLD: usize = 40;
 
 /// A statement with its values.
 pub(crate) struct Call {
@@ -148,6 +151,31 @@ impl Fetched {
         match self {
             Self::Postgres(row) => row.try_get(0),
             Self::Sqlite(row) => row.try_get(0),
+        }
+    }
+
+    /// What stands in a column that is no value of ours, for a person: its beginning, or that it is
+    /// not told.
+    pub(crate) fn told<T: Column>(&self, column: &'static str) -> String {
+        match self.text(column) {
+            _ if !T::TOLD => "what cannot be read".into(),
+            Ok(None) => "nothing".into(),
+            Ok(Some(text)) => format!("`{}`", text.chars().take(TOLD).collect::<String>()),
+            Err(_) => "a value of another type".into(),
+        }
+    }
+
+    /// A key, as text; `?`, if it is not there.
+    pub(crate) fn key(&self, column: &'static str) -> String {
+        let text = self.text(column).ok().flatten();
+        let id = || self.stored::<Id>(column).ok().map(|Id(id)| id.to_string());
+        text.or_else(id).unwrap_or_else(|| "?".into())
+    }
+
+    fn text(&self, column: &'static str) -> sqlx::Result<Option<String>> {
+        match self {
+            Self::Postgres(row) => row.try_get(column),
+            Self::Sqlite(row) => row.try_get_unchecked(column),
         }
     }
 

@@ -22,6 +22,8 @@ use crate::call::Stored;
 pub(crate) trait Column: Sized {
     /// What is bound and read.
     type Stored: Stored;
+    /// Whether what stands there in its place may be told: documents and bytes may name somebody.
+    const TOLD: bool = true;
 
     fn stored(&self) -> Self::Stored;
 
@@ -33,6 +35,7 @@ macro_rules! as_they_are {
     ($($type:ty)*) => {$(
         impl Column for $type {
             type Stored = $type;
+            const TOLD: bool = false;
 
             fn stored(&self) -> $type {
                 self.clone()
@@ -54,6 +57,7 @@ fn without_null(text: &str) -> String {
 
 impl Column for String {
     type Stored = String;
+    const TOLD: bool = false;
 
     fn stored(&self) -> String {
         without_null(self)
@@ -77,6 +81,7 @@ fn clean(value: &Value) -> Value {
 
 impl<T: Column> Column for Option<T> {
     type Stored = Option<T::Stored>;
+    const TOLD: bool = T::TOLD;
 
     fn stored(&self) -> Self::Stored {
         self.as_ref().map(T::stored)
@@ -116,6 +121,7 @@ impl Column for &str {
 
 impl Column for Value {
     type Stored = Json<Value>;
+    const TOLD: bool = false;
 
     fn stored(&self) -> Json<Value> {
         Json(clean(self))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::pin::Pin;
@@ -136,7 +136,9 @@ impl Db {
         let address = PgConnectOptions::from_str(url)
             .map_err(StoreError::Unreachable)?
             .application_name("specie")
-            .statement_cache_capacity(0);
+            .statement_cache_capacity(0)
+            // No column of ours is a float, and pgbouncer refuses whoever sets this.
+            .extra_float_digits(None);
         reach(&address).await.map_err(StoreError::Unreachable)?;
         let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
         let pool = pool.connect_lazy_with(address);
@@ -250,6 +252,9 @@ async fn file(path: &Path) -> Result<Pools, StoreError> {
     let options = connect(path).journal_mode(SqliteJournalMode::Wal);
     let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE);
     let write = pool.clone().max_connections(1).max_lifetime(None).idle_timeout(None);
+    // A full disk ends a transaction behind the driver's back. No other can begin on that connection
+    // then: it is closed, and another is opened.
+    let write = write.before_acquire(|db, _| Box::pin(ready(Ok(!db.is_in_transaction()))));
     let write = write.connect_with(options.clone()).await.map_err(|error| unsound(path, error))?;
     check(path, &write).await?;
     let read = pool.max_connections(READERS).connect_lazy_with(options.read_only(true));

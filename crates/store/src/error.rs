@@ -1,5 +1,6 @@
 //! Why the store could not do as asked.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// Why the store could not do as asked.
@@ -9,7 +10,10 @@ pub enum StoreError {
     #[error("another row already holds `{0}`")]
     Conflict(String),
     /// A row holds what no version of ours writes.
-    #[error("`{table}.{column}` of {id} holds what it never should; restore the row from a backup")]
+    #[error(
+        "`{table}.{column}` of {id} holds {found}, which it never should; put the row right, from a \
+         backup if need be"
+    )]
     Corrupt {
         /// The table.
         table: &'static str,
@@ -17,6 +21,8 @@ pub enum StoreError {
         column: &'static str,
         /// The row.
         id: String,
+        /// What was found: its beginning between backticks, or in words where it may name somebody.
+        found: String,
     },
     /// Another process writes this file.
     #[error(
@@ -66,17 +72,34 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether a row cannot be read. Waiting does not help, and nothing but that row is at fault.
+    pub fn is_corrupt(&self) -> bool {
+        matches!(self, Self::Corrupt { .. })
+    }
+
+    /// Whether there is no room on the database's disk.
+    pub fn is_full(&self) -> bool {
+        // Postgres: disk full; SQLite: full.
+        self.code().is_some_and(|code| ["53100", "13"].contains(&code.as_ref()))
+    }
+
+    fn code(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.code(),
+            _ => None,
+        }
+    }
+
     /// Whether waiting may help: the server is away, or another transaction was in the way.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
             // Postgres: connection lost, shutting down, deadlock, serialisation; SQLite: busy, full.
-            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
+            _ => self.code().is_some_and(|code| {
                 code.starts_with("08")
                     || code.starts_with("57P")
                     || ["40001", "40P01", "53100", "53300", "5", "13"].contains(&code.as_ref())
             }),
-            _ => false,
         }
     }
 }
@@ -92,9 +115,14 @@ impl From<sqlx::Error> for StoreError {
                 Ok(ours) => *ours,
                 Err(source) => Self::Database(sqlx::Error::Decode(source)),
             },
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {
-                Self::Unreachable(error)
-            }
+            // The last four: a connection that broke in the middle of an answer.
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed
+            | sqlx::Error::InvalidSavePointStatement => Self::Unreachable(error),
             _ => match error.as_database_error() {
                 Some(found) if found.is_unique_violation() => {
                     let name = found.constraint().unwrap_or_else(|| found.message());

@@ -6,7 +6,7 @@ use specie_vocab::{BusinessTime, CustomerId, WallTime};
 
 use crate::call::Call;
 use crate::column::Column;
-use crate::sql::{all, one, row, run, statements, value, words};
+use crate::sql::{all, one, readable, row, run, statements, value, words};
 use crate::{Db, StoreError, Tx};
 
 words! {
@@ -176,6 +176,7 @@ statements! {
     PARKED = "select count(*) from inbox where customer = $1 and state = 'parked'";
     MARK = "update inbox set state = $1, handled_at = $2 where id in ({ids})";
     FAILED = "update inbox set failures = failures + 1, reason = $1 where id in ({ids})";
+    PARK = "update inbox set state = 'parked', reason = $2 where id = $1";
     REPLAY = "update inbox set state = 'pending', failures = 0 where id = $1 and state = 'parked'";
     PEND = "update inbox set state = 'pending', lane = coalesce(lane, customer) \
             where customer = $1 and state = 'unclaimed'";
@@ -234,16 +235,39 @@ pub async fn head(tx: &mut Tx, id: &str) -> Result<Option<EventHead>, StoreError
     Ok(one!(tx, HEAD, [id]))
 }
 
-/// What waits for a lane, oldest first.
-pub(crate) async fn pending(tx: &mut Tx, lane: &str, limit: i64) -> Result<Vec<Event>, StoreError> {
-    all!(tx, PENDING, [lane, limit]).into_iter().map(unpacked).collect()
+/// What waits for a lane, oldest first. A row that cannot be read is parked, and named.
+pub(crate) async fn pending(
+    tx: &mut Tx,
+    lane: &str,
+    limit: i64,
+) -> Result<(Vec<Event>, Vec<String>), StoreError> {
+    let (rows, mut unreadable): (Vec<Event>, _) = readable!(tx, PENDING, [lane, limit]);
+    let mut events = Vec::new();
+    for row in rows {
+        match unpacked(row) {
+            Ok(event) => events.push(event),
+            Err(error) => unreadable.push(error),
+        }
+    }
+    let mut told = Vec::new();
+    for error in unreadable {
+        let StoreError::Corrupt { id, .. } = &error else { return Err(error) };
+        let text = error.to_string();
+        if run!(tx, PARK, [id, text]) == 0 {
+            return Err(error); // Its key is at fault.
+        }
+        told.push(text);
+    }
+    Ok((events, told))
 }
 
 fn unpacked(mut event: Event) -> Result<Event, StoreError> {
     match lz4_flex::decompress_size_prepended(&event.payload) {
         Ok(payload) => event.payload = payload,
         Err(_) => {
-            return Err(StoreError::Corrupt { table: "inbox", column: "payload", id: event.id });
+            let found = format!("{} bytes that are no packed payload", event.payload.len());
+            let (table, column) = ("inbox", "payload");
+            return Err(StoreError::Corrupt { table, column, id: event.id, found });
         }
     }
     Ok(event)
@@ -293,7 +317,12 @@ pub async fn oldest_after(
     let rows = kinds.iter().fold(call, Call::bind).fetch(tx).await?;
     let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let found = <Option<WallTime> as Column>::parse(first.only()?);
-    found.ok_or(StoreError::Corrupt { table: "inbox", column: "received_at", id: "?".into() })
+    found.ok_or_else(|| StoreError::Corrupt {
+        table: "inbox",
+        column: "received_at",
+        id: "?".into(),
+        found: "no time".into(),
+    })
 }
 
 /// How many of a customer's events are parked.

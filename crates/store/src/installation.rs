@@ -39,7 +39,12 @@ pub async fn get(tx: &mut Tx) -> Result<Option<Installation>, StoreError> {
 pub async fn get_or_make(tx: &mut Tx, id: Uuid, now: WallTime) -> Result<Installation, StoreError> {
     run!(tx, ADD, [id, now]);
     let found: Option<Installation> = one!(tx, GET, []);
-    found.ok_or(StoreError::Corrupt { table: "installation", column: "id", id: id.to_string() })
+    found.ok_or_else(|| StoreError::Corrupt {
+        table: "installation",
+        column: "id",
+        id: id.to_string(),
+        found: "nothing".into(),
+    })
 }
 
 /// Binds this installation to an account and a mode. False, if it is bound to others.

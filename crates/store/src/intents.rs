@@ -66,6 +66,13 @@ row! {
 }
 
 row! {
+    /// An intent that is due.
+    pub(crate) struct DueIntent in "intents" by id: IntentId {
+        pub id: IntentId,
+    }
+}
+
+row! {
     /// One call of an intent.
     pub struct Step in "steps" by intent: IntentId {
         /// Of which intent.
@@ -121,7 +128,7 @@ statements! {
                        where payer = $1 and plan_group = $2 and state in ('open', 'stuck')";
     OPEN_LIST: Intent = "select {columns} from intents where state = 'open' \
                          order by created_at, id limit $1";
-    DUE: Intent = "select {columns} from intents \
+    DUE: DueIntent = "select {columns} from intents \
                    where state = 'open' and (leased_until is null or leased_until <= $1) \
                    order by created_at, id limit $2";
     OF_PAYER: Intent = "select {columns} from intents where payer = $1 \
@@ -197,9 +204,11 @@ pub async fn open_list(tx: &mut Tx, limit: i64) -> Result<Vec<Intent>, StoreErro
     Ok(all!(tx, OPEN_LIST, [limit]))
 }
 
-/// Open intents that nobody carries out and that may be tried now, oldest first.
-pub async fn due(tx: &mut Tx, now: WallTime, limit: i64) -> Result<Vec<Intent>, StoreError> {
-    Ok(all!(tx, DUE, [now, limit]))
+/// Open intents that nobody carries out and that may be tried now, oldest first. What else their rows
+/// hold is read by whoever takes one: a row that cannot be read holds nobody else up.
+pub async fn due(tx: &mut Tx, now: WallTime, limit: i64) -> Result<Vec<IntentId>, StoreError> {
+    let due: Vec<DueIntent> = all!(tx, DUE, [now, limit]);
+    Ok(due.into_iter().map(|intent| intent.id).collect())
 }
 
 /// Forgets the links into Stripe's portal of intents that ended at `until` or before: whoever has one

@@ -23,6 +23,8 @@ pub struct Claim {
     pub wishes: Vec<Wish>,
     /// How often in a row the lane has failed.
     pub failures: i64,
+    /// What is wrong with events whose rows cannot be read, and which are parked now.
+    pub unreadable: Vec<String>,
 }
 
 /// Whether a failure counts: one that lies with Stripe or the network does not.
@@ -74,6 +76,7 @@ statements! {
     BACK_OFF = "update lanes set leased_until = null, not_before = $3, \
                 failures = case when $4 < 0 then 1 else failures + $4 end \
                 where lane = $1 and fence = $2";
+    PUT_OFF = "update lanes set not_before = $2 where lane = $1 and leased_until is null";
     EXTEND = "update lanes set leased_until = $3 where lane = $1 and fence = $2 \
               and leased_until is not null";
     OLDEST = "select min(received_at) from inbox where state = 'pending'";
@@ -140,13 +143,20 @@ pub async fn claim(
 
     let wishes = wishes::due(tx, &lane, now, MOST).await?;
     let room = MOST - i64::try_from(wishes.len()).unwrap_or(MOST);
-    let events = inbox::pending(tx, &lane, room).await?;
+    let (events, unreadable) = inbox::pending(tx, &lane, room).await?;
     let woken = wake_at.is_some_and(|at| at <= business);
-    if wishes.is_empty() && events.is_empty() && !woken {
+    if wishes.is_empty() && events.is_empty() && unreadable.is_empty() && !woken {
         run!(tx, LET_GO, [lane, fence]);
         return Ok(None);
     }
-    Ok(Some(Claim { lane, fence, events, wishes, failures }))
+    Ok(Some(Claim { lane, fence, events, wishes, failures, unreadable }))
+}
+
+/// Lets nobody take a lane before `not_before`: what is to be done in it cannot be read.
+pub async fn put_off(tx: &mut Tx, lane: &str, not_before: WallTime) -> Result<(), StoreError> {
+    run!(tx, MAKE, [lane]);
+    run!(tx, PUT_OFF, [lane, not_before]);
+    Ok(())
 }
 
 /// Whether the claim with this fence still stands. If so, nobody else takes the lane before the

@@ -25,6 +25,7 @@ pub mod installation;
 pub mod intents;
 pub mod keys;
 pub mod lanes;
+pub mod leases;
 pub mod mails;
 pub mod mirrors;
 pub mod outbox;

@@ -4,11 +4,11 @@
 use serde_json::Value;
 use specie_vocab::{BusinessTime, PayerId, WallTime};
 
-use crate::sql::{all, row, run, statements, value};
+use crate::sql::{all, readable, row, run, statements, value};
 use crate::{StoreError, Tx};
 
 /// Whoever claims an effect and is not heard of for so many seconds is taken for dead.
-const LEASE: i64 = 60;
+pub(crate) const LEASE: i64 = 60;
 
 row! {
     /// Something to carry out.
@@ -80,16 +80,18 @@ pub async fn add(tx: &mut Tx, effect: &Effect) -> Result<bool, StoreError> {
 }
 
 /// Claims what is due, for a minute, in the order in which it fell due. What another worker is
-/// claiming is passed over.
+/// claiming is passed over. Rows that cannot be read are named beside, and tried again as the others.
 pub async fn claim(
     tx: &mut Tx,
     limit: i64,
     now: WallTime,
     business: BusinessTime,
-) -> Result<Vec<Effect>, StoreError> {
-    let mut claimed: Vec<Effect> = all!(tx, CLAIM, [business, now, now.plus_seconds(LEASE), limit]);
+) -> Result<(Vec<Effect>, Vec<StoreError>), StoreError> {
+    let until = now.plus_seconds(LEASE);
+    let (mut claimed, unreadable): (Vec<Effect>, _) =
+        readable!(tx, CLAIM, [business, now, until, limit]);
     claimed.sort_by(|a, b| (a.due, &a.key).cmp(&(b.due, &b.key)));
-    Ok(claimed)
+    Ok((claimed, unreadable))
 }
 
 /// A payer's effects, carried out or not, in the order in which they fell due.

@@ -16,6 +16,7 @@ const ALL: &[&[(&str, Statement, &[&str])]] = &[
     crate::intents::STATEMENTS,
     crate::keys::STATEMENTS,
     crate::lanes::STATEMENTS,
+    crate::leases::STATEMENTS,
     crate::mails::STATEMENTS,
     crate::migrations::STATEMENTS,
     crate::mirrors::checkout_sessions::STATEMENTS,
@@ -128,7 +129,8 @@ async fn every_statement_is_prepared_on_postgres() {
         return;
     };
     let name = format!("store_prepared_{}", std::process::id());
-    let admin = sqlx::PgPool::connect(&server).await.unwrap();
+    let address: sqlx::postgres::PgConnectOptions = server.parse().unwrap();
+    let admin = sqlx::PgPool::connect_with(address.extra_float_digits(None)).await.unwrap();
     let create = AssertSqlSafe(format!("create database {name}")).into_sql_str();
     sqlx::raw_sql(create).execute(&admin).await.unwrap();
     let (address, _) = server.rsplit_once('/').unwrap();

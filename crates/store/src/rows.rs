@@ -17,7 +17,9 @@ pub async fn of_table(db: &Db, table: &'static str) -> Result<Vec<Map<String, Va
     let mut tx = db.read().await?;
     let call = Call::new(&tx, AssertSqlSafe(text).into_sql_str());
     let rows = call.fetch(&mut tx).await?;
-    let corrupt = |_| StoreError::Corrupt { table, column: "?", id: "a row".into() };
+    let found = || "what is no JSON".to_owned();
+    let corrupt =
+        |_| StoreError::Corrupt { table, column: "?", id: "a row".into(), found: found() };
     let read = |row: &Fetched| serde_json::from_str(&row.only::<String>()?).map_err(corrupt);
     rows.iter().map(read).collect()
 }

@@ -115,9 +115,9 @@ macro_rules! row {
             fn from_fetched(row: &$crate::call::Fetched) -> sqlx::Result<Self> {
                 Ok(Self {
                     $($field: row.read($crate::sql::column!($field $($column)?)).map_err(|_| {
-                        let id = row
-                            .stored::<<$id as $crate::column::Column>::Stored>(stringify!($key));
-                        $crate::sql::corrupt($table, $crate::sql::column!($field $($column)?), id.ok())
+                        let column = $crate::sql::column!($field $($column)?);
+                        let found = row.told::<$type>(column);
+                        $crate::sql::corrupt($table, column, row.key(stringify!($key)), found)
                     })?,)*
                 })
             }
@@ -138,13 +138,13 @@ macro_rules! column {
 pub(crate) use column;
 
 /// The error that travels through the driver as a decoding error and comes out as itself.
-pub(crate) fn corrupt<I: std::fmt::Debug>(
+pub(crate) fn corrupt(
     table: &'static str,
     column: &'static str,
-    id: Option<I>,
+    id: String,
+    found: String,
 ) -> sqlx::Error {
-    let id = id.map_or_else(|| "?".into(), |id| format!("{id:?}"));
-    sqlx::Error::Decode(Box::new(StoreError::Corrupt { table, column, id }))
+    sqlx::Error::Decode(Box::new(StoreError::Corrupt { table, column, id, found }))
 }
 
 /// Declares an enum with the words by which its values are stored.
@@ -200,6 +200,22 @@ macro_rules! run {
 }
 pub(crate) use run;
 
+/// Reads the rows that can be read, and names the others.
+macro_rules! readable {
+    ($tx:expr, $statement:expr, [$($arg:expr),* $(,)?]) => {{
+        let rows = $crate::sql::call!($tx, $statement, [$($arg),*]).fetch($tx).await?;
+        let (mut read, mut unreadable) = (Vec::new(), Vec::new());
+        for row in &rows {
+            match $crate::call::FromFetched::from_fetched(row) {
+                Ok(row) => read.push(row),
+                Err(error) => unreadable.push($crate::StoreError::from(error)),
+            }
+        }
+        (read, unreadable)
+    }};
+}
+pub(crate) use readable;
+
 /// Reads at most one row.
 macro_rules! one {
     ($tx:expr, $statement:expr, [$($arg:expr),* $(,)?]) => {{
@@ -225,7 +241,12 @@ macro_rules! value {
         let rows = $crate::sql::call!($tx, $statement, [$($arg),*]).fetch($tx).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         <$type as $crate::column::Column>::parse(row.only()?)
-            .ok_or($crate::StoreError::Corrupt { table: "?", column: "?", id: "?".into() })?
+            .ok_or_else(|| $crate::StoreError::Corrupt {
+                table: "?",
+                column: "?",
+                id: "?".into(),
+                found: "a value of another type".into(),
+            })?
     }};
 }
 pub(crate) use value;

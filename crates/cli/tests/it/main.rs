@@ -7,6 +7,7 @@ mod catalog;
 mod demo;
 mod dev;
 mod doctor;
+mod force;
 mod help;
 mod keys;
 mod left;

@@ -77,6 +77,11 @@ impl Place {
         self
     }
 
+    /// What was set by that.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -226,6 +231,11 @@ impl Running {
                 return seen;
             }
         }
+    }
+
+    /// The lines of stderr that nobody has read yet.
+    pub fn said(&self) -> Vec<String> {
+        self.err.try_iter().collect()
     }
 
     /// Sends a signal.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::catalog::project;
+use crate::force::postgres::Own;
 use crate::place::{Place, Running};
 use crate::web::{Answer, free_port, get, linger, send};
 
@@ -87,6 +88,53 @@ fn a_database_without_its_tables_is_refused() {
     place.run(&["init"]).fine();
     let ended = place.run(&["serve", "--port", "0", "--private-port", "0"]);
     ended.refused(2, &["schema 0", "hint: run `specie migrate up`"]);
+}
+
+#[test]
+fn a_program_that_meets_another_schema_refuses_and_says_which_way_to_go() {
+    for database in [Some(None), Own::make().map(Some)].into_iter().flatten() {
+        let url = database.as_ref().map_or("specie.db".into(), Own::url);
+        let mut place = Place::new().with("DATABASE_URL", &url);
+        for (name, value) in GOOD {
+            place = place.with(name, value);
+        }
+        let file = if url == "specie.db" { place.path(&url).display().to_string() } else { url };
+        place.run(&["init"]).fine();
+        place.run(&["migrate", "up"]).fine();
+        place.run(&["migrate", "down", "--to", "4"]).fine();
+        let commands: [&[&str]; 4] = [
+            &["serve", "--port", "0", "--private-port", "0"],
+            &["keys", "list"],
+            &["audit", "verify"],
+            &["events", "list"],
+        ];
+        for command in commands {
+            place.run(command).refused(2, &["schema 4", "hint: run `specie migrate up`"]);
+        }
+        // What a newer program leaves behind.
+        place.run(&["migrate", "up"]).fine();
+        change(&file, &["insert into schema_versions (version) values (99)"]);
+        for command in commands.into_iter().chain([&["migrate", "up"][..], &["migrate", "status"]])
+        {
+            let ended = place.run(command);
+            ended.refused(2, &["schema 99", "run the newer program"]);
+        }
+        change(&file, &["delete from schema_versions where version = 99"]);
+        let place = place.with("STRIPE_API_BASE", "http://127.0.0.1:1");
+        let (serve, private, _) = start(&place, 0);
+        // A replica of a newer program comes, and migrates: this one is taken out of rotation.
+        if file.contains("://") {
+            assert_eq!(get(&format!("{private}/readyz")).status, 200);
+            change(&file, &["insert into schema_versions (version) values (99)"]);
+            let told = get(&format!("{private}/readyz"));
+            assert_eq!(told.status, 503);
+            assert!(told.body.contains("newer than this program"), "{told:?}");
+        }
+        serve.stops_by("TERM", Duration::from_secs(10));
+        if let Some(own) = database {
+            own.drop();
+        }
+    }
 }
 
 pub fn start(place: &Place, port: u16) -> (Running, String, Vec<String>) {
@@ -247,10 +295,13 @@ fn what_is_done_to_the_trail_is_found(place: &Place, log: &str) {
 
 /// What somebody who has the file could do to it.
 fn meddle(place: &Place, statements: &[&'static str]) {
-    let path = place.path("specie.db").display().to_string();
+    change(&place.path("specie.db").display().to_string(), statements);
+}
+
+fn change(path: &str, statements: &[&'static str]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let db = specie_store::Db::open(&path, Default::default()).await.unwrap();
+        let db = specie_store::Db::open(path, Default::default()).await.unwrap();
         let mut tx = db.begin().await.unwrap();
         for sql in statements {
             specie_store::raw(&mut tx, sql).await.unwrap();

@@ -79,29 +79,46 @@ fn pass(mut stream: TcpStream, to: &str, carry: &dyn Fn(&str) -> Carried) {
 
 /// A mail server that answers each mail with this line: its port.
 pub fn mail_server(answer: &'static str) -> u16 {
+    listen(answer, Arc::new(|_| {}))
+}
+
+/// A mail server that takes each mail, and tells its lines before it says so: its port.
+pub fn post_office(got: impl Fn(&[String]) + Send + Sync + 'static) -> u16 {
+    listen("250 taken", Arc::new(got))
+}
+
+/// Who hears of the lines of a mail.
+type Got = Arc<dyn Fn(&[String]) + Send + Sync>;
+
+fn listen(answer: &'static str, got: Got) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            std::thread::spawn(move || take(stream.unwrap(), answer));
+            let got = got.clone();
+            std::thread::spawn(move || take(stream.unwrap(), answer, &got));
         }
     });
     port
 }
 
-fn take(mut stream: TcpStream, answer: &str) {
+fn take(mut stream: TcpStream, answer: &str, got: &Got) {
     let reader = BufReader::new(stream.try_clone().unwrap());
     let mut say = |line: &str| stream.write_all(format!("{line}\r\n").as_bytes()).is_ok();
     say("220 ready");
-    let mut in_mail = false;
+    let (mut in_mail, mut mail) = (false, Vec::new());
     for line in reader.lines().map_while(Result::ok) {
         let word = line.split(' ').next().unwrap_or_default().to_uppercase();
         let goes_on = match (in_mail, word.as_str()) {
             (true, ".") => {
                 in_mail = false;
+                got(&std::mem::take(&mut mail));
                 say(answer)
             }
-            (true, _) => true,
+            (true, _) => {
+                mail.push(line);
+                true
+            }
             (false, "DATA") => {
                 in_mail = true;
                 say("354 go on")

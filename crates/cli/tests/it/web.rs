@@ -10,9 +10,16 @@ use serde_json::Value;
 pub struct Answer {
     pub status: u16,
     pub body: String,
+    /// How long the body is, as the head says; none, if it does not.
+    length: Option<usize>,
 }
 
 impl Answer {
+    /// Whether all of the body came, as far as its length was said.
+    pub fn is_whole(&self) -> bool {
+        self.length.is_none_or(|length| length == self.body.len())
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -44,7 +51,11 @@ pub fn try_to_send(
     let text = String::from_utf8_lossy(&text).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|it| it.parse().ok());
-    Ok(status.map(|status| Answer { status, body: body.into() }))
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.parse().ok())?
+    });
+    Ok(status.map(|status| Answer { status, body: body.into(), length }))
 }
 
 pub fn get(url: &str) -> Answer {

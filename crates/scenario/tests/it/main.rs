@@ -15,6 +15,7 @@ mod one_subscription;
 mod outage;
 mod overtaken;
 mod returning;
+mod rows;
 mod set;
 mod shapes;
 mod simulation;

@@ -22,7 +22,7 @@ const fn happens(code: &'static str, meaning: &'static str, mend: &'static str) 
 }
 
 /// All of them, by their codes.
-pub const ALARMS: [Alarm; 17] = [
+pub const ALARMS: [Alarm; 19] = [
     state(
         "clock_off",
         "this machine's clock and the database's, or Stripe's, differ by more than a minute",
@@ -53,6 +53,11 @@ pub const ALARMS: [Alarm; 17] = [
         "events are made at Stripe, and none has been delivered for five minutes",
         "run `specie doctor`; look at the endpoint's deliveries in Stripe's dashboard",
     ),
+    state(
+        "not_stored",
+        "the database did not take the events that came last; they were answered 503",
+        "make room on the database's disk, or look at the log for what it says; Stripe sends them again",
+    ),
     happens(
         "not_taken_back",
         "a second subscription could not be canceled and refunded",
@@ -67,6 +72,11 @@ pub const ALARMS: [Alarm; 17] = [
         "refund_ceiling",
         "more second subscriptions came up in a day than are taken back by themselves",
         "find out where they come from; cancel and refund them in Stripe's dashboard",
+    ),
+    happens(
+        "row_corrupt",
+        "a row of the database holds what it never should; what needs it waits, and nothing else",
+        "the log names table, column and key: put the row right, from a backup if need be",
     ),
     state(
         "second_subscription",

@@ -66,6 +66,7 @@ async fn cause(
         "intent_stuck" => some(intents::count_in(tx, IntentState::Stuck).await?, "stuck changes"),
         "mail_failing" => mail(tx, day).await?,
         "no_webhook" => webhooks(app, tx, now).await?,
+        "not_stored" => app.ingest.refusal(),
         "quarantined" => some(quarantine::count(tx).await?, "quarantined objects"),
         "second_subscription" => some(held::doubled(tx).await?, "customers with two"),
         "stripe_key_refused" => app.stripe.key_refused().then(|| "the last answer was 401".into()),

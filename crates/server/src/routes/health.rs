@@ -39,7 +39,12 @@ async fn database(app: &App) -> Result<(), &'static str> {
         tracing::error!(%error, "not ready");
         "it does not answer"
     };
-    let status = migration_status(&app.db).await.map_err(failed)?;
+    let status = match migration_status(&app.db).await {
+        Err(StoreError::SchemaTooNew { .. }) => {
+            return Err("its schema is newer than this program: run the newer program");
+        }
+        status => status.map_err(failed)?,
+    };
     if status.current != status.newest {
         return Err("its schema is not up to date: run `specie migrate up`");
     }

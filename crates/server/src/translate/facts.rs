@@ -15,7 +15,8 @@ use specie_vocab::{BusinessTime, CustomerId, IntentId, Money, Period};
 use crate::App;
 
 fn corrupt(table: &'static str, column: &'static str, id: impl ToString) -> StoreError {
-    StoreError::Corrupt { table, column, id: id.to_string() }
+    let found = "a word that is none of Stripe's".into();
+    StoreError::Corrupt { table, column, id: id.to_string(), found }
 }
 
 /// All that is known of a customer.

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use specie_store::{Db, Options, StoreError, customers, inbox};
+use serde_json::json;
+use specie_store::inbox::InboxState;
+use specie_store::{Db, Options, StoreError, customers, inbox, intents, lanes, outbox};
 use specie_vocab::{BusinessTime, WallTime};
 
-use crate::scene::{self, both, event, wall, with_payer};
+use crate::scene::{self, both, business, event, wall, with_payer};
 
 both! {
     async fn times_sort_as_time_does_and_come_back_to_the_microsecond(db: Db) {
@@ -63,7 +65,49 @@ both! {
         };
         specie_store::raw(&mut tx, sql).await.unwrap();
         let error = inbox::get(&mut tx, "evt_1").await.unwrap_err();
-        assert!(matches!(&error, StoreError::Corrupt { table: "inbox", column: "payload", id } if id == "evt_1"), "{error}");
+        assert!(matches!(&error, StoreError::Corrupt { table: "inbox", column: "payload", id, found } if id == "evt_1" && found == "2 bytes that are no packed payload"), "{error}");
+    }
+
+    async fn a_row_that_cannot_be_read_holds_no_other_up(db: Db) {
+        let payer = with_payer(&db, 1).await.id;
+        inbox::add(&db, &[event(1, "cus_1"), event(2, "cus_1")]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let broken = if db.is_postgres() { "'zz'::bytea" } else { "x'7a7a'" };
+        let sql = format!("update inbox set payload = {broken} where id = 'evt_1'");
+        specie_store::raw(&mut tx, String::leak(sql)).await.unwrap();
+        let claim = lanes::claim(&mut tx, "cus_1", 30, wall(3), business(3)).await.unwrap().unwrap();
+        assert_eq!(claim.events.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["evt_2"]);
+        let told = "`inbox.payload` of evt_1 holds 2 bytes that are no packed payload, which it never should; put the row right, from a backup if need be";
+        assert_eq!(claim.unreadable, [told]);
+        let parked = inbox::head(&mut tx, "evt_1").await.unwrap().unwrap();
+        assert_eq!((parked.state, parked.reason.as_deref()), (InboxState::Parked, Some(told)));
+
+        for (n, key) in ["a", "b"].into_iter().enumerate() {
+            let due = business(i64::try_from(n).unwrap());
+            let effect = outbox::Effect::new(key, payer, "mail", json!({}), due);
+            outbox::add(&mut tx, &effect).await.unwrap();
+        }
+        // Only SQLite lets anybody write something else into such a column.
+        if !db.is_postgres() {
+            specie_store::raw(&mut tx, "pragma ignore_check_constraints = on").await.unwrap();
+            specie_store::raw(&mut tx, "update outbox set what = 'rubbish' where key = 'a'").await.unwrap();
+            let (read, unreadable) = outbox::claim(&mut tx, 9, wall(3), business(3)).await.unwrap();
+            assert_eq!(read.iter().map(|it| it.key.as_str()).collect::<Vec<_>>(), ["b"]);
+            let [error] = &unreadable[..] else { panic!("{unreadable:?}") };
+            assert!(error.to_string().starts_with("`outbox.what` of a holds what cannot be read, "), "{error}");
+        }
+        let change = scene::intent(1, payer, None);
+        intents::insert(&mut tx, &change).await.unwrap();
+        let unchecked = if db.is_postgres() {
+            "alter table intents drop constraint intents_state_check, drop constraint intents_check"
+        } else {
+            "pragma ignore_check_constraints = on"
+        };
+        specie_store::raw(&mut tx, unchecked).await.unwrap();
+        specie_store::raw(&mut tx, "update intents set state = 'rubbish'").await.unwrap();
+        let error = intents::get(&mut tx, change.id).await.unwrap_err();
+        let told = format!("`intents.state` of {} holds `rubbish`, which it never should", change.id);
+        assert!(error.is_corrupt() && error.to_string().starts_with(&told), "{error}");
     }
 
     async fn what_is_dropped_is_undone(db: Db) {

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use specie_store::{Db, Options, StoreError, customers, migrate_up};
+use specie_store::{Db, Options, StoreError, customers, inbox, migrate_up, raw};
 
-use crate::scene;
+use crate::scene::{self, event};
 
 async fn open(path: &std::path::Path) -> Result<Db, StoreError> {
     Db::open(path.to_str().unwrap(), Options::default()).await
@@ -115,4 +115,35 @@ async fn only_its_owner_may_read_the_file() {
         let mode = file.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", file.path().display());
     }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_nothing_is_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("specie.db");
+    let db = open(&path).await.unwrap();
+    migrate_up(&db).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    // It is raised to the number of pages that there are.
+    raw(&mut tx, "pragma max_page_count = 1").await.unwrap();
+    tx.commit().await.unwrap();
+    let mut large = event(1, "cus_1");
+    large.payload =
+        (0..100_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+    let full = inbox::add(&db, &[event(2, "cus_1"), large]).await.unwrap_err();
+    assert!(full.is_full() && full.is_transient(), "{full}");
+    assert_eq!(inbox::count(&mut db.read().await.unwrap()).await.unwrap(), 0, "none of it");
+    assert_eq!(inbox::add(&db, &[event(3, "cus_1")]).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_transaction_that_sqlite_ends_by_itself_spoils_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(&folder.path().join("specie.db")).await.unwrap();
+    migrate_up(&db).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    // As it does when the disk is full, behind the driver's back.
+    raw(&mut tx, "rollback").await.unwrap();
+    drop(tx);
+    assert_eq!(inbox::add(&db, &[event(1, "cus_1")]).await.unwrap(), 1);
 }

@@ -73,18 +73,18 @@ both! {
         for (key, due) in [("late", 9), ("b", 2), ("a", 2), ("first", 1)] {
             outbox::add(&mut tx, &effect(key, payer, due)).await.unwrap();
         }
-        let claimed = outbox::claim(&mut tx, 9, wall(0), business(2)).await.unwrap();
+        let claimed = outbox::claim(&mut tx, 9, wall(0), business(2)).await.unwrap().0;
         let keys: Vec<_> = claimed.iter().map(|effect| effect.key.as_str()).collect();
         assert_eq!(keys, ["first", "a", "b"]);
         let again = Effect { attempts: 1, ..effect("first", payer, 1) };
         assert_eq!(claimed[0], again);
-        assert!(outbox::claim(&mut tx, 9, wall(59), business(2)).await.unwrap().is_empty());
+        assert!(outbox::claim(&mut tx, 9, wall(59), business(2)).await.unwrap().0.is_empty());
         outbox::failed(&mut tx, "a", wall(20)).await.unwrap();
         assert_eq!(lanes::next_wall(&mut tx, wall(10)).await.unwrap(), Some(wall(20)));
-        let again = outbox::claim(&mut tx, 9, wall(20), business(2)).await.unwrap();
+        let again = outbox::claim(&mut tx, 9, wall(20), business(2)).await.unwrap().0;
         assert_eq!(again.iter().map(|it| (it.key.as_str(), it.attempts)).collect::<Vec<_>>(), [("a", 2)]);
         // Whoever claimed the others is not heard of: their minute is over.
-        let again = outbox::claim(&mut tx, 9, wall(60), business(2)).await.unwrap();
+        let again = outbox::claim(&mut tx, 9, wall(60), business(2)).await.unwrap().0;
         assert_eq!(again.len(), 2);
     }
 
@@ -128,7 +128,7 @@ both! {
         for key in ["a", "b"] {
             outbox::add(&mut tx, &effect(key, payer, 1)).await.unwrap();
         }
-        outbox::claim(&mut tx, 1, wall(0), business(1)).await.unwrap();
+        outbox::claim(&mut tx, 1, wall(0), business(1)).await.unwrap().0;
         assert_eq!(outbox::waiting(&mut tx).await.unwrap(), 2);
         assert_eq!(outbox::failing(&mut tx, 0).await.unwrap(), 1);
         outbox::done(&mut tx, "a").await.unwrap();

@@ -77,8 +77,9 @@ pub(crate) fn options() -> Options {
 }
 
 async fn admin(server: &str, sql: String) {
+    let address: sqlx::postgres::PgConnectOptions = server.parse().unwrap();
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1);
-    let pool = pool.connect(server).await.unwrap();
+    let pool = pool.connect_with(address.extra_float_digits(None)).await.unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
     pool.close().await;
 }

@@ -3,11 +3,33 @@
 use serde_json::json;
 use specie_store::inbox::{self, InboxState};
 use specie_store::lanes::{self, Counts};
-use specie_store::{Db, wishes};
+use specie_store::{Db, intents, leases, outbox, wishes};
 
-use crate::scene::{both, business, event, id, wall, wish};
+use crate::scene::{both, business, event, id, intent, wall, wish, with_payer};
 
 both! {
+    async fn what_a_process_had_taken_when_it_was_killed_can_be_freed_at_once(db: Db) {
+        let payer = with_payer(&db, 1).await.id;
+        inbox::add(&db, &[event(1, "cus_1")]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let claim = async |tx: &mut _| lanes::claim(tx, "cus_1", 30, wall(2), business(2)).await;
+        let first = claim(&mut tx).await.unwrap().unwrap();
+        let change = intent(1, payer, None);
+        intents::insert(&mut tx, &change).await.unwrap();
+        assert!(intents::lease(&mut tx, change.id, wall(62), wall(2)).await.unwrap());
+        let effect = outbox::Effect::new("a", payer, "mail", json!({}), business(1));
+        outbox::add(&mut tx, &effect).await.unwrap();
+        let effects = async |tx: &mut _| outbox::claim(tx, 9, wall(2), business(2)).await.unwrap().0;
+        assert_eq!(effects(&mut tx).await.len(), 1);
+        assert!(claim(&mut tx).await.unwrap().is_none() && effects(&mut tx).await.is_empty());
+
+        leases::end_all(&mut tx, wall(2)).await.unwrap();
+        assert!(!lanes::holds(&mut tx, "cus_1", first.fence).await.unwrap(), "it comes too late");
+        assert_eq!(claim(&mut tx).await.unwrap().unwrap().events.len(), 1);
+        assert!(intents::lease(&mut tx, change.id, wall(62), wall(2)).await.unwrap());
+        assert_eq!(effects(&mut tx).await.len(), 1);
+    }
+
     async fn an_event_comes_back_byte_for_byte_and_once(db: Db) {
         let mut new = event(1, "cus_1");
         new.payload = (0..=255).cycle().take(100_000).collect();

@@ -1,28 +1,46 @@
-//! What must hold: at every moment, and at rest.
+//! What must hold between the service's database and Stripe: at every moment, and at rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use specie_billing::{Access, Held, Standing, Status};
+use specie_sandbox::Sandbox;
 use specie_store::audit::Verdict;
 use specie_store::customers::Payer;
 use specie_store::intents::IntentState;
 use specie_store::slots::{SlotState, StoredSlot};
 use specie_store::{
-    StoreError, Tx, audit, customers, held, intents, lanes, mails, quarantine, rows, slots,
+    Db, StoreError, Tx, audit, customers, held, intents, lanes, mails, quarantine, rows, slots,
 };
 use specie_vocab::{BusinessTime, CustomerId, hex};
 
 use crate::agree::{self, NotCompared};
-use crate::stage::Stage;
+use crate::door::Door;
+
+/// So many customers are looked at.
+const MOST: i64 = 100_000;
+
+/// The two sides that are compared.
+#[derive(Clone, Copy)]
+pub struct Sides<'a> {
+    /// The service's database.
+    pub db: &'a Db,
+    /// The sandbox.
+    pub sandbox: &'a Sandbox,
+    /// The sandbox, as a stranger reaches it.
+    pub stripe: &'a Door,
+}
 
 /// What does not hold, in a sentence.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Broken {
+pub enum Broken {
+    /// A rule is broken.
     #[error("{0}")]
     Said(String),
+    /// The database could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The two sides could not be compared.
     #[error(transparent)]
     NotCompared(#[from] NotCompared),
 }
@@ -62,15 +80,15 @@ fn is_live(subscription: &Value) -> bool {
 }
 
 /// What holds at every moment. Answers the end of each chain of the audit trail, shortened.
-pub(super) async fn always(stage: &Stage) -> Checked<String> {
-    at_stripe(stage)?;
-    let mut tx = stage.app.db.read().await?;
-    let mails = mails::list(&mut tx, 10_000).await?;
+pub async fn always(sides: &Sides<'_>) -> Checked<String> {
+    at_stripe(sides)?;
+    let mut tx = sides.db.read().await?;
+    let mails = mails::list(&mut tx, MOST).await?;
     none_twice("mails of one key", mails.iter().map(|mail| &mail.key))?;
     let receipts = mails.iter().filter(|mail| mail.kind == "receipt");
     none_twice("the same receipt", receipts.map(|mail| (&mail.recipient, &mail.text)))?;
     let mut heads = Vec::new();
-    for payer in customers::list(&mut tx, 1000).await? {
+    for payer in customers::list(&mut tx, MOST).await? {
         heads.push(chain(&mut tx, &payer).await?);
         for (_, row) in held::load(&mut tx, payer.id).await? {
             coherent(&read(row.more)?)?;
@@ -79,7 +97,7 @@ pub(super) async fn always(stage: &Stage) -> Checked<String> {
         let taken_back = ours.iter().any(|it| it.kind == "cancel_and_refund");
         let mut own = customers::former(&mut tx, payer.id).await?;
         own.extend(payer.stripe.clone());
-        must(!taken_back || has_others(stage, &own), || {
+        must(!taken_back || has_others(sides, &own), || {
             format!("the only subscription of {} is taken back", payer.app_id)
         })?;
         let stuck = ours.iter().find(|it| it.state == IntentState::Stuck);
@@ -111,18 +129,18 @@ async fn chain(tx: &mut Tx, payer: &Payer) -> Checked<String> {
 }
 
 /// Whether somebody else ever made a subscription for a customer.
-fn has_others(stage: &Stage, own: &[CustomerId]) -> bool {
-    let sessions = stage.sandbox.list("checkout.session");
+fn has_others(sides: &Sides<'_>, own: &[CustomerId]) -> bool {
+    let sessions = sides.sandbox.list("checkout.session");
     let made: BTreeSet<_> = sessions.iter().map(|it| text(it, "subscription")).collect();
-    let all = stage.sandbox.list("subscription");
+    let all = sides.sandbox.list("subscription");
     let is_own = |it: &&Value| own.iter().any(|customer| is(it, "customer", customer.as_str()));
     let mut of_them = all.iter().filter(is_own);
     of_them.any(|it| !made.contains(&text(it, "id")))
 }
 
 /// Nothing was done twice, as far as Stripe can tell.
-fn at_stripe(stage: &Stage) -> Checked {
-    let list = |kind| stage.sandbox.list(kind);
+fn at_stripe(sides: &Sides<'_>) -> Checked {
+    let list = |kind| sides.sandbox.list(kind);
     let ours = |it: &&Value| it["metadata"]["specie_intent"].is_string();
     let sessions = list("checkout.session");
     let open = sessions.iter().filter(ours).filter(|it| is(it, "status", "open"));
@@ -141,16 +159,16 @@ fn at_stripe(stage: &Stage) -> Checked {
     let prices = list("price");
     none_twice("a price is at Stripe twice", prices.iter().map(|it| text(it, "lookup_key")))?;
 
-    charges(stage)
+    charges(sides)
 }
 
-fn charges(stage: &Stage) -> Checked {
+fn charges(sides: &Sides<'_>) -> Checked {
     let intents: BTreeMap<_, _> =
-        stage.sandbox.list("payment_intent").into_iter().map(|it| (text(&it, "id"), it)).collect();
+        sides.sandbox.list("payment_intent").into_iter().map(|it| (text(&it, "id"), it)).collect();
     let invoices: BTreeMap<_, _> =
-        stage.sandbox.list("invoice").into_iter().map(|it| (text(&it, "id"), it)).collect();
+        sides.sandbox.list("invoice").into_iter().map(|it| (text(&it, "id"), it)).collect();
     let mut paid = Vec::new();
-    for charge in stage.sandbox.list("charge").iter().filter(|it| is(it, "status", "succeeded")) {
+    for charge in sides.sandbox.list("charge").iter().filter(|it| is(it, "status", "succeeded")) {
         let intent = &intents[&text(charge, "payment_intent")];
         let invoice = text(&intent["payment_details"], "order_reference");
         let found = &invoices[&invoice];
@@ -181,14 +199,14 @@ fn coherent(row: &Held) -> Checked {
 }
 
 /// What a customer was shown is what is stored.
-pub(super) async fn shown(stage: &Stage, customer: &str, view: &Value) -> Checked {
-    let mut tx = stage.app.db.read().await?;
+pub async fn shown(sides: &Sides<'_>, customer: &str, view: &Value) -> Checked {
+    let mut tx = sides.db.read().await?;
     let Some(payer) = customers::find(&mut tx, "app", customer).await? else { return Ok(()) };
     let slot = slots::load(&mut tx, payer.id).await?.into_values().next();
     let Some(id) = slot.and_then(|slot| slot.subscription) else { return Ok(()) };
     let Some(row) = held::load(&mut tx, payer.id).await?.remove(&id) else { return Ok(()) };
     let row = read(row.more)?;
-    let now = BusinessTime::from_second(stage.sandbox.now());
+    let now = BusinessTime::from_second(sides.sandbox.now());
     let access = row.access.is_given(now);
     let same = view["status"] == row.status.as_str()
         && (view["access"] == access || view["stale"] == true)
@@ -201,17 +219,17 @@ pub(super) async fn shown(stage: &Stage, customer: &str, view: &Value) -> Checke
 }
 
 /// What holds when all is at rest after one watermark pass in good weather.
-pub(super) async fn at_rest(stage: &Stage) -> Checked {
-    let found = agree::compare(&stage.app.db, &stage.stripe).await?;
+pub async fn at_rest(sides: &Sides<'_>) -> Checked {
+    let found = agree::compare(sides.db, sides.stripe).await?;
     must(found.differing.is_empty(), || format!("they differ: {:#?}", found.differing))?;
-    let mut tx = stage.app.db.read().await?;
+    let mut tx = sides.db.read().await?;
     must(lanes::at_rest(&mut tx).await?, || "something is not at rest".into())?;
-    complete(stage).await?;
-    for payer in customers::list(&mut tx, 1000).await? {
-        slot(stage, &mut tx, &payer).await?;
+    complete(sides).await?;
+    for payer in customers::list(&mut tx, MOST).await? {
+        slot(sides, &mut tx, &payer).await?;
         nobody_named(&mut tx, &payer).await?;
         for (_, row) in held::load(&mut tx, payer.id).await? {
-            given(stage, &read(row.more)?)?;
+            given(sides, &read(row.more)?)?;
         }
     }
     Ok(())
@@ -228,7 +246,7 @@ async fn nobody_named(tx: &mut Tx, payer: &Payer) -> Checked {
 }
 
 /// Every object at Stripe has its row.
-async fn complete(stage: &Stage) -> Checked {
+async fn complete(sides: &Sides<'_>) -> Checked {
     let tables = [
         ("customer", "stripe_customers"),
         ("subscription", "stripe_subscriptions"),
@@ -238,9 +256,9 @@ async fn complete(stage: &Stage) -> Checked {
         ("checkout.session", "stripe_checkout_sessions"),
     ];
     for (kind, table) in tables {
-        let rows = rows::of_table(&stage.app.db, table).await?;
+        let rows = rows::of_table(sides.db, table).await?;
         let known: BTreeSet<_> = rows.iter().filter_map(|row| row["id"].as_str()).collect();
-        for object in stage.sandbox.list(kind) {
+        for object in sides.sandbox.list(kind) {
             let id = text(&object, "id");
             must(known.contains(id.as_str()), || format!("{id} has no row in {table}"))?;
         }
@@ -249,10 +267,10 @@ async fn complete(stage: &Stage) -> Checked {
 }
 
 /// A slot names what Stripe says.
-async fn slot(stage: &Stage, tx: &mut Tx, payer: &Payer) -> Checked {
+async fn slot(sides: &Sides<'_>, tx: &mut Tx, payer: &Payer) -> Checked {
     let Some(customer) = &payer.stripe else { return Ok(()) };
     let of_it = |kind| {
-        let all = stage.sandbox.list(kind).into_iter();
+        let all = sides.sandbox.list(kind).into_iter();
         all.filter(|it| is(it, "customer", customer.as_str())).collect::<Vec<_>>()
     };
     let subscriptions = of_it("subscription");
@@ -280,8 +298,8 @@ async fn slot(stage: &Stage, tx: &mut Tx, payer: &Payer) -> Checked {
 }
 
 /// A row gives what follows from Stripe's object.
-fn given(stage: &Stage, row: &Held) -> Checked {
-    let Some(object) = stage.sandbox.object(row.subscription.as_str()) else {
+fn given(sides: &Sides<'_>, row: &Held) -> Checked {
+    let Some(object) = sides.sandbox.object(row.subscription.as_str()) else {
         return Err(Broken::Said(format!("{} is held, and not at Stripe", row.subscription)));
     };
     let second = |value: &Value| value.as_i64().map(BusinessTime::from_second);

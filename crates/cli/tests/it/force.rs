@@ -1,0 +1,142 @@
+//! Processes and databases under force: the real service is killed, or its database is, while
+//! customers buy and cancel and events come, again and again. Nothing that was acknowledged is lost,
+//! and nothing happens twice.
+//!
+//! `SPECIE_KILLS=500` kills so often, and `SPECIE_KILL_SEED=7` at other moments.
+
+mod cluster;
+mod disk;
+mod load;
+pub mod postgres;
+mod rest;
+mod town;
+
+use specie_vocab::{Chance, SeededChance};
+
+use cluster::Cluster;
+use disk::Disk;
+use load::Load;
+use postgres::Own;
+use town::Town;
+
+/// How often a process is killed where nobody says otherwise.
+const KILLS: u64 = 25;
+
+/// Where the moments of a test come from.
+pub struct Dice(SeededChance);
+
+impl Dice {
+    fn new() -> Self {
+        let seed = number("SPECIE_KILL_SEED", 1);
+        eprintln!("SPECIE_KILL_SEED={seed}");
+        Self(SeededChance::new(seed))
+    }
+
+    /// A number below `end`.
+    fn below(&self, end: u64) -> u64 {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        u64::from_le_bytes(bytes) % end
+    }
+
+    /// After how many requests something happens: mostly soon, sometimes later.
+    fn pulses(&self) -> u64 {
+        let most = if self.below(4) == 0 { 60 } else { 15 };
+        self.below(most)
+    }
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+}
+
+fn kills() -> u64 {
+    number("SPECIE_KILLS", KILLS)
+}
+
+/// Kills one process after the other under load, starts each again, and looks at what is left.
+fn kill_again_and_again(mut town: Town, kills: u64) {
+    let (dice, load) = (Dice::new(), Load::new(&town));
+    let began = std::time::Instant::now();
+    let said = |what| eprintln!("{:6.1} s: {what}", began.elapsed().as_secs_f64());
+    load.under(|| {
+        for n in 0..kills {
+            load.pulse.after(dice.pulses());
+            load.pulse.moments(dice.below(30_000));
+            let which = n as usize % town.replicas();
+            town.kill(which);
+            town.start(which);
+        }
+        said("all kills are done");
+    });
+    said("all customers have what they wanted");
+    rest::all_is_right(town, &load, kills);
+}
+
+#[test]
+fn killing_the_service_at_any_moment_on_sqlite_loses_and_doubles_nothing() {
+    kill_again_and_again(Town::new("specie.db", 1), kills());
+}
+
+#[test]
+fn killing_the_service_at_any_moment_on_postgres_loses_and_doubles_nothing() {
+    let Some(own) = Own::make() else { return };
+    kill_again_and_again(Town::new(&own.url(), 1), kills());
+    own.drop();
+}
+
+#[test]
+fn two_replicas_behind_pgbouncer_lose_and_double_nothing_when_they_are_killed() {
+    let Ok(way) = std::env::var("SPECIE_TEST_PGBOUNCER") else {
+        eprintln!("skipped: SPECIE_TEST_PGBOUNCER names no pgbouncer");
+        return;
+    };
+    let Some(own) = Own::make() else { return };
+    kill_again_and_again(Town::new(&own.by(&way), 2), kills() / 4);
+    own.drop();
+}
+
+#[test]
+fn a_postgres_that_goes_down_at_any_moment_loses_and_doubles_nothing() {
+    let Some(cluster) = Cluster::make() else { return };
+    let town = Town::new(&Own::on(cluster.url()).url(), 1);
+    let (dice, load) = (Dice::new(), Load::new(&town));
+    load.under(|| {
+        for _ in 0..kills().div_ceil(5) {
+            load.pulse.after(dice.pulses());
+            load.pulse.moments(dice.below(30_000));
+            cluster.restart();
+        }
+    });
+    rest::all_is_right(town, &load, 0);
+}
+
+/// Fills the disk under load, and makes room when it was felt.
+fn fill(town: Town, disk: &Disk) {
+    let load = Load::new(&town);
+    load.under(|| {
+        load.pulse.after(30);
+        disk.fill();
+        town.says("events could not be stored");
+        load.pulse.after(10);
+        assert!(load.refused() > 0, "nothing was refused");
+        disk.make_room();
+    });
+    rest::all_is_right(town, &load, 0);
+}
+
+#[test]
+fn a_disk_that_is_full_under_sqlite_refuses_events_and_loses_none() {
+    let Some(disk) = Disk::make("8m") else { return };
+    let file = disk.path().join("specie.db");
+    fill(Town::new(file.to_str().unwrap(), 1), &disk);
+}
+
+#[test]
+fn a_disk_that_is_full_under_postgres_refuses_events_and_loses_none() {
+    let Some(cluster) = Cluster::make() else { return };
+    let Some(disk) = Disk::make("32m") else { return };
+    let own = Own::on_disk(cluster.url(), disk.path());
+    fill(Town::new(&own.url(), 1), &disk);
+    own.drop();
+}
