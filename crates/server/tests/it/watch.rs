@@ -228,7 +228,7 @@ async fn a_mail_that_is_late_or_given_up_is_an_alarm() {
     outbox::add(&mut tx, &effect).await.unwrap();
     for tries in 1..=3 {
         let now = now.plus_seconds(tries * 100);
-        outbox::claim(&mut tx, 1, now, BusinessTime::from_second(NOW)).await.unwrap().0;
+        outbox::claim(&mut tx, 1, now, BusinessTime::from_second(NOW)).await.unwrap();
     }
     tx.commit().await.unwrap();
     assert_eq!(standing(&house).await, ["mail_failing"]);
