@@ -3,6 +3,7 @@
 //! Events that arrive while others are being written share the next statement (group commit): a
 //! caller hears back when its event is on disk, and nobody ever waits for a clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
@@ -13,6 +14,7 @@ use specie_stripe::{Routing, Verified, routing};
 use specie_vocab::{BusinessTime, WallTime, hex};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::fresh::Fresh;
 use crate::{App, alarms, meter};
 
 /// The largest group: far below the number of places that either database takes.
@@ -29,7 +31,11 @@ pub struct Busy;
 
 /// Where events are handed in.
 #[derive(Clone, Debug)]
-pub struct Writer(mpsc::Sender<Waiting>);
+pub struct Writer {
+    queue: mpsc::Sender<Waiting>,
+    /// The lanes of what was stored just now.
+    pub(crate) fresh: Arc<Fresh>,
+}
 
 #[derive(Debug)]
 struct Waiting {
@@ -64,9 +70,13 @@ pub async fn receive(app: &App, headers: &HeaderMap, body: &Bytes) -> StatusCode
         InboxState::Unroutable => "unroutable",
         _ => "stored",
     };
+    let lane = event.lane.clone().filter(|_| event.state == InboxState::Pending);
     match app.ingest.store(event).await {
         Ok(()) => {
             meter::webhook(outcome);
+            if let Some(lane) = lane {
+                app.ingest.fresh.add(&lane);
+            }
             app.work.notify_one();
             StatusCode::OK
         }
@@ -136,13 +146,13 @@ impl Writer {
     pub fn start(db: Db) -> Self {
         let (send, receive) = mpsc::channel(QUEUE);
         tokio::spawn(write(db, receive));
-        Self(send)
+        Self { queue: send, fresh: Arc::default() }
     }
 
     /// Stores an event, and returns when it is durable.
     pub async fn store(&self, event: NewEvent) -> Result<(), Busy> {
         let (stored, wait) = oneshot::channel();
-        self.0.try_send(Waiting { event, stored }).map_err(|_| Busy)?;
+        self.queue.try_send(Waiting { event, stored }).map_err(|_| Busy)?;
         wait.await.map_err(|_| Busy)
     }
 }

@@ -11,7 +11,10 @@ mod ingest;
 mod load;
 mod postgres;
 mod process;
+mod reads;
+mod sandbox;
 mod service;
+mod start;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,7 +26,7 @@ use tempfile::TempDir;
 /// See `cargo xtask bench --help`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  cargo build --release\n  cargo xtask bench ingest\n  cargo xtask bench ingest --at-once 16 --events 5000 --only postgres"
+    after_help = "Examples:\n  cargo build --release\n  cargo xtask bench ingest\n  cargo xtask bench ingest --at-once 16 --events 5000 --only postgres\n  cargo xtask bench sandbox --stored 1000,100000"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -40,6 +43,12 @@ pub struct Arguments {
 enum What {
     /// Webhooks: events a second, latencies and CPU seconds, beside an Express service.
     Ingest(ingest::Arguments),
+    /// The offline Stripe: creates, whole flows, memory.
+    Sandbox(sandbox::Arguments),
+    /// A customer's subscription, with a million customers in the database.
+    Reads(reads::Arguments),
+    /// The start of the service, its memory, and the binary's size.
+    Start,
 }
 
 /// What each measurement has at hand.
@@ -72,6 +81,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match &arguments.what {
             What::Ingest(arguments) => ingest::run(&bench, arguments).await,
+            What::Sandbox(arguments) => sandbox::run(&bench, arguments).await,
+            What::Reads(arguments) => reads::run(&bench, arguments).await,
+            What::Start => start::run(&bench).await,
         }
     })?;
     Ok(ExitCode::SUCCESS)

@@ -12,8 +12,8 @@ pub const SECRET: &str = "whsec_bench";
 
 /// Whose events they are.
 pub enum Whose<'a> {
-    /// Of these customers, in turn.
-    Of(&'a [String]),
+    /// Of these customers of ours, in turn, as Stripe shows them.
+    Of(&'a [Value]),
     /// Of so many customers whom nobody knows.
     Strangers(usize),
 }
@@ -26,9 +26,9 @@ pub fn deliveries(url: &str, count: usize, whose: &Whose<'_>) -> Vec<Request<Ful
         .map(|n| {
             let customer = match whose {
                 Whose::Of(customers) => customers[n % customers.len()].clone(),
-                Whose::Strangers(count) => format!("cus_{run}{}", n % count),
+                Whose::Strangers(count) => stranger(&format!("cus_{run}{}", n % count)),
             };
-            let body = event(&format!("evt_{run}{n}"), &customer);
+            let body = event(&format!("evt_{run}{n:08}"), customer);
             let signature = sign(&secret, body.as_bytes(), SystemClock.now());
             Request::post(url)
                 .header("content-type", "application/json; charset=utf-8")
@@ -42,7 +42,7 @@ pub fn deliveries(url: &str, count: usize, whose: &Whose<'_>) -> Vec<Request<Ful
 
 /// An event that a customer has changed, laid out as Stripe lays it out. Ids and digests in it do not
 /// compress, the names of its fields do: as in Stripe's own.
-fn event(id: &str, customer: &str) -> String {
+fn event(id: &str, customer: Value) -> String {
     let created = SystemClock.now().as_second();
     let body = json!({
         "id": id,
@@ -50,7 +50,7 @@ fn event(id: &str, customer: &str) -> String {
         "api_version": specie_stripe::API_VERSION,
         "created": created,
         "data": {
-            "object": object(customer, created),
+            "object": with_tax_ids(customer, created),
             "previous_attributes": { "description": null },
         },
         "livemode": false,
@@ -61,7 +61,8 @@ fn event(id: &str, customer: &str) -> String {
     serde_json::to_string_pretty(&body).unwrap_or_default()
 }
 
-fn object(customer: &str, created: i64) -> Value {
+/// What makes it as large as those of customers with a history.
+fn with_tax_ids(mut customer: Value, created: i64) -> Value {
     let tax_ids: Vec<Value> = (0..9)
         .map(|_| {
             json!({
@@ -69,22 +70,26 @@ fn object(customer: &str, created: i64) -> Value {
                 "object": "tax_id",
                 "country": "DE",
                 "created": created,
-                "customer": customer,
+                "customer": customer["id"],
                 "livemode": false,
-                "owner": { "customer": customer, "type": "customer" },
+                "owner": { "customer": customer["id"], "type": "customer" },
                 "type": "eu_vat",
                 "value": &SystemChance.token()[..11],
                 "verification": { "status": "verified", "verified_name": SystemChance.token() },
             })
         })
         .collect();
+    customer["tax_ids"] = json!({ "object": "list", "data": tax_ids, "has_more": false });
+    customer
+}
+
+fn stranger(id: &str) -> Value {
     json!({
-        "id": customer,
+        "id": id,
         "object": "customer",
         "address": { "city": "Berlin", "country": "DE", "line1": "Unter den Linden 1", "line2": null,
                      "postal_code": "10117", "state": null },
         "balance": 0,
-        "created": created,
         "currency": "usd",
         "default_source": null,
         "delinquent": false,
@@ -101,8 +106,6 @@ fn object(customer: &str, created: i64) -> Value {
         "preferred_locales": [],
         "shipping": null,
         "tax_exempt": "none",
-        "tax_ids": { "object": "list", "data": tax_ids, "has_more": false,
-                     "url": format!("/v1/customers/{customer}/tax_ids") },
         "test_clock": null,
     })
 }

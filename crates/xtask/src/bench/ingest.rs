@@ -3,6 +3,10 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
+use serde_json::Value;
+use specie_store::inbox::{self, Filter, InboxState, NewEvent};
+use specie_store::{Db, Options, migrate_up};
+use specie_vocab::{BusinessTime, Chance, SystemChance, WallTime};
 
 use super::Bench;
 use super::events::{Whose, deliveries};
@@ -24,6 +28,12 @@ pub struct Arguments {
     /// Customers of ours whose lanes work.
     #[arg(long, value_delimiter = ',', default_value = "64,1000")]
     customers: Vec<usize>,
+    /// Events that are stored before ingest is measured again, to see whether it stays as fast.
+    #[arg(long, value_delimiter = ',', default_value = "10000,1000000")]
+    stored: Vec<usize>,
+    /// Events a second while the lag of the lanes is measured, for ten seconds.
+    #[arg(long, default_value_t = 1000)]
+    pace: u32,
     /// Only these.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Peer>,
@@ -63,10 +73,27 @@ pub async fn run(bench: &Bench, arguments: &Arguments) -> anyhow::Result<()> {
     for peer in PEERS.into_iter().filter(|it| scene.wants(*it)) {
         scene.to_the_answer(peer).await?;
     }
-    println!("\nUntil the state is written:\n\n{WRITTEN}");
-    for peer in [Peer::Postgres, Peer::Sqlite].into_iter().filter(|it| scene.wants(*it)) {
+    let ours: Vec<Peer> =
+        [Peer::Postgres, Peer::Sqlite].into_iter().filter(|it| scene.wants(*it)).collect();
+    if !ours.is_empty() && !arguments.customers.is_empty() {
+        println!("\nUntil the state is written:\n\n{WRITTEN}");
+    }
+    let mut lags = Vec::new();
+    for peer in &ours {
         for customers in &arguments.customers {
-            scene.until_written(peer, *customers).await?;
+            lags.push(scene.until_written(*peer, *customers).await?);
+        }
+    }
+    if !lags.is_empty() {
+        println!("\nFrom stored to written, at {} events a second:\n\n{LAG}", arguments.pace);
+        lags.iter().for_each(|row| println!("{row}"));
+    }
+    if !ours.is_empty() && !arguments.stored.is_empty() {
+        println!("\nWith many events stored, 16 at once:\n\n{STORED}");
+    }
+    for peer in &ours {
+        for stored in &arguments.stored {
+            scene.with_stored(*peer, *stored).await?;
         }
     }
     Ok(())
@@ -76,6 +103,11 @@ const HEAD: &str = "| what | at once | events/s | p50 ms | p99 ms | CPU s per 1,
                     | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
 const WRITTEN: &str = "| what | customers | at once | answers/s | p50 ms | p99 ms | written/s | CPU s per 1,000: service | database | both | sandbox, apart |\n\
                        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
+
+const LAG: &str = "| what | customers | p50 ms | p99 ms | CPU s per 1,000: service | database | both |\n\
+                   | --- | --- | --- | --- | --- | --- | --- |";
+const STORED: &str = "| what | stored before | events/s | p50 ms | p99 ms | CPU s per 1,000: service | database | both | memory MB |\n\
+                      | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
 
 struct Scene<'a> {
     bench: &'a Bench,
@@ -152,13 +184,13 @@ impl Scene<'_> {
         }
     }
 
-    async fn until_written(&self, peer: Peer, customers: usize) -> anyhow::Result<()> {
+    /// Prints the rows of one peer, and answers the row of its lag.
+    async fn until_written(&self, peer: Peer, customers: usize) -> anyhow::Result<String> {
         let folder = format!("written-{customers}-{peer:?}").to_lowercase();
         let folder = self.bench.folder(&folder)?;
         let database = self.database(peer, &folder)?;
         let sandbox = Sandbox::start(self.bench, &folder).await?;
-        let service =
-            Service::start(self.bench, &folder, &sandbox, &database, Work::All).await?;
+        let service = Service::start(self.bench, &folder, &sandbox, &database, Work::All).await?;
         let customers = service.customers(&sandbox, &service.key()?, customers).await?;
         service.settled().await?;
         for at_once in &self.arguments.at_once {
@@ -186,7 +218,97 @@ impl Scene<'_> {
                 used.service + used.database,
             );
         }
+        self.lag(peer, &service, &database, &customers).await
+    }
+
+    async fn lag(
+        &self,
+        peer: Peer,
+        service: &Service,
+        database: &str,
+        customers: &[Value],
+    ) -> anyhow::Result<String> {
+        let events = self.arguments.pace as usize * 10;
+        let requests = deliveries(&service.webhook(), events, &Whose::Of(customers));
+        let before = (cpu(&[service.id()]), cpu(&[self.postgres.id()]));
+        let pace = Pace::PerSecond(self.arguments.pace);
+        send(&service.address, requests, 64, pace).await?;
+        service.settled().await?;
+        let used = self.used(service.id(), before, events);
+        let lags = lags(database, events).await?;
+        let at = |per_mille: usize| lags[(lags.len() - 1) * per_mille / 1000] as f64 / 1000.0;
+        Ok(format!(
+            "| {} | {} | {:.0} | {:.0} | {:.3} | {:.3} | {:.3} |",
+            peer.name(),
+            customers.len(),
+            at(500),
+            at(990),
+            used.service,
+            used.database,
+            used.service + used.database,
+        ))
+    }
+
+    async fn with_stored(&self, peer: Peer, stored: usize) -> anyhow::Result<()> {
+        let folder = self.bench.folder(&format!("stored-{stored}-{peer:?}").to_lowercase())?;
+        let database = self.database(peer, &folder)?;
+        fill(&database, stored).await?;
+        let sandbox = Sandbox::start(self.bench, &folder).await?;
+        let work = Work::OnlyIngest;
+        let service = Service::start(self.bench, &folder, &sandbox, &database, work).await?;
+        let (url, id) = (service.webhook(), service.id());
+        let (measured, used) = self.one(&url, id, self.arguments.events, 16).await?;
+        println!("| {} | {stored} | {}", peer.name(), row(&measured, &used, id)?);
         Ok(())
+    }
+}
+
+/// Microseconds from stored to written of the events that came last, sorted.
+async fn lags(database: &str, events: usize) -> anyhow::Result<Vec<i64>> {
+    let db = Db::open_read_only(database, Options::default()).await?;
+    let filter = Filter { state: Some(InboxState::Handled), ..Filter::default() };
+    let limit = i64::try_from(events)?;
+    let found = inbox::list(&mut db.read().await?, &filter, limit).await?;
+    let mut lags: Vec<i64> = found
+        .iter()
+        .filter_map(|event| {
+            let micros = |at: WallTime| at.timestamp().as_microsecond();
+            Some(micros(event.handled_at?) - micros(event.received_at))
+        })
+        .collect();
+    anyhow::ensure!(lags.len() == events, "{} of {events} events were written", lags.len());
+    lags.sort_unstable();
+    Ok(lags)
+}
+
+/// Events of long ago, with small bodies: it is their number that counts.
+async fn fill(database: &str, count: usize) -> anyhow::Result<()> {
+    let db = Db::open(database, Options::default()).await?;
+    migrate_up(&db).await?;
+    for begun in (0..count).step_by(6400) {
+        let events: Vec<NewEvent> = (begun..count.min(begun + 6400)).map(old).collect();
+        inbox::add(&db, &events).await?;
+    }
+    db.close().await;
+    Ok(())
+}
+
+fn old(n: usize) -> NewEvent {
+    let second = 1_700_000_000 + i64::try_from(n).unwrap_or_default();
+    let customer = format!("cus_old{}", n % 100_000);
+    NewEvent {
+        id: format!("evt_{}", &SystemChance.token()[..24]),
+        kind: "customer.updated".into(),
+        created: BusinessTime::from_second(second),
+        api_version: Some("2026-10-28.endive".into()),
+        account: None,
+        livemode: false,
+        object: Some(customer.clone()),
+        customer: Some(customer.clone()),
+        lane: Some(customer),
+        payload: b"{}".to_vec(),
+        received_at: WallTime::from_second(second),
+        state: InboxState::Unclaimed,
     }
 }
 

@@ -23,6 +23,7 @@ pub const STRIPE_KEY: &str = "sk_test_bench";
 /// A running sandbox.
 pub struct Sandbox {
     server: Running,
+    log: PathBuf,
     /// `127.0.0.1:1234`.
     pub address: String,
 }
@@ -33,12 +34,19 @@ impl Sandbox {
         let address = format!("127.0.0.1:{}", free_port()?);
         let mut command = Command::new(&bench.specie);
         command.args(["sandbox", "--port", port(&address), "--data-dir"]);
-        command.arg(folder.join("stripe")).current_dir(folder);
+        command.arg(folder.join("stripe")).arg("--json").current_dir(folder);
         let log = folder.join("sandbox.log");
         let mut server = Running::start(&mut command, &log, "-TERM")?;
         wait_for("the sandbox", || is_open(&address) || !server.runs()).await?;
         ensure!(server.runs(), "the sandbox ended: {}", fs::read_to_string(&log)?);
-        Ok(Self { server, address })
+        Ok(Self { server, log, address })
+    }
+
+    /// What opens its control calls.
+    pub fn control_key(&self) -> anyhow::Result<String> {
+        let said = fs::read_to_string(&self.log)?;
+        let key = said.split_once(r#""control_key":"#).and_then(|(_, rest)| rest.split('"').nth(1));
+        Ok(key.with_context(|| said.clone())?.to_owned())
     }
 
     /// Its process.
@@ -129,13 +137,13 @@ impl Service {
         Ok(output(command.args(["keys", "create", "--name", "bench"]))?.trim().to_owned())
     }
 
-    /// Makes `count` customers who have begun a checkout, and answers their ids at Stripe.
+    /// Makes `count` customers who have begun a checkout, and answers them as Stripe shows them.
     pub async fn customers(
         &self,
         sandbox: &Sandbox,
         key: &str,
         count: usize,
-    ) -> anyhow::Result<Vec<String>> {
+    ) -> anyhow::Result<Vec<Value>> {
         let mut connection = Connection::open(&self.address).await?;
         for n in 0..count {
             let request = Request::post(format!("http://{}/api/billing/checkout", self.address))
@@ -177,16 +185,17 @@ pub fn get(address: &str, path: &str) -> anyhow::Result<Ready> {
 }
 
 /// All customers that the sandbox knows.
-async fn all_customers(sandbox: &Sandbox) -> anyhow::Result<Vec<String>> {
+async fn all_customers(sandbox: &Sandbox) -> anyhow::Result<Vec<Value>> {
     let mut connection = Connection::open(&sandbox.address).await?;
-    let mut all: Vec<String> = Vec::new();
+    let mut all: Vec<Value> = Vec::new();
     loop {
-        let after = all.last().map(|id| format!("&starting_after={id}")).unwrap_or_default();
+        let last = all.last().and_then(|last| last["id"].as_str());
+        let after = last.map(|id| format!("&starting_after={id}")).unwrap_or_default();
         let path = format!("/v1/customers?limit=100{after}");
         let answer = connection.send(get(&sandbox.address, &path)?).await?;
         let page: Value = serde_json::from_slice(answer.body())?;
         let data = page["data"].as_array().context("no list of customers")?;
-        all.extend(data.iter().filter_map(|it| it["id"].as_str()).map(str::to_owned));
+        all.extend_from_slice(data);
         if page["has_more"] != true {
             return Ok(all);
         }
