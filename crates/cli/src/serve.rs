@@ -40,6 +40,9 @@ pub struct Arguments {
     /// The catalog's file.
     #[arg(long, default_value = CATALOG)]
     catalog: PathBuf,
+    /// Stores events and leaves all other work undone: for measuring what ingest alone costs.
+    #[arg(long, hide = true)]
+    only_ingest: bool,
 }
 
 /// How long what is under way may take to end: with the rest, less than ten seconds.
@@ -98,7 +101,11 @@ pub fn read(environment: &Environment) -> Result<Found, Fail> {
 
 /// The client of a Stripe that was found in the settings.
 pub fn client(stripe: &settings::Stripe) -> Client {
-    let limits = if stripe.live { Limits::LIVE } else { Limits::TEST };
+    let limits = match stripe {
+        settings::Stripe { live: true, .. } => Limits::LIVE,
+        settings::Stripe { is_other: true, .. } => Limits::SANDBOX,
+        _ => Limits::TEST,
+    };
     let rate = RateBudget::new(Arc::new(SystemClock), limits);
     Client::new(https_transport(), stripe.base.clone(), stripe.key.clone(), rate)
 }
@@ -133,7 +140,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
         private = %address,
         "serving"
     );
-    serve(app, [listener, private], door, asked).await
+    let work = if arguments.only_ingest { Work::None } else { Work::All };
+    serve(app, work, [listener, private], door, asked).await
 }
 
 /// Whoever writes a file is alone: what an earlier process had taken when it was killed is free.
@@ -238,14 +246,25 @@ fn form_targets(stripe: &settings::Stripe) -> Vec<String> {
     vec!["https://checkout.stripe.com".into(), "https://billing.stripe.com".into()]
 }
 
+/// What is done beside answering.
+#[derive(Clone, Copy)]
+enum Work {
+    All,
+    None,
+}
+
 async fn serve(
     app: App,
+    work: Work,
     [listener, private]: [TcpListener; 2],
     door: Option<operator::Opened>,
     mut asked: Asked,
 ) -> Result<(), Fail> {
     let (stop, stopped) = watch::channel(false);
-    let work = tokio::spawn(runner::run(app.clone(), stopped.clone()));
+    let work = match work {
+        Work::All => tokio::spawn(runner::run(app.clone(), stopped.clone())),
+        Work::None => tokio::spawn(async {}),
+    };
     let private_router = match &door {
         Some(door) => door.router.clone().merge(routes::private_router(app.clone())),
         None => routes::private_router(app.clone()),

@@ -14,6 +14,7 @@ use specie_stripe::{Routing, Verified, routing};
 use specie_vocab::{BusinessTime, WallTime, hex};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::fresh::Fresh;
 use crate::{App, alarms, meter};
 
 /// The largest group: far below the number of places that either database takes.
@@ -33,6 +34,8 @@ pub struct Busy;
 pub struct Writer {
     queue: mpsc::Sender<Waiting>,
     refusal: Refusal,
+    /// The lanes of what was stored just now.
+    pub(crate) fresh: Arc<Fresh>,
 }
 
 /// Why the last group of events could not be stored; none, if it was.
@@ -72,9 +75,13 @@ pub async fn receive(app: &App, headers: &HeaderMap, body: &Bytes) -> StatusCode
         InboxState::Unroutable => "unroutable",
         _ => "stored",
     };
+    let lane = event.lane.clone().filter(|_| event.state == InboxState::Pending);
     match app.ingest.store(event).await {
         Ok(()) => {
             meter::webhook(outcome);
+            if let Some(lane) = lane {
+                app.ingest.fresh.add(&lane);
+            }
             app.work.notify_one();
             StatusCode::OK
         }
@@ -145,7 +152,7 @@ impl Writer {
         let (queue, receive) = mpsc::channel(QUEUE);
         let refusal = Refusal::default();
         tokio::spawn(write(db, receive, refusal.clone()));
-        Self { queue, refusal }
+        Self { queue, refusal, fresh: Arc::default() }
     }
 
     /// Why what came last could not be stored; none, if it was.

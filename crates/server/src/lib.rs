@@ -15,6 +15,7 @@ pub mod digest;
 pub mod error;
 pub mod events;
 pub mod explain;
+mod fresh;
 pub mod ingest;
 pub mod intents;
 mod kept;

@@ -56,7 +56,6 @@ pub fn router(app: App) -> Router {
     let (api, document) = api();
     let doors = api
         .layer(limits::cors(&app))
-        .merge(webhook::router())
         .merge(docs::router(&document))
         .route("/healthz", get(health::healthz))
         .route("/", get(to_plans))
@@ -67,7 +66,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), metrics::count));
     let rates = Extension(Arc::new(Rates::default()));
     let doors = limits::guarded(&app, doors).layer(Extension(app.clone())).layer(rates);
-    let doors = doors.with_state(app.clone());
+    let doors = doors.merge(webhook::router(&app)).with_state(app.clone());
     let doors = match root.as_str() {
         "" => doors,
         path => {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use specie_store::intents as stored_intents;
+use specie_store::outbox::Effect;
 use specie_store::replicas::{self, Replica};
 use specie_store::{StoreError, idempotency, inbox, page_sessions, session_tokens, watermarks};
 use tokio::sync::{Semaphore, watch};
@@ -24,6 +25,10 @@ const INTENTS: usize = 8;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long nobody's word is waited for before looking again.
 const POLL: Duration = Duration::from_secs(1);
+/// How long the lanes of events that came gather what else comes.
+const NAP: Duration = Duration::from_millis(50);
+/// After so many of them the database is asked what else is due.
+const NAPS: u8 = 4;
 /// How often Stripe's list of events is read.
 const WATERMARK: Duration = Duration::from_secs(60);
 /// How often the heads of the audit trail that moved are taken into a root.
@@ -119,17 +124,26 @@ async fn work(app: App, mut stop: watch::Receiver<bool>) {
         effects: Arc::new(Semaphore::new(SENDERS)),
     };
     let mut busy = JoinSet::new();
+    let mut naps = NAPS;
     while !*stop.borrow() {
-        let began = begin(&app, &places, &mut busy).await;
         while let Some(ended) = busy.try_join_next() {
             look_at_end(&app, ended);
         }
-        if began {
-            continue;
+        app.ingest.fresh.ripen(Vec::new());
+        if naps >= NAPS {
+            naps = 0;
+            if look(&app, &places, &mut busy).await {
+                app.work.notify_one();
+            }
+        }
+        begin_lanes(&app, &places, &stop, &mut busy);
+        tokio::select! {
+            () = app.work.notified() => naps += 1,
+            () = tokio::time::sleep(POLL) => naps = NAPS,
+            _ = stop.changed() => {}
         }
         tokio::select! {
-            () = app.work.notified() => {}
-            () = tokio::time::sleep(POLL) => {}
+            () = tokio::time::sleep(NAP) => {}
             _ = stop.changed() => {}
         }
     }
@@ -145,25 +159,34 @@ fn look_at_end(app: &App, ended: Result<(), JoinError>) {
     }
 }
 
-/// Begins what is due and there is a place for. Answers whether there was anything.
-async fn begin(app: &App, places: &Places, busy: &mut JoinSet<()>) -> bool {
-    let mut any = false;
-    let lanes = due_lanes(app).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "the lanes cannot be read");
-        Vec::new()
-    });
-    for lane in lanes {
+/// Begins as many workers as there are lanes to work on, and places. Each goes on with the next
+/// lane that is ripe.
+fn begin_lanes(app: &App, places: &Places, stop: &watch::Receiver<bool>, busy: &mut JoinSet<()>) {
+    for _ in 0..app.ingest.fresh.ripe() {
         let Ok(place) = Arc::clone(&places.lanes).try_acquire_owned() else { break };
-        let app = app.clone();
+        let (app, stop) = (app.clone(), stop.clone());
         busy.spawn(async move {
-            if let Err(error) = lanes::run(&app, &lane).await {
-                tracing::error!(%error, lane, "a lane cannot be worked on");
+            while !*stop.borrow()
+                && let Some(lane) = app.ingest.fresh.next()
+            {
+                if let Err(error) = lanes::run(&app, &lane).await {
+                    tracing::error!(%error, lane, "a lane cannot be worked on");
+                }
             }
             drop(place);
             app.work.notify_one();
         });
-        any = true;
     }
+}
+
+/// Asks the database what is due. Answers whether there was anything.
+async fn look(app: &App, places: &Places, busy: &mut JoinSet<()>) -> bool {
+    let lanes = due_lanes(app).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the lanes cannot be read");
+        Vec::new()
+    });
+    let mut any = !lanes.is_empty();
+    app.ingest.fresh.ripen(lanes);
     let intents = due_intents(app).await.unwrap_or_else(|error| {
         tracing::error!(%error, "the intents cannot be read");
         Vec::new()
@@ -180,39 +203,41 @@ async fn begin(app: &App, places: &Places, busy: &mut JoinSet<()>) -> bool {
         });
         any = true;
     }
-    any |= begin_effects(app, places, busy).await;
-    // What was begun just now is still due until it is claimed: give it a moment.
-    if any {
-        tokio::task::yield_now().await;
-        let _woken = tokio::time::timeout(Duration::from_millis(5), app.moved.notified()).await;
-    }
-    any
+    any | begin_effects(app, places, busy).await
 }
 
 /// The same for effects: a mail server that is slow holds nobody else up. What is claimed has a
-/// place, so that its claim lasts.
+/// place, so that its claim lasts; who has delivered one goes on with the next.
 async fn begin_effects(app: &App, places: &Places, busy: &mut JoinSet<()>) -> bool {
     let free = places.effects.available_permits();
     if free == 0 {
         return false;
     }
-    let claimed = outbox::claim(app, free).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "the outbox cannot be read");
-        Vec::new()
-    });
+    let claimed = claim_effects(app, free).await;
     let any = !claimed.is_empty();
     for effect in claimed {
         let Ok(place) = Arc::clone(&places.effects).try_acquire_owned() else { break };
         let app = app.clone();
         busy.spawn(async move {
-            if let Err(error) = outbox::deliver(&app, &effect).await {
-                tracing::error!(%error, key = %effect.key, "an effect cannot be carried out");
+            let mut claimed = vec![effect];
+            while let Some(effect) = claimed.pop() {
+                if let Err(error) = outbox::deliver(&app, &effect).await {
+                    tracing::error!(%error, key = %effect.key, "an effect cannot be carried out");
+                }
+                claimed = claim_effects(&app, 1).await;
             }
             drop(place);
             app.work.notify_one();
         });
     }
     any
+}
+
+async fn claim_effects(app: &App, limit: usize) -> Vec<Effect> {
+    outbox::claim(app, limit).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the outbox cannot be read");
+        Vec::new()
+    })
 }
 
 /// Returns when `stop` says so.

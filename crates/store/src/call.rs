@@ -59,7 +59,7 @@ impl Call {
     /// A statement for the database on which `tx` is open.
     pub(crate) fn new(tx: &Tx, text: SqlStr) -> Self {
         let values = match tx.inner {
-            Inner::Postgres(_) => Values::Postgres(PgArguments::default()),
+            Inner::Postgres(..) => Values::Postgres(PgArguments::default()),
             Inner::Sqlite(_) => Values::Sqlite(SqliteArguments::default()),
         };
         Self { text, values, wrong: None }
@@ -83,8 +83,8 @@ impl Call {
     pub(crate) fn execute(self, tx: &mut Tx) -> Answer<'_, u64> {
         Box::pin(async move {
             Ok(match self.split(tx)? {
-                Ready::Postgres(db, text, values) => {
-                    let query = sqlx::query_with(text, values).persistent(false);
+                Ready::Postgres(db, lasts, text, values) => {
+                    let query = sqlx::query_with(text, values).persistent(lasts);
                     query.execute(db).await?.rows_affected()
                 }
                 Ready::Sqlite(db, text, values) => {
@@ -98,8 +98,8 @@ impl Call {
     pub(crate) fn fetch(self, tx: &mut Tx) -> Answer<'_, Vec<Fetched>> {
         Box::pin(async move {
             Ok(match self.split(tx)? {
-                Ready::Postgres(db, text, values) => {
-                    let query = sqlx::query_with(text, values).persistent(false);
+                Ready::Postgres(db, lasts, text, values) => {
+                    let query = sqlx::query_with(text, values).persistent(lasts);
                     query.fetch_all(db).await?.into_iter().map(Fetched::Postgres).collect()
                 }
                 Ready::Sqlite(db, text, values) => {
@@ -110,15 +110,13 @@ impl Call {
         })
     }
 
-    /// A prepared statement never outlives its use on Postgres, where a pooler may give the next
-    /// transaction another connection.
     fn split(self, tx: &mut Tx) -> Result<Ready<'_>, StoreError> {
         if let Some(wrong) = self.wrong {
             return Err(sqlx::Error::Encode(wrong).into());
         }
         Ok(match (&mut tx.inner, self.values) {
-            (Inner::Postgres(db), Values::Postgres(values)) => {
-                Ready::Postgres(db, self.text, values)
+            (Inner::Postgres(db, lasts), Values::Postgres(values)) => {
+                Ready::Postgres(db, *lasts, self.text, values)
             }
             (Inner::Sqlite(db), Values::Sqlite(values)) => Ready::Sqlite(db, self.text, values),
             _ => return Err(sqlx::Error::Protocol("another database's values".into()).into()),
@@ -127,7 +125,8 @@ impl Call {
 }
 
 enum Ready<'a> {
-    Postgres(&'a mut sqlx::PgConnection, SqlStr, PgArguments),
+    /// And whether the statement stays prepared.
+    Postgres(&'a mut sqlx::PgConnection, bool, SqlStr, PgArguments),
     Sqlite(&'a mut sqlx::SqliteConnection, SqlStr, SqliteArguments),
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::future::{Future, ready};
 use std::io::ErrorKind;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr;
@@ -11,9 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use specie_vocab::{WallClock, WallTime};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, Database, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::call::Answer;
 use crate::sql::value;
@@ -21,8 +24,10 @@ use crate::{StoreError, dialect, lock};
 
 const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many prepared statements a connection to SQLite keeps: ours, in all sizes that occur.
+/// How many prepared statements a connection keeps: ours, in all sizes that occur.
 const STATEMENTS: usize = 512;
+/// A setting that only a server that is reached without a pooler keeps for the connection.
+const DIRECT: (&str, &str) = ("specie.direct", "yes");
 /// Up to so many bytes a file is looked through when it is opened: some tenths of a second.
 const CHECKED: u64 = 64 << 20;
 
@@ -75,10 +80,21 @@ pub struct Db {
 
 #[derive(Clone)]
 pub(crate) enum Pools {
-    Postgres(PgPool),
+    Postgres {
+        write: PgPool,
+        /// A third of the connections; they refuse to write.
+        read: PgPool,
+        /// One connection for single statements, so that events wait for no lane.
+        single: PgPool,
+        /// Whether nothing stands between us and the server.
+        direct: bool,
+    },
     /// One connection writes, and others queue for it, so nobody meets a locked file.
     Sqlite {
         write: SqlitePool,
+        /// Who holds it may queue for that connection. Single statements queue without it, so
+        /// that events wait for one other transaction at most.
+        turn: Arc<Semaphore>,
         read: SqlitePool,
     },
 }
@@ -88,25 +104,72 @@ pub struct Tx {
     pub(crate) inner: Inner,
     clock: Option<Arc<dyn WallClock>>,
     gate: Option<Arc<dyn Gate>>,
+    /// What the database's clock said when it was asked.
+    time: Option<WallTime>,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 pub(crate) enum Inner {
-    Postgres(Transaction<'static, Postgres>),
-    Sqlite(Transaction<'static, Sqlite>),
+    /// And whether prepared statements may outlive their use: not where a pooler may give the
+    /// next transaction another connection.
+    Postgres(Open<Postgres>, bool),
+    Sqlite(Open<Sqlite>),
 }
 
-/// Runs one expression on whichever database a `Tx` is open on. `$db` is its connection, `$lasts`
-/// whether a prepared statement may outlive its use: never on Postgres, where a pooler may give the
-/// next transaction another connection.
+/// A connection on which statements run.
+pub(crate) enum Open<DB: Database> {
+    /// In a transaction.
+    Transaction(Transaction<'static, DB>),
+    /// Each by itself.
+    Single(PoolConnection<DB>),
+}
+
+impl<DB: Database> Deref for Open<DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &DB::Connection {
+        match self {
+            Self::Transaction(it) => it,
+            Self::Single(it) => it,
+        }
+    }
+}
+
+impl<DB: Database> DerefMut for Open<DB> {
+    fn deref_mut(&mut self) -> &mut DB::Connection {
+        match self {
+            Self::Transaction(it) => it,
+            Self::Single(it) => it,
+        }
+    }
+}
+
+impl<DB: Database> Open<DB> {
+    async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Transaction(it) => it.commit().await,
+            Self::Single(_) => Ok(()),
+        }
+    }
+
+    async fn roll_back(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Transaction(it) => it.rollback().await,
+            Self::Single(_) => Ok(()),
+        }
+    }
+}
+
+/// Runs one expression on whichever database a `Tx` is open on. `$db` is its connection.
 macro_rules! on {
-    ($tx:expr, $db:ident, $lasts:ident => $run:expr) => {
+    ($tx:expr, $db:ident => $run:expr) => {
         match &mut $tx.inner {
-            $crate::db::Inner::Postgres(it) => {
-                let ($db, $lasts) = (&mut **it, false);
+            $crate::db::Inner::Postgres(it, _) => {
+                let $db = &mut **it;
                 $run
             }
             $crate::db::Inner::Sqlite(it) => {
-                let ($db, $lasts) = (&mut **it, true);
+                let $db = &mut **it;
                 $run
             }
         }
@@ -117,7 +180,7 @@ pub(crate) use on;
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.pools {
-            Pools::Postgres(_) => "Db(Postgres)",
+            Pools::Postgres { .. } => "Db(Postgres)",
             Pools::Sqlite { .. } => "Db(SQLite)",
         })
     }
@@ -136,13 +199,12 @@ impl Db {
         let address = PgConnectOptions::from_str(url)
             .map_err(StoreError::Unreachable)?
             .application_name("specie")
-            .statement_cache_capacity(0)
             // No column of ours is a float, and pgbouncer refuses whoever sets this.
             .extra_float_digits(None);
-        reach(&address).await.map_err(StoreError::Unreachable)?;
-        let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
-        let pool = pool.connect_lazy_with(address);
-        Ok(Self { pools: Pools::Postgres(pool), clock, gate: None, _lock: None })
+        let direct = reach(&address).await.map_err(StoreError::Unreachable)?;
+        let address = address.statement_cache_capacity(if direct { STATEMENTS } else { 0 });
+        let pools = Pools::postgres(address, connections, direct);
+        Ok(Self { pools, clock, gate: None, _lock: None })
     }
 
     /// Opens a database to read it, beside whoever writes it. A SQLite file must be there.
@@ -154,7 +216,7 @@ impl Db {
         let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE).max_connections(READERS);
         let read = pool.connect_with(connect(path).read_only(true)).await;
         let read = read.map_err(|error| unsound(path, error))?;
-        let pools = Pools::Sqlite { write: read.clone(), read };
+        let pools = Pools::Sqlite { write: read.clone(), turn: one_turn(), read };
         Ok(Self { pools, clock: options.clock, gate: None, _lock: None })
     }
 
@@ -167,10 +229,29 @@ impl Db {
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         self.must_be_up()?;
-        Ok(self.with(self.pools.begin().await?))
+        let turn = self.turn().await?;
+        Ok(Tx { _turn: turn, ..self.with(self.pools.begin().await?) })
     }
 
-    /// Begins a transaction that only reads, and waits for nobody.
+    /// Opens what one statement is to run in, which lasts as soon as it is answered: dropping this
+    /// undoes nothing. It saves the two ends of a transaction, and waits for one other at most.
+    /// Behind a pooler it is a transaction all the same; it must be committed in any case.
+    pub(crate) async fn single(&self) -> Result<Tx, StoreError> {
+        self.must_be_up()?;
+        match (&self.gate, self.pools.single().await?) {
+            (None, Some(inner)) => Ok(self.with(inner)),
+            _ => self.begin().await,
+        }
+    }
+
+    async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>, StoreError> {
+        let Pools::Sqlite { turn, .. } = &self.pools else { return Ok(None) };
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(turn).acquire_owned()).await;
+        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        Ok(Some(turn.map_err(|_| sqlx::Error::PoolClosed)?))
+    }
+
+    /// Begins to read, and waits for nobody. Each statement sees what is committed when it begins.
     pub async fn read(&self) -> Result<Tx, StoreError> {
         self.must_be_up()?;
         Ok(self.with(self.pools.read().await?))
@@ -191,12 +272,13 @@ impl Db {
     }
 
     fn with(&self, inner: Inner) -> Tx {
-        Tx { inner, clock: self.clock.clone(), gate: self.gate.clone() }
+        let (clock, gate) = (self.clock.clone(), self.gate.clone());
+        Tx { inner, clock, gate, time: None, _turn: None }
     }
 
     /// Whether this is Postgres.
     pub fn is_postgres(&self) -> bool {
-        matches!(self.pools, Pools::Postgres(_))
+        matches!(self.pools, Pools::Postgres { .. })
     }
 
     /// Whether other processes may write it too: on Postgres, and between the replicas of a
@@ -208,15 +290,20 @@ impl Db {
     /// Whether what it connects to lets nobody write: a standby, or a server set to read only. Of a
     /// SQLite file the system knows.
     pub async fn only_reads(&self) -> Result<bool, StoreError> {
-        let tx = &mut self.read().await?;
+        // Our own connections for reading are set so.
+        let tx = &mut self.begin().await?;
         Ok(value!(tx, bool, dialect::only_reads(tx), []))
     }
 
     /// Waits for what runs, and closes all connections.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Postgres(pool) => pool.close().await,
-            Pools::Sqlite { write, read } => {
+            Pools::Postgres { write, read, single, .. } => {
+                read.close().await;
+                single.close().await;
+                write.close().await;
+            }
+            Pools::Sqlite { write, read, .. } => {
                 read.close().await;
                 write.close().await;
             }
@@ -234,9 +321,31 @@ fn is_postgres(url: &str) -> bool {
 }
 
 /// Tries the server once: a pool would try again until its patience ends, and nobody would hear why.
-async fn reach(address: &PgConnectOptions) -> Result<(), sqlx::Error> {
-    let reached = tokio::time::timeout(PATIENCE, PgConnection::connect_with(address)).await;
-    reached.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
+/// Answers whether it is reached without a pooler: those refuse a setting of ours at the start of
+/// a connection, or do not keep it.
+async fn reach(address: &PgConnectOptions) -> Result<bool, sqlx::Error> {
+    let asked = connected(&address.clone().options([DIRECT])).await;
+    let (mut connection, is_refused) = match asked {
+        Ok(connection) => (connection, false),
+        Err(sqlx::Error::Database(_)) => (connected(address).await?, true),
+        Err(error) => return Err(error),
+    };
+    let kept: Result<Option<String>, _> =
+        sqlx::query_scalar("select current_setting('specie.direct', true)")
+            .persistent(false)
+            .fetch_one(&mut connection)
+            .await;
+    connection.close().await?;
+    Ok(!is_refused && kept.is_ok_and(|kept| kept.as_deref() == Some(DIRECT.1)))
+}
+
+async fn connected(address: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let connected = tokio::time::timeout(PATIENCE, PgConnection::connect_with(address)).await;
+    connected.map_err(|_| sqlx::Error::PoolTimedOut)?
+}
+
+fn one_turn() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(1))
 }
 
 fn path_of(url: &str) -> &Path {
@@ -258,7 +367,7 @@ async fn file(path: &Path) -> Result<Pools, StoreError> {
     let write = write.connect_with(options.clone()).await.map_err(|error| unsound(path, error))?;
     check(path, &write).await?;
     let read = pool.max_connections(READERS).connect_lazy_with(options.read_only(true));
-    Ok(Pools::Sqlite { write, read })
+    Ok(Pools::Sqlite { write, turn: one_turn(), read })
 }
 
 fn connect(path: &Path) -> SqliteConnectOptions {
@@ -298,13 +407,51 @@ fn unsound(path: &Path, error: sqlx::Error) -> StoreError {
 }
 
 impl Pools {
+    fn postgres(address: PgConnectOptions, connections: u32, direct: bool) -> Self {
+        let pool = |size: u32, address: PgConnectOptions| {
+            let pool = PgPoolOptions::new().acquire_timeout(PATIENCE).max_connections(size.max(1));
+            pool.connect_lazy_with(address)
+        };
+        let reads = connections / 3;
+        let reading = match direct {
+            true => address.clone().options([("default_transaction_read_only", "on")]),
+            // A pooler would refuse it; there each transaction says so.
+            false => address.clone(),
+        };
+        Self::Postgres {
+            write: pool(connections.saturating_sub(reads + 1), address.clone()),
+            read: pool(reads, reading),
+            single: pool(1, address),
+            direct,
+        }
+    }
+
     fn begin(&self) -> Answer<'_, Inner> {
         Box::pin(async move {
             Ok(match self {
-                Self::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+                Self::Postgres { write, direct, .. } => {
+                    Inner::Postgres(Open::Transaction(write.begin().await?), *direct)
+                }
                 // A deferred transaction would find out at its first write that it came too late.
                 Self::Sqlite { write, .. } => {
-                    Inner::Sqlite(write.begin_with("begin immediate").await?)
+                    let begun = write.begin_with("begin immediate").await?;
+                    Inner::Sqlite(Open::Transaction(begun))
+                }
+            })
+        })
+    }
+
+    /// None, where a statement needs a transaction around it: behind a pooler, which may take the
+    /// connection away between a statement's parts.
+    fn single(&self) -> Answer<'_, Option<Inner>> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Postgres { single, direct: true, .. } => {
+                    Some(Inner::Postgres(Open::Single(single.acquire().await?), true))
+                }
+                Self::Postgres { .. } => None,
+                Self::Sqlite { write, .. } => {
+                    Some(Inner::Sqlite(Open::Single(write.acquire().await?)))
                 }
             })
         })
@@ -313,8 +460,14 @@ impl Pools {
     fn read(&self) -> Answer<'_, Inner> {
         Box::pin(async move {
             Ok(match self {
-                Self::Postgres(pool) => Inner::Postgres(pool.begin_with("begin read only").await?),
-                Self::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
+                Self::Postgres { read, direct: true, .. } => {
+                    Inner::Postgres(Open::Single(read.acquire().await?), true)
+                }
+                Self::Postgres { read, .. } => {
+                    let begun = read.begin_with("begin read only").await?;
+                    Inner::Postgres(Open::Transaction(begun), false)
+                }
+                Self::Sqlite { read, .. } => Inner::Sqlite(Open::Single(read.acquire().await?)),
             })
         })
     }
@@ -323,10 +476,11 @@ impl Pools {
     fn snapshot(&self) -> Answer<'_, Inner> {
         Box::pin(async move {
             Ok(match self {
-                Self::Postgres(pool) => Inner::Postgres(
-                    pool.begin_with("begin isolation level repeatable read read only").await?,
-                ),
-                Self::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
+                Self::Postgres { read, direct, .. } => {
+                    let how = "begin isolation level repeatable read read only";
+                    Inner::Postgres(Open::Transaction(read.begin_with(how).await?), *direct)
+                }
+                Self::Sqlite { read, .. } => Inner::Sqlite(Open::Transaction(read.begin().await?)),
             })
         })
     }
@@ -336,7 +490,7 @@ impl Inner {
     fn commit(self) -> Answer<'static, ()> {
         Box::pin(async move {
             match self {
-                Self::Postgres(tx) => tx.commit().await?,
+                Self::Postgres(tx, _) => tx.commit().await?,
                 Self::Sqlite(tx) => tx.commit().await?,
             }
             Ok(())
@@ -346,8 +500,8 @@ impl Inner {
     fn roll_back(self) -> Answer<'static, ()> {
         Box::pin(async move {
             match self {
-                Self::Postgres(tx) => tx.rollback().await?,
-                Self::Sqlite(tx) => tx.rollback().await?,
+                Self::Postgres(tx, _) => tx.roll_back().await?,
+                Self::Sqlite(tx) => tx.roll_back().await?,
             }
             Ok(())
         })
@@ -369,11 +523,16 @@ impl Tx {
     }
 
     /// The time of the database's clock, by which leases run out and backoffs end, or of the clock
-    /// that stands in for it.
+    /// that stands in for it. The database is asked once: in one transaction it is one moment.
     pub async fn now(&mut self) -> Result<WallTime, StoreError> {
         if let Some(clock) = &self.clock {
             return Ok(clock.now());
         }
-        Ok(value!(self, WallTime, dialect::clock(self), []))
+        if let Some(time) = self.time {
+            return Ok(time);
+        }
+        let time = value!(self, WallTime, dialect::clock(self), []);
+        self.time = Some(time);
+        Ok(time)
     }
 }

@@ -8,7 +8,7 @@ use crate::sql::Statement;
 /// passing over what others hold. SQLite has one writer, so there every row is locked already.
 pub(crate) fn locks(tx: &Tx) -> (&'static str, &'static str) {
     match tx.inner {
-        Inner::Postgres(_) => ("for update", "for update skip locked"),
+        Inner::Postgres(..) => ("for update", "for update skip locked"),
         Inner::Sqlite(_) => ("", ""),
     }
 }
@@ -16,7 +16,7 @@ pub(crate) fn locks(tx: &Tx) -> (&'static str, &'static str) {
 /// The database's own clock, to the microsecond (on SQLite to the millisecond).
 pub(crate) fn clock(tx: &Tx) -> Statement {
     let sql = match tx.inner {
-        Inner::Postgres(_) => "select clock_timestamp()",
+        Inner::Postgres(..) => "select clock_timestamp()",
         Inner::Sqlite(_) => "select strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
     };
     Statement { sql, columns: "" }
@@ -25,7 +25,7 @@ pub(crate) fn clock(tx: &Tx) -> Statement {
 /// The schema's version, if there is a schema.
 pub(crate) fn has_schema(tx: &Tx) -> Statement {
     let sql = match tx.inner {
-        Inner::Postgres(_) => {
+        Inner::Postgres(..) => {
             "select count(*) from information_schema.tables \
              where table_name = 'schema_versions' and table_schema = current_schema()"
         }
@@ -37,7 +37,7 @@ pub(crate) fn has_schema(tx: &Tx) -> Statement {
 /// Whether the server lets nobody write: a standby, or set to read only.
 pub(crate) fn only_reads(tx: &Tx) -> Statement {
     let sql = match tx.inner {
-        Inner::Postgres(_) => {
+        Inner::Postgres(..) => {
             "select pg_is_in_recovery() or current_setting('default_transaction_read_only') = 'on'"
         }
         // A file is not asked, but looked at.

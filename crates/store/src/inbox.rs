@@ -1,8 +1,10 @@
 //! Events from Stripe, kept byte for byte, whether they are still to be looked at, and why not.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use specie_vocab::{BusinessTime, CustomerId, WallTime};
+use sqlx::SqlStr;
 
 use crate::call::Call;
 use crate::column::Column;
@@ -191,7 +193,8 @@ statements! {
 /// This is all that happens before Stripe gets its answer. Nobody is marked and no lane is touched:
 /// a row that is pending is its own mark.
 pub async fn add(db: &Db, events: &[NewEvent]) -> Result<u64, StoreError> {
-    let mut tx = db.begin().await?;
+    // What fits into one statement lasts by itself.
+    let mut tx = if events.len() > GROUP { db.begin().await? } else { db.single().await? };
     let added = add_in(&mut tx, events).await?;
     tx.commit().await?;
     Ok(added)
@@ -204,10 +207,16 @@ pub async fn add_in(tx: &mut Tx, events: &[NewEvent]) -> Result<u64, StoreError>
     sorted.sort_by(|a, b| (&a.lane, &a.id).cmp(&(&b.lane, &b.id)));
     let mut added = 0;
     for group in sorted.chunks(GROUP) {
-        let text = ADD.rows(tx, group.len());
+        let text = add_text(tx, group.len());
         added += group.iter().fold(Call::new(tx, text), bound).execute(tx).await?;
     }
     Ok(added)
+}
+
+/// The text that adds so many rows, at most [`GROUP`], put together once.
+fn add_text(tx: &Tx, rows: usize) -> SqlStr {
+    static TEXTS: [OnceLock<SqlStr>; GROUP + 1] = [const { OnceLock::new() }; GROUP + 1];
+    TEXTS[rows].get_or_init(|| ADD.rows(tx, rows)).clone()
 }
 
 fn bound(call: Call, event: &&NewEvent) -> Call {

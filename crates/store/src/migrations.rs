@@ -87,7 +87,7 @@ pub async fn migration_status(db: &Db) -> Result<Status, StoreError> {
 
 /// Keeps others from migrating until the transaction ends, and answers with the version.
 async fn begin(tx: &mut Tx) -> Result<i64, StoreError> {
-    if let Inner::Postgres(_) = tx.inner {
+    if let Inner::Postgres(..) = tx.inner {
         run!(tx, dialect::MIGRATION_LOCK, []);
     }
     run!(tx, MAKE, []);
@@ -103,7 +103,7 @@ async fn current(tx: &mut Tx) -> Result<i64, StoreError> {
 
 fn list(db: &Db) -> &'static [Migration] {
     match db.pools {
-        Pools::Postgres(_) => POSTGRES,
+        Pools::Postgres { .. } => POSTGRES,
         Pools::Sqlite { .. } => SQLITE,
     }
 }
@@ -113,7 +113,7 @@ fn usize_from(version: i64) -> usize {
 }
 
 async fn script(tx: &mut Tx, sql: &'static str) -> Result<(), StoreError> {
-    on!(tx, db, _lasts => {
+    on!(tx, db => {
         sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str()).execute(db).await?;
     });
     Ok(())

@@ -82,7 +82,7 @@ async fn prepare(db: &Db, name: &str, statement: Statement, types: &[&str]) {
     assert!(!text.contains('{'), "{name} has something unfilled: {text}");
 
     let sql = AssertSqlSafe(text.clone()).into_sql_str();
-    let (taken, columns, found): (_, Vec<String>, Vec<String>) = on!(tx, db, _lasts => {
+    let (taken, columns, found): (_, Vec<String>, Vec<String>) = on!(tx, db => {
         let prepared = db.prepare(sql).await.unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
         let taken = prepared.parameters().map_or(0, |it| match it {
             sqlx::Either::Left(types) => types.len(),

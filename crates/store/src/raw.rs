@@ -9,7 +9,7 @@ use crate::{StoreError, Tx};
 /// Runs a statement that no function of the store knows.
 pub async fn raw(tx: &mut Tx, sql: &'static str) -> Result<u64, StoreError> {
     let sql = sql.into_sql_str();
-    Ok(on!(tx, db, _lasts => sqlx::raw_sql(sql).execute(db).await?.rows_affected()))
+    Ok(on!(tx, db => sqlx::raw_sql(sql).execute(db).await?.rows_affected()))
 }
 
 /// Reads the one column, of text, of such a statement.

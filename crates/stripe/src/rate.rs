@@ -41,6 +41,8 @@ impl Limits {
     pub const LIVE: Self = Self { all: 100, endpoint: 25 };
     /// What it publishes for sandboxes.
     pub const TEST: Self = Self { all: 25, endpoint: 25 };
+    /// Of an offline sandbox, which limits nobody: so many that they are never met.
+    pub const SANDBOX: Self = Self { all: 100_000, endpoint: 100_000 };
 }
 
 /// What may be called, and when. Clones share it.

@@ -1,5 +1,6 @@
-//! Commands for those who work on Specie: `cargo xtask simulate`, `cargo xtask guards`.
+//! Commands for those who work on Specie: `cargo xtask simulate`, `guards` and `bench`.
 
+mod bench;
 mod guards;
 mod simulate;
 
@@ -22,11 +23,14 @@ enum Command {
     /// Takes each guard out of a scratch copy and names the test that misses it; exit code 3 when
     /// none does.
     Guards(guards::Arguments),
+    /// Measures the optimised binary, and prints Markdown tables.
+    Bench(bench::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Guards(arguments) => guards::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
     }
 }

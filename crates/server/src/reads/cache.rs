@@ -2,10 +2,11 @@
 //! decision left.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use quick_cache::sync::Cache as Bounded;
 use specie_billing::Held;
+use specie_store::watermarks::Watermark;
 use specie_vocab::{PayerId, WallTime};
 
 use crate::views::SubscriptionView;
@@ -19,7 +20,11 @@ pub struct Cache {
     floors: Mutex<BTreeMap<PayerId, i64>>,
     /// Customers for whom a reader is asking Stripe.
     asking: Mutex<BTreeSet<PayerId>>,
+    passes: Mutex<Passes>,
 }
+
+/// The watermark passes that count, and the second of wall time in which they were read.
+type Passes = Option<(i64, Arc<Vec<Watermark>>)>;
 
 /// All that is kept of one customer.
 #[derive(Clone)]
@@ -44,7 +49,9 @@ pub(super) struct Known {
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { views: Bounded::new(KEPT), floors: Mutex::default(), asking: Mutex::default() }
+        let views = Bounded::new(KEPT);
+        let (floors, asking) = (Mutex::default(), Mutex::default());
+        Self { views, floors, asking, passes: Mutex::default() }
     }
 }
 
@@ -63,6 +70,10 @@ impl Cache {
 
     pub(super) fn asking(&self) -> MutexGuard<'_, BTreeSet<PayerId>> {
         self.asking.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(super) fn passes(&self) -> MutexGuard<'_, Passes> {
+        self.passes.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub(super) fn get(&self, payer: PayerId) -> Option<Kept> {

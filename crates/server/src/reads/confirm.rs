@@ -1,10 +1,11 @@
 //! Whether what is shown is known to be true: when it was last confirmed, and asking Stripe when that
 //! is too long ago.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use specie_store::lanes as stored_lanes;
 use specie_store::watermarks::{self, Watermark};
-use specie_store::{StoreError, Tx, lanes as stored_lanes};
 use specie_vocab::{PayerId, WallTime};
 
 use super::cache::Kept;
@@ -33,18 +34,11 @@ pub(super) async fn confirmed_at(
 ) -> Result<WallTime, ApiError> {
     let now = app.wall.now();
     let Some(lane) = &kept.lane else { return Ok(now) };
-    let recent = now.plus_seconds(-FRESH);
-    let mut tx = app.db.read().await?;
-    let passes = watermarks::since(&mut tx, recent).await?;
-    let mut pass = passes.into_iter().find(|pass| pass.confirms(lane));
-    if pass.is_none() {
-        let last = watermarks::latest_before(&mut tx, recent).await?;
-        // A lane that has been stuck since was confirmed by an earlier one.
-        let stuck = last.as_ref().is_some_and(|pass| !pass.confirms(lane));
-        pass = match stuck {
-            true => earlier(&mut tx, now, lane).await?,
-            false => last,
-        };
+    let passes = passes(app, now).await?;
+    let mut pass = passes.iter().find(|pass| pass.confirms(lane)).cloned();
+    // A lane that has been stuck since was confirmed by an earlier one.
+    if pass.is_none() && !passes.is_empty() {
+        pass = earlier(app, now, lane).await?;
     }
     let fetched = kept.groups.get(group).and_then(|known| known.fetched_at);
     let passed = pass.map(|pass| pass.began_at);
@@ -52,9 +46,30 @@ pub(super) async fn confirmed_at(
 }
 
 /// The newest pass that confirmed a lane, among those of the last day.
-async fn earlier(tx: &mut Tx, now: WallTime, lane: &str) -> Result<Option<Watermark>, StoreError> {
-    let passes = watermarks::since(tx, now.plus_seconds(-DAY)).await?;
+async fn earlier(app: &App, now: WallTime, lane: &str) -> Result<Option<Watermark>, ApiError> {
+    let mut tx = app.db.read().await?;
+    let passes = watermarks::since(&mut tx, now.plus_seconds(-DAY)).await?;
     Ok(passes.into_iter().find(|pass| pass.confirms(lane)))
+}
+
+/// The passes that count, the newest first, and the last one before them. What is a second old is
+/// good enough: a pass that is missed makes a view look older, never newer.
+async fn passes(app: &App, now: WallTime) -> Result<Arc<Vec<Watermark>>, ApiError> {
+    let second = now.as_second();
+    let may_keep = app.patience == Patience::Sleeps;
+    if let Some((at, passes)) = &*app.cache.passes()
+        && may_keep
+        && *at == second
+    {
+        return Ok(Arc::clone(passes));
+    }
+    let recent = now.plus_seconds(-FRESH);
+    let mut tx = app.db.read().await?;
+    let mut passes = watermarks::since(&mut tx, recent).await?;
+    passes.extend(watermarks::latest_before(&mut tx, recent).await?);
+    let passes = Arc::new(passes);
+    *app.cache.passes() = Some((second, Arc::clone(&passes)));
+    Ok(passes)
 }
 
 /// Asks Stripe, unless somebody does already for this customer. Nobody waits for longer than a

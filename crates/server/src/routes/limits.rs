@@ -25,10 +25,16 @@ pub(super) fn guarded(app: &App, doors: Router<App>) -> Router<App> {
     doors
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(middleware::from_fn_with_state(app.clone(), to_its_end))
-        .layer(CatchPanicLayer::custom(|_| {
-            ApiError::internal("a handler panicked").into_response()
-        }))
+        .layer(panics())
 }
+
+/// What a panic becomes.
+pub(super) fn panics() -> CatchPanicLayer<fn(Panic) -> Response> {
+    CatchPanicLayer::custom(|_| ApiError::internal("a handler panicked").into_response())
+}
+
+/// What a handler panicked with.
+type Panic = Box<dyn std::any::Any + Send>;
 
 /// Answers in time, and works to its end: a caller who hangs up, or waits no longer, does not leave
 /// a lane or an intent half-done behind, which nobody could go on with before its lease is over.

@@ -6,10 +6,12 @@ use axum::Router;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware;
 use axum::routing::post;
 use bytes::Bytes;
 use tower_http::timeout::TimeoutLayer;
 
+use super::{limits, metrics};
 use crate::{App, ingest};
 
 /// The largest event that is taken, in bytes; Stripe's are far smaller.
@@ -17,12 +19,17 @@ const LARGEST: usize = 1024 * 1024;
 /// Stripe hears back within this time, whatever happens.
 const LATEST: Duration = Duration::from_secs(5);
 
-pub(super) fn router() -> Router<App> {
+/// It has layers of its own, the fewest that do: nothing is left half-done by a caller who hangs up,
+/// because the writer writes to its end.
+pub(super) fn router(app: &App) -> Router<App> {
     let late = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LATEST);
     Router::new()
         .route("/api/billing/webhook", post(receive))
+        .method_not_allowed_fallback(limits::wrong_method)
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(late)
+        .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
+        .layer(limits::panics())
 }
 
 /// Takes Stripe's events, signed in `Stripe-Signature` over the raw body. An answer says nothing but

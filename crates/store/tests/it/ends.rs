@@ -118,6 +118,19 @@ both! {
         assert!(customers::list(&mut tx, 9).await.unwrap().is_empty());
     }
 
+    async fn in_one_transaction_it_is_one_moment(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(tx.now().await.unwrap(), tx.now().await.unwrap());
+    }
+
+    async fn a_group_of_events_lasts_when_it_is_answered(db: Db) {
+        let events: Vec<_> = (1..=64).map(|n| scene::event(n, "cus_1")).collect();
+        assert_eq!(inbox::add(&db, &events).await.unwrap(), 64);
+        assert_eq!(inbox::add(&db, &events[..3]).await.unwrap(), 0, "they are there");
+        let mut tx = db.read().await.unwrap();
+        assert_eq!(inbox::count(&mut tx).await.unwrap(), 64);
+    }
+
     async fn a_transaction_that_reads_can_not_write(db: Db) {
         let payer = with_payer(&db, 1).await;
         let mut tx = db.read().await.unwrap();
@@ -136,4 +149,24 @@ async fn a_clock_may_stand_in_for_the_databases() {
     assert_eq!(tx.now().await.unwrap(), WallTime::from_second(1000));
     Arc::clone(&clock).advance_to(jiff::Timestamp::from_second(2000).unwrap());
     assert_eq!(tx.now().await.unwrap(), WallTime::from_second(2000));
+}
+
+#[tokio::test]
+async fn events_wait_for_one_other_transaction_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("specie.db");
+    let db = Db::open(path.to_str().unwrap(), Options::default()).await.unwrap();
+    specie_store::migrate_up(&db).await.unwrap();
+    let first = db.begin().await.unwrap();
+    let (other, events) = (db.clone(), db.clone());
+    let next = tokio::spawn(async move {
+        let mut tx = other.begin().await.unwrap();
+        inbox::count(&mut tx).await.unwrap()
+    });
+    tokio::task::yield_now().await;
+    let add = tokio::spawn(async move { inbox::add(&events, &[scene::event(1, "cus_1")]).await });
+    tokio::task::yield_now().await;
+    drop(first);
+    assert_eq!(add.await.unwrap().unwrap(), 1);
+    assert_eq!(next.await.unwrap(), 1, "who asked first comes after the event all the same");
 }

@@ -128,7 +128,7 @@ both! {
         for key in ["a", "b"] {
             outbox::add(&mut tx, &effect(key, payer, 1)).await.unwrap();
         }
-        outbox::claim(&mut tx, 1, wall(0), business(1)).await.unwrap().0;
+        outbox::claim(&mut tx, 1, wall(0), business(1)).await.unwrap();
         assert_eq!(outbox::waiting(&mut tx).await.unwrap(), 2);
         assert_eq!(outbox::failing(&mut tx, 0).await.unwrap(), 1);
         outbox::done(&mut tx, "a").await.unwrap();
