@@ -114,8 +114,10 @@ impl Service {
         let begun = super::load::micros();
         let mut server = Running::start(&mut command, &log, "-TERM")?;
         wait_for("the service", || is_open(&address) || !server.runs()).await?;
-        let ready_after = (super::load::micros() - begun) / 1000;
         ensure!(server.runs(), "the service ended: {}", fs::read_to_string(&log)?);
+        // It listens before it answers.
+        Connection::open(&address).await?.send(get(&address, "/healthz")?).await?;
+        let ready_after = (super::load::micros() - begun) / 1000;
         let folder = folder.to_owned();
         Ok(Self { server, folder, specie, environment, address, private, ready_after })
     }
