@@ -183,6 +183,9 @@ pub struct World {
     request: Option<(String, Option<String>)>,
     /// Idempotency keys and what they stand for.
     kept: BTreeMap<String, serve::Kept>,
+    /// When expired answers were swept away last, in Unix seconds of wall time.
+    #[serde(default)]
+    swept: i64,
     /// What is known of cards beside their objects.
     cards: BTreeMap<String, methods::Card>,
     /// Unused tokens and the cards they stand for.
@@ -240,6 +243,7 @@ impl World {
             dues: BTreeMap::new(),
             request: None,
             kept: BTreeMap::new(),
+            swept: 0,
             cards: BTreeMap::new(),
             tokens: BTreeMap::new(),
             baskets: BTreeMap::new(),

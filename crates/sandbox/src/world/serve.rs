@@ -17,6 +17,9 @@ const VERSIONS: &str = "2025-03-31.basil 2025-04-30.basil 2025-05-28.basil 2025-
     2026-05-27.dahlia 2026-06-24.dahlia 2026-07-29.dahlia 2026-08-26.dahlia 2026-09-30.endive \
     2026-10-28.endive";
 
+/// How often expired idempotency keys are swept away, in seconds of wall time.
+const SWEEP: i64 = 600;
+
 /// The answer that an idempotency key stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
@@ -61,9 +64,7 @@ impl World {
     pub(super) fn answer(&mut self, call: &Call, way: Way<'_>, wall: i64) -> Reply {
         self.settle(wall);
         self.forget_old_events();
-        let kept_for = self.config.switches.idempotency_retention;
-        let oldest = self.wall.saturating_sub(kept_for);
-        self.kept.retain(|_, kept| kept.at >= oldest);
+        let oldest = self.forget_old_answers();
         let request = self.short_id("req_");
         let post = call.method == "POST";
         let key = call.idempotency_key.clone().filter(|key| !key.is_empty());
@@ -134,7 +135,7 @@ impl World {
             if self.held.contains(key) {
                 return self.finish(reply, Err(Fault::in_use(key)), Some(&request));
             }
-            if let Some(kept) = self.kept.get(key).cloned() {
+            if let Some(kept) = self.kept.get(key).filter(|it| it.at >= oldest).cloned() {
                 return self.replay(reply, call, key, &kept, &flat, &request);
             }
             header(&mut reply, "Original-Request", &request);
@@ -166,6 +167,17 @@ impl World {
             );
         }
         reply
+    }
+
+    /// Forgets the answers whose keys have expired, some time after they have: looking through all of
+    /// them takes long. Answers since when a key counts.
+    fn forget_old_answers(&mut self) -> i64 {
+        let oldest = self.wall.saturating_sub(self.config.switches.idempotency_retention);
+        if self.wall.saturating_sub(self.swept) >= SWEEP {
+            self.swept = self.wall;
+            self.kept.retain(|_, kept| kept.at >= oldest);
+        }
+        oldest
     }
 
     fn replay(
