@@ -225,3 +225,18 @@ async fn equal_seed_and_calls_give_equal_bytes_also_over_a_restart() {
     once.dedup();
     assert!(once.len() < hooks.len(), "some arrive twice");
 }
+
+#[tokio::test]
+async fn a_key_stands_for_its_answer_for_as_long_as_the_switch_says() {
+    let desk = Desk::in_memory();
+    desk.control("POST", "switches", r#"{"idempotency_retention": 100}"#).await.expect(200);
+    let (_, _, first) = create(&desk).await;
+    desk.wait(100);
+    assert_eq!(create(&desk).await, (200, true, first.clone()));
+    desk.wait(1);
+    let (status, replayed, second) = create(&desk).await;
+    assert_eq!((status, replayed), (200, false));
+    assert_ne!(first.unwrap()["id"], second.as_ref().unwrap()["id"]);
+    desk.wait(3600);
+    assert!(!create(&desk).await.1, "the next sweep has come");
+}
