@@ -238,10 +238,14 @@ impl Db {
     /// Behind a pooler it is a transaction all the same; it must be committed in any case.
     pub(crate) async fn single(&self) -> Result<Tx, StoreError> {
         self.must_be_up()?;
-        match (&self.gate, self.pools.single().await?) {
-            (None, Some(inner)) => Ok(self.with(inner)),
-            _ => self.begin().await,
+        // Where commits pass a gate, each is a transaction. No connection may be held while another is
+        // waited for.
+        if self.gate.is_none()
+            && let Some(inner) = self.pools.single().await?
+        {
+            return Ok(self.with(inner));
         }
+        self.begin().await
     }
 
     async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>, StoreError> {
@@ -518,6 +522,7 @@ impl Tx {
             return Err(lost(ErrorKind::ConnectionReset));
         }
         self.inner.commit().await?;
+        drop(self._turn);
         gate.after_commit().await;
         if fate == Fate::Lasts { Ok(()) } else { Err(lost(ErrorKind::ConnectionReset)) }
     }
