@@ -106,7 +106,7 @@ pub struct Tx {
     gate: Option<Arc<dyn Gate>>,
     /// What the database's clock said when it was asked.
     time: Option<WallTime>,
-    _turn: Option<OwnedSemaphorePermit>,
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 pub(crate) enum Inner {
@@ -230,7 +230,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         self.must_be_up()?;
         let turn = self.turn().await?;
-        Ok(Tx { _turn: turn, ..self.with(self.pools.begin().await?) })
+        Ok(Tx { turn, ..self.with(self.pools.begin().await?) })
     }
 
     /// Opens what one statement is to run in, which lasts as soon as it is answered: dropping this
@@ -277,7 +277,7 @@ impl Db {
 
     fn with(&self, inner: Inner) -> Tx {
         let (clock, gate) = (self.clock.clone(), self.gate.clone());
-        Tx { inner, clock, gate, time: None, _turn: None }
+        Tx { inner, clock, gate, time: None, turn: None }
     }
 
     /// Whether this is Postgres.
@@ -522,7 +522,7 @@ impl Tx {
             return Err(lost(ErrorKind::ConnectionReset));
         }
         self.inner.commit().await?;
-        drop(self._turn);
+        drop(self.turn);
         gate.after_commit().await;
         if fate == Fate::Lasts { Ok(()) } else { Err(lost(ErrorKind::ConnectionReset)) }
     }
