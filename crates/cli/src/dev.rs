@@ -167,7 +167,7 @@ async fn set_up(
 
     let machine = Arc::new(Machine::default());
     let app = App::new(AppParts {
-        ingest: Writer::start(db.clone()),
+        ingest: Writer::start(db.clone(), Patience::Returns),
         db,
         stripe: client,
         settings: Settings {

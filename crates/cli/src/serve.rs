@@ -210,7 +210,7 @@ fn app(found: Found, catalog: specie_billing::Catalog, db: Db) -> App {
         audience: catalog.settings.jwt.audience.clone(),
     });
     App::new(AppParts {
-        ingest: Writer::start(db.clone()),
+        ingest: Writer::start(db.clone(), Patience::Sleeps),
         db,
         catalog,
         settings: Settings {

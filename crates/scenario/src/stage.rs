@@ -270,7 +270,7 @@ impl Kit {
             audit_key: Some(AuditKey::of_seed(&[7; 32])),
         };
         App::new(AppParts {
-            ingest: Writer::start(db.clone()),
+            ingest: Writer::start(db.clone(), patience),
             db,
             stripe,
             catalog: self.catalog.clone(),

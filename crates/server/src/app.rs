@@ -118,6 +118,13 @@ pub enum Patience {
     Yields,
 }
 
+impl Patience {
+    /// Whether work may wait by the machine's clock.
+    pub(crate) fn sleeps(self) -> bool {
+        self == Self::Sleeps
+    }
+}
+
 impl App {
     /// Puts the parts together.
     pub fn new(parts: AppParts) -> Self {

@@ -14,6 +14,7 @@ use specie_stripe::{Routing, Verified, routing};
 use specie_vocab::{BusinessTime, WallTime, hex};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::app::Patience;
 use crate::fresh::Fresh;
 use crate::{App, alarms, meter};
 
@@ -148,10 +149,10 @@ fn unroutable(bytes: &[u8], now: WallTime) -> NewEvent {
 
 impl Writer {
     /// Starts the writing task. One is enough, and best: a second one only makes groups smaller.
-    pub fn start(db: Db) -> Self {
+    pub fn start(db: Db, patience: Patience) -> Self {
         let (queue, receive) = mpsc::channel(QUEUE);
         let refusal = Refusal::default();
-        tokio::spawn(write(db, receive, refusal.clone()));
+        tokio::spawn(write(db, receive, refusal.clone(), patience));
         Self { queue, refusal, fresh: Arc::default() }
     }
 
@@ -181,12 +182,12 @@ impl Refusal {
     }
 }
 
-async fn write(db: Db, mut queue: mpsc::Receiver<Waiting>, refusal: Refusal) {
+async fn write(db: Db, mut queue: mpsc::Receiver<Waiting>, refusal: Refusal, patience: Patience) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let (events, callers): (Vec<_>, Vec<_>) =
             group.drain(..).map(|waiting| (waiting.event, waiting.stored)).unzip();
-        match persist(&db, &events).await {
+        match persist(&db, &events, patience).await {
             Ok(()) => {
                 refusal.set(None);
                 for stored in callers {
@@ -205,13 +206,18 @@ async fn write(db: Db, mut queue: mpsc::Receiver<Waiting>, refusal: Refusal) {
 }
 
 /// Puts the group on disk. Storing one twice does no harm, so while the database is away it is simply
-/// tried again; a full disk is told at once, since Stripe sends all of it again.
-async fn persist(db: &Db, events: &[NewEvent]) -> Result<(), StoreError> {
+/// tried again, where time may pass; a full disk is told at once, since Stripe sends all of it again.
+async fn persist(db: &Db, events: &[NewEvent], patience: Patience) -> Result<(), StoreError> {
     let mut tries = 1;
     loop {
         match inbox::add(db, events).await {
             Ok(_) => return Ok(()),
-            Err(error) if error.is_transient() && !error.is_full() && tries < TRIES => {
+            Err(error)
+                if error.is_transient()
+                    && !error.is_full()
+                    && patience.sleeps()
+                    && tries < TRIES =>
+            {
                 tries += 1;
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

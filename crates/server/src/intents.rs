@@ -19,7 +19,6 @@ use specie_store::intents::{self as stored, Intent, IntentState};
 use specie_store::{StoreError, Tx};
 use specie_vocab::IntentId;
 
-use crate::app::Patience;
 use crate::trail::{self, Who};
 use crate::{ApiError, App, account, alarms, kept, lanes};
 use step::Stepped;
@@ -140,9 +139,7 @@ async fn walk(app: &App, intent: &Intent) -> Result<Driven, ApiError> {
         match step::take(app, intent, &payer, n, name, &steps).await? {
             Stepped::Done => {}
             Stepped::Ends(state, result) => return end(app, intent, state, result).await,
-            Stepped::Waits(seconds)
-                if seconds <= INLINE && app.patience == Patience::Sleeps && inline < 3 =>
-            {
+            Stepped::Waits(seconds) if seconds <= INLINE && app.patience.sleeps() && inline < 3 => {
                 inline += 1;
                 tokio::time::sleep(Duration::from_millis(250 << inline)).await;
             }

@@ -162,7 +162,7 @@ pub fn beside_but(
         wall: stage.app.wall.clone(),
         chance: stage.app.chance.clone(),
         patience: Patience::Returns,
-        ingest: Writer::start(stage.app.db.clone()),
+        ingest: Writer::start(stage.app.db.clone(), Patience::Returns),
         cache: Cache::default(),
         turns: Default::default(),
         binding: Default::default(),

@@ -9,7 +9,6 @@ use specie_store::watermarks::{self, Watermark};
 use specie_vocab::{PayerId, WallTime};
 
 use super::cache::Kept;
-use crate::app::Patience;
 use crate::lanes::{self, WishFor};
 use crate::trail::why;
 use crate::{ApiError, App};
@@ -56,7 +55,7 @@ async fn earlier(app: &App, now: WallTime, lane: &str) -> Result<Option<Watermar
 /// good enough: a pass that is missed makes a view look older, never newer.
 async fn passes(app: &App, now: WallTime) -> Result<Arc<Vec<Watermark>>, ApiError> {
     let second = now.as_second();
-    let may_keep = app.patience == Patience::Sleeps;
+    let may_keep = app.patience.sleeps();
     if let Some((at, passes)) = &*app.cache.passes()
         && may_keep
         && *at == second
@@ -83,7 +82,7 @@ pub(super) async fn ask(app: &App, payer: PayerId, kept: &Kept, group: &str) {
             tracing::debug!(%error, payer = %turn.payer, "a view could not be confirmed");
         }
     };
-    if app.patience == Patience::Sleeps {
+    if app.patience.sleeps() {
         // It goes on by itself: a lane that is left in the middle is held up by its lease.
         let _late = tokio::time::timeout(MOMENT, tokio::spawn(look)).await;
     } else {

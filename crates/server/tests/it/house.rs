@@ -125,7 +125,7 @@ impl House {
             memory: specie_server::app::Memory::default(),
         });
         let app = App::new(AppParts {
-            ingest: Writer::start(db.clone()),
+            ingest: Writer::start(db.clone(), Patience::Returns),
             db,
             stripe,
             catalog: catalog::parse(&wish.catalog, "specie.toml").unwrap(),
