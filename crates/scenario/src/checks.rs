@@ -113,10 +113,10 @@ fn read(more: Value) -> Checked<Held> {
 
 async fn chain(tx: &mut Tx, payer: &Payer) -> Checked<String> {
     let digest = specie_server::digest::sha256;
-    match audit::verify(tx, payer.id, digest).await? {
+    let (all, verdict) = audit::read(tx, payer.id, digest).await?;
+    match verdict {
         Verdict::Sound { entries: 0 } => Ok("-".into()),
         Verdict::Sound { entries } => {
-            let all = audit::list(tx, payer.id).await?;
             let of_intents = all.iter().filter(|entry| entry.who != "stripe");
             none_twice("an entry of the trail", of_intents.map(|entry| (&entry.what, &entry.why)))?;
             let last = all.last().map(|entry| hex(&entry.hash[..4])).unwrap_or_default();

@@ -144,6 +144,12 @@ impl App {
         let _woken = tokio::time::timeout(Duration::from_millis(50), self.moved.notified()).await;
     }
 
+    /// How often others are waited for where `most` is often enough by the clock. Who lets them run
+    /// sees each step of theirs: if they have not come to an end by then, they stand still.
+    pub(crate) fn rounds(&self, most: usize) -> usize {
+        if self.patience == Patience::Yields { most.div_ceil(8) } else { most }
+    }
+
     /// Says that something moved on and that there may be more to do.
     pub fn stir(&self) {
         self.moved.notify_waiters();

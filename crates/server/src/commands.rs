@@ -72,7 +72,7 @@ where
 {
     let Some(_turn) = app.turns.take(payer).await else { return Ok(Settled::Busy) };
     let mut so_far = SoFar::default();
-    for _ in 0..ROUNDS {
+    for _ in 0..app.rounds(ROUNDS) {
         let id = match look(so_far).await? {
             Begun::Found(it) => return Ok(Settled::Found(it)),
             Begun::New(id) => {

@@ -128,7 +128,7 @@ pub async fn look_now(app: &App, lane: &str, what: WishFor, why: &str) -> Result
 
 /// Runs a lane until nothing in it is due.
 pub async fn settle(app: &App, lane: &str) -> Result<(), ApiError> {
-    settle_within(app, lane, 400).await
+    settle_within(app, lane, app.rounds(400)).await
 }
 
 /// The same, waiting for others no more than `rounds` times.

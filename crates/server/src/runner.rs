@@ -25,10 +25,12 @@ const INTENTS: usize = 8;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long nobody's word is waited for before looking again.
 const POLL: Duration = Duration::from_secs(1);
-/// How long the lanes of events that came gather what else comes.
+/// How long the lanes of events that came gather what else comes, where few do.
 const NAP: Duration = Duration::from_millis(50);
-/// After so many of them the database is asked what else is due.
-const NAPS: u8 = 4;
+/// And where many do: a turn of a lane costs nearly the same for one event as for ten.
+const LONG_NAP: Duration = Duration::from_millis(300);
+/// After so much of it the database is asked what else is due.
+const LOOK: Duration = Duration::from_millis(200);
 /// How often Stripe's list of events is read.
 const WATERMARK: Duration = Duration::from_secs(60);
 /// How often the heads of the audit trail that moved are taken into a root.
@@ -124,32 +126,39 @@ async fn work(app: App, mut stop: watch::Receiver<bool>) {
         effects: Arc::new(Semaphore::new(SENDERS)),
     };
     let mut busy = JoinSet::new();
-    let mut naps = NAPS;
+    let mut napped = LOOK;
     while !*stop.borrow() {
         while let Some(ended) = busy.try_join_next() {
             look_at_end(&app, ended);
         }
         app.ingest.fresh.ripen(Vec::new());
-        if naps >= NAPS {
-            naps = 0;
+        if napped >= LOOK {
+            napped = Duration::ZERO;
             if look(&app, &places, &mut busy).await {
                 app.work.notify_one();
             }
         }
+        let nap = nap_after(app.ingest.fresh.ripe());
         begin_lanes(&app, &places, &stop, &mut busy);
         tokio::select! {
-            () = app.work.notified() => naps += 1,
-            () = tokio::time::sleep(POLL) => naps = NAPS,
+            () = app.work.notified() => napped += nap,
+            () = tokio::time::sleep(POLL) => napped = LOOK,
             _ = stop.changed() => {}
         }
         tokio::select! {
-            () = tokio::time::sleep(NAP) => {}
+            () = tokio::time::sleep(nap) => {}
             _ = stop.changed() => {}
         }
     }
     while let Some(ended) = busy.join_next().await {
         look_at_end(&app, ended);
     }
+}
+
+/// How long to gather after so many lanes were found at once.
+fn nap_after(lanes: usize) -> Duration {
+    let lanes = u32::try_from(lanes).unwrap_or(u32::MAX);
+    (NAP + NAP.saturating_mul(lanes / 8)).min(LONG_NAP)
 }
 
 fn look_at_end(app: &App, ended: Result<(), JoinError>) {

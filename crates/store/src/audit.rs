@@ -162,9 +162,19 @@ pub async fn erase_details(tx: &mut Tx, payer: PayerId) -> Result<u64, StoreErro
 /// Whether a payer's chain is as it was written: nothing altered, removed from within or added. A
 /// tail that was cut is found by the roots that anchored it: see [`roots::verify`].
 pub async fn verify(tx: &mut Tx, payer: PayerId, digest: Digest) -> Result<Verdict, StoreError> {
+    Ok(read(tx, payer, digest).await?.1)
+}
+
+/// A payer's entries, oldest first, and whether they are whole.
+pub async fn read(
+    tx: &mut Tx,
+    payer: PayerId,
+    digest: Digest,
+) -> Result<(Vec<Entry>, Verdict), StoreError> {
     let entries = list(tx, payer).await?;
     let details = stored_details(tx, payer).await?;
-    Ok(check(&entries, &details, digest))
+    let verdict = check(&entries, &details, digest);
+    Ok((entries, verdict))
 }
 
 /// What is stored of a payer's details.

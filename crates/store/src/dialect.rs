@@ -13,13 +13,12 @@ pub(crate) fn locks(tx: &Tx) -> (&'static str, &'static str) {
     }
 }
 
-/// The database's own clock, to the microsecond (on SQLite to the millisecond).
-pub(crate) fn clock(tx: &Tx) -> Statement {
-    let sql = match tx.inner {
-        Inner::Postgres(..) => "select clock_timestamp()",
-        Inner::Sqlite(_) => "select strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
-    };
-    Statement { sql, columns: "" }
+/// What the database's own clock says, to the microsecond (on SQLite to the millisecond).
+pub(crate) fn clock(tx: &Tx) -> &'static str {
+    match tx.inner {
+        Inner::Postgres(..) => "clock_timestamp()",
+        Inner::Sqlite(_) => "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
+    }
 }
 
 /// The schema's version, if there is a schema.

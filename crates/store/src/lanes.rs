@@ -3,7 +3,7 @@
 use specie_vocab::{BusinessTime, WallTime};
 
 use crate::inbox::{self, Event};
-use crate::sql::{all, one, row, run, statements, value};
+use crate::sql::{all, found, one, row, run, statements, value};
 use crate::wishes::{self, Wish};
 use crate::{StoreError, Tx};
 
@@ -65,12 +65,14 @@ statements! {
     HAS_DUE = "select (select count(*) from inbox where lane = $1 and state = 'pending') \
                     + (select count(*) from wishes where lane = $1 and due <= $2)";
     MAKE = "insert into lanes (lane) values ($1) on conflict (lane) do nothing";
-    TAKE: Taken = "update lanes set fence = fence + 1, leased_until = $2 \
-                   where lane = $1 and (leased_until is null or leased_until <= $3) \
-                     and (not_before is null or not_before <= $3) \
+    TAKE: Taken = "insert into lanes (lane, fence, leased_until) values ($1, 1, $2) \
+                   on conflict (lane) do update \
+                   set fence = lanes.fence + 1, leased_until = excluded.leased_until \
+                   where (lanes.leased_until is null or lanes.leased_until <= $3) \
+                     and (lanes.not_before is null or lanes.not_before <= $3) \
                    returning {columns}";
     LET_GO = "update lanes set leased_until = null where lane = $1 and fence = $2";
-    HOLDS = "select count(*) from (select 1 from lanes where lane = $1 and fence = $2 {lock}) held";
+    HOLDS = "select {now} from lanes where lane = $1 and fence = $2 {lock}";
     RELEASE = "update lanes set leased_until = null, not_before = null, failures = 0, wake_at = $3 \
                where lane = $1 and fence = $2";
     BACK_OFF = "update lanes set leased_until = null, not_before = $3, \
@@ -137,7 +139,6 @@ pub async fn claim(
     now: WallTime,
     business: BusinessTime,
 ) -> Result<Option<Claim>, StoreError> {
-    run!(tx, MAKE, [lane]);
     let taken: Option<Taken> = one!(tx, TAKE, [lane, now.plus_seconds(lease), now]);
     let Some(Taken { lane, fence, failures, wake_at }) = taken else { return Ok(None) };
 
@@ -162,7 +163,10 @@ pub async fn put_off(tx: &mut Tx, lane: &str, not_before: WallTime) -> Result<()
 /// Whether the claim with this fence still stands. If so, nobody else takes the lane before the
 /// transaction ends.
 pub async fn holds(tx: &mut Tx, lane: &str, fence: i64) -> Result<bool, StoreError> {
-    Ok(value!(tx, i64, HOLDS, [lane, fence]) == 1)
+    // The clock is read on the way, since who holds a lane will ask for it.
+    let now = found!(tx, WallTime, HOLDS, [lane, fence]);
+    now.inspect(|now| tx.learn(*now));
+    Ok(now.is_some())
 }
 
 /// Gives a lane back after its work is done. It is due again at `wake_at` of business time, and when

@@ -7,7 +7,7 @@ use crate::{StoreError, Tx};
 
 /// A statement that both databases speak. `{columns}` stands for the columns of the row it yields,
 /// `{places}` and `{sets}` for their values in an `insert` and its `on conflict`,
-/// `{lock}` and `{skip}` for what `dialect` says, `{rows}` and `{ids}` for as many as are given.
+/// `{lock}`, `{skip}` and `{now}` for what `dialect` says, `{rows}` and `{ids}` for as many as are given.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Statement {
     pub(crate) sql: &'static str,
@@ -38,6 +38,7 @@ impl Statement {
             .replace("{sets}", &sets.join(", "))
             .replace("{lock}", lock)
             .replace("{skip}", skip)
+            .replace("{now}", dialect::clock(tx))
     }
 
     fn width(&self) -> usize {
@@ -235,18 +236,30 @@ macro_rules! all {
 }
 pub(crate) use all;
 
-/// Reads one value of a row that is always there.
-macro_rules! value {
+/// Reads one value of a row that may not be there.
+macro_rules! found {
     ($tx:expr, $type:ty, $statement:expr, [$($arg:expr),* $(,)?]) => {{
         let rows = $crate::sql::call!($tx, $statement, [$($arg),*]).fetch($tx).await?;
-        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-        <$type as $crate::column::Column>::parse(row.only()?)
-            .ok_or_else(|| $crate::StoreError::Corrupt {
-                table: "?",
-                column: "?",
-                id: "?".into(),
-                found: "a value of another type".into(),
-            })?
+        match rows.first() {
+            None => None,
+            Some(row) => {
+                let value = <$type as $crate::column::Column>::parse(row.only()?);
+                Some(value.ok_or_else(|| $crate::StoreError::Corrupt {
+                    table: "?",
+                    column: "?",
+                    id: "?".into(),
+                    found: "a value of another type".into(),
+                })?)
+            }
+        }
     }};
+}
+pub(crate) use found;
+
+/// Reads one value of a row that is always there.
+macro_rules! value {
+    ($tx:expr, $type:ty, $statement:expr, [$($arg:expr),* $(,)?]) => {
+        $crate::sql::found!($tx, $type, $statement, [$($arg),*]).ok_or(sqlx::Error::RowNotFound)?
+    };
 }
 pub(crate) use value;

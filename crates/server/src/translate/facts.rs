@@ -42,12 +42,17 @@ pub(crate) async fn facts(
         let over = it.kind == "checkout" && it.state != IntentState::Open;
         over && !made && !left.contains(&it.id)
     };
+    let subscriptions = subscriptions(tx, customer, &of_ours, &mark).await?;
     Ok(Facts {
         customer: customer_fact(tx, customer).await?,
-        subscriptions: subscriptions(tx, customer, &of_ours, &mark).await?,
         invoices: invoices(tx, customer).await?,
         ended_intents: intents.iter().filter(ended).map(|it| it.id).collect(),
-        refunds_today: refunds_today(app, tx).await?,
+        refunds_today: match subscriptions.len() {
+            // What is taken back is a second one.
+            0 | 1 => 0,
+            _ => refunds_today(app, tx).await?,
+        },
+        subscriptions,
         sessions,
     })
 }

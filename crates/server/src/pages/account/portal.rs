@@ -82,7 +82,7 @@ async fn look_and_move(app: &App, payer: &Payer, lane: &str) -> Result<(), ApiEr
 
 /// Drives an intent, or waits a moment for whoever does.
 async fn carried_out(app: &App, id: IntentId) -> Result<(), ApiError> {
-    for _ in 0..LOOKS {
+    for _ in 0..app.rounds(LOOKS) {
         if intents::drive(app, id).await? != Driven::Busy {
             return Ok(());
         }
