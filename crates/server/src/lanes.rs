@@ -9,6 +9,7 @@ mod apply;
 mod fetch;
 mod second_look;
 mod stranger;
+mod told;
 
 use std::time::Duration;
 

@@ -74,20 +74,30 @@ macro_rules! mirror {
 
         /// Keeps what Stripe says. A terminal state is never taken back.
         pub async fn upsert(tx: &mut Tx, row: &$row) -> Result<Mirrored, StoreError> {
-            if let Some(before) = get(tx, &row.id).await? {
+            let before = get(tx, &row.id).await?;
+            write(tx, before.as_ref(), row).await
+        }
+
+        /// The same, where it is known what Stripe last said of it.
+        async fn write(
+            tx: &mut Tx,
+            before: Option<&$row>,
+            row: &$row,
+        ) -> Result<Mirrored, StoreError> {
+            if let Some(before) = before {
                 let ended: fn(&$row) -> Option<&str> = $ended;
-                if ended(&before).is_some_and(|state| ended(row) != Some(state)) {
+                if ended(before).is_some_and(|state| ended(row) != Some(state)) {
                     return Ok(Mirrored::Kept);
                 }
                 let again = $row { fetched_at: before.fetched_at, ..row.clone() };
-                if again == before {
+                if again == *before {
                     $crate::sql::run!(tx, TOUCH, [row.id, row.fetched_at]);
                     return Ok(Mirrored::Same);
                 }
                 $crate::sql::run!(tx, UPSERT, [row.id, $(row.$field,)* row.raw, row.fetched_at]);
                 let read_at = before.fetched_at;
                 let queried = $row { raw: before.raw.clone(), ..again };
-                return Ok(match queried == before {
+                return Ok(match queried == *before {
                     true => Mirrored::Changed,
                     false => Mirrored::Differed { read_at },
                 });
@@ -103,6 +113,32 @@ macro_rules! mirror {
                 $customer: &specie_vocab::CustomerId,
             ) -> Result<Vec<$row>, StoreError> {
                 Ok($crate::sql::all!(tx, OF_CUSTOMER, [$customer]))
+            }
+
+            /// The same as [`upsert`] of a row of `$customer`, all of whose rows are `known`: they are
+            /// brought up to date, and what is among them is not read again.
+            pub async fn put(
+                tx: &mut Tx,
+                $customer: &specie_vocab::CustomerId,
+                known: &mut Vec<$row>,
+                row: $row,
+            ) -> Result<Mirrored, StoreError> {
+                let at = known.iter().position(|it| it.id == row.id);
+                let before = match at {
+                    Some(at) => Some(known[at].clone()),
+                    // It may have been another one's, or nobody's.
+                    None => get(tx, &row.id).await?,
+                };
+                let mirrored = write(tx, before.as_ref(), &row).await?;
+                let row = before.filter(|_| mirrored == Mirrored::Kept).unwrap_or(row);
+                known.retain(|it| it.id != row.id);
+                if Option::<&specie_vocab::CustomerId>::from(&row.$customer) == Some($customer) {
+                    known.push(row);
+                    known.sort_by(|one, other| {
+                        (&one.created, &one.id).cmp(&(&other.created, &other.id))
+                    });
+                }
+                Ok(mirrored)
             }
         )?
     };

@@ -6,6 +6,7 @@ mod away;
 mod browser;
 mod doors;
 mod endpoints;
+mod fetches;
 mod generations;
 mod happenings;
 mod late;

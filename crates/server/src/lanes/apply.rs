@@ -16,6 +16,7 @@ use super::fetch::Seen;
 use super::{LaneError, WishFor, cause, finish, second_look, wish};
 use crate::intents::{self, New};
 use crate::trail::{Entry, Who, append};
+use crate::translate::Mirrors;
 use crate::{App, alarms, kept, translate};
 
 /// How long until an object that differs from what was told is looked at again, in seconds.
@@ -34,7 +35,8 @@ pub(super) async fn apply(
     let mut tx = app.db.begin().await?;
     let locked = customers::lock(&mut tx, payer.id).await?;
     finish(&mut tx, claim, InboxState::Handled).await?;
-    let written = write_mirrors(&mut tx, &seen).await?;
+    let mut mirrors = Mirrors::load(&mut tx, customer).await?;
+    let written = write_mirrors(&mut tx, customer, &mut mirrors, &seen).await?;
     again.extend(written.doubtful);
     let now = tx.now().await?;
     for id in again {
@@ -47,7 +49,7 @@ pub(super) async fn apply(
         slots: kept::slots(&mut tx, payer.id).await?,
         held: kept::held(&mut tx, payer.id).await?,
     };
-    let facts = translate::facts(app, &mut tx, payer, customer).await?;
+    let facts = translate::facts(app, &mut tx, payer, customer, mirrors).await?;
     let decision = decide(&before, &facts, &app.catalog.policies, app.business.now());
     let wake_at = decision.wake_at;
     let changed = written.changed
@@ -79,7 +81,12 @@ struct Written {
     doubtful: Vec<String>,
 }
 
-async fn write_mirrors(tx: &mut Tx, seen: &Seen) -> Result<Written, LaneError> {
+async fn write_mirrors(
+    tx: &mut Tx,
+    customer: &CustomerId,
+    known: &mut Mirrors,
+    seen: &Seen,
+) -> Result<Written, LaneError> {
     let at = tx.now().await?;
     let mut written = Written::default();
     let mut written_gone = false;
@@ -109,23 +116,30 @@ async fn write_mirrors(tx: &mut Tx, seen: &Seen) -> Result<Written, LaneError> {
     }
     for it in &seen.subscriptions {
         let row = translate::subscription(it, at);
-        note(row.id.as_str(), m::subscriptions::upsert(tx, &row).await?);
+        let id = row.id.clone();
+        note(
+            id.as_str(),
+            m::subscriptions::put(tx, customer, &mut known.subscriptions, row).await?,
+        );
     }
     for it in &seen.invoices {
         let row = translate::invoice(it, at)?;
-        note(row.id.as_str(), m::invoices::upsert(tx, &row).await?);
+        let id = row.id.clone();
+        note(id.as_str(), m::invoices::put(tx, customer, &mut known.invoices, row).await?);
     }
     for it in &seen.payments {
         let row = translate::payment(&it.intent, at)?;
-        note(row.id.as_str(), m::payments::upsert(tx, &row).await?);
+        let id = row.id.clone();
+        note(id.as_str(), m::payments::put(tx, customer, &mut known.payments, row).await?);
         for refund in &it.refunds {
             let refund = translate::refund(refund, &it.intent, at)?;
-            note(row.id.as_str(), m::refunds::upsert(tx, &refund).await?);
+            note(id.as_str(), m::refunds::upsert(tx, &refund).await?);
         }
     }
     for it in &seen.sessions {
         let row = translate::session(it, at)?;
-        note(row.id.as_str(), m::checkout_sessions::upsert(tx, &row).await?);
+        let id = row.id.clone();
+        note(id.as_str(), m::checkout_sessions::put(tx, customer, &mut known.sessions, row).await?);
     }
     written.changed |= written_gone;
     Ok(written)

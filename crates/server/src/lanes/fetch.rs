@@ -14,6 +14,7 @@ use specie_stripe::{
 };
 use specie_vocab::CustomerId;
 
+use super::told::{self, Told};
 use super::{LaneError, WishFor};
 use crate::App;
 
@@ -75,7 +76,7 @@ pub(super) async fn all(
             }
         }
     }
-    while let Some(id) = reader.todo.pop_first() {
+    while let Some(id) = reader.next() {
         if reader.did.insert(id.clone()) {
             reader.one(&id).await?;
         }
@@ -90,10 +91,10 @@ pub(super) async fn all(
 pub(super) fn named_by(event: &Event) -> Option<String> {
     let kind = event.kind.as_str();
     if kind.starts_with("charge.") || kind.starts_with("refund.") {
-        return payload_field(event, "payment_intent");
+        return Told::by(event)?.payment_intent().map(String::from);
     }
     if kind.starts_with("invoice_payment.") {
-        return payload_field(event, "invoice");
+        return Told::by(event)?.invoice().map(String::from);
     }
     if kind == "invoice.upcoming" || kind.starts_with("billing_portal.") {
         return None;
@@ -108,7 +109,7 @@ pub(super) fn through(object: &Value) -> Option<&str> {
         "invoice_payment" => "invoice",
         _ => return None,
     };
-    object[field].as_str().or_else(|| object[field]["id"].as_str())
+    told::id(&object[field])
 }
 
 /// Kinds of objects that a customer's lane reads.
@@ -118,11 +119,8 @@ pub(super) fn is_readable(id: &str) -> bool {
     READABLE.iter().any(|prefix| id.starts_with(prefix))
 }
 
-/// A field of the object in an event's body: an id, or an expanded object's id.
-pub(super) fn payload_field(event: &Event, field: &str) -> Option<String> {
-    let body: Value = serde_json::from_slice(&event.payload).ok()?;
-    let value = &body["data"]["object"][field];
-    value.as_str().or_else(|| value["id"].as_str()).map(String::from)
+fn text(id: &Value) -> String {
+    id.as_str().unwrap_or_default().to_owned()
 }
 
 struct Reader<'a> {
@@ -134,22 +132,44 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    async fn get(&mut self, path: &str, expand: &[&str]) -> Result<Option<Value>, StripeError> {
+    async fn get(&self, path: &str, expand: &[&str]) -> Result<Option<Value>, StripeError> {
         let query = expand
             .iter()
             .enumerate()
             .fold(Form::new(), |form, (n, field)| form.set(format!("expand[{n}]"), *field));
         match self.app.stripe.get(path, &query, self.priority).await {
-            Ok(found) => {
-                let found = self.whole(found).await?;
-                if let Some(id) = found["id"].as_str() {
-                    self.seen.raw.insert(id.into(), found.clone());
-                }
-                Ok(Some(found))
-            }
+            Ok(found) => Ok(Some(self.whole(found).await?)),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The same, kept as it came.
+    async fn read(&mut self, path: &str, expand: &[&str]) -> Result<Option<Value>, StripeError> {
+        let found = self.get(path, expand).await?;
+        found.iter().for_each(|found| self.note(found));
+        Ok(found)
+    }
+
+    /// Keeps an object as it came.
+    fn note(&mut self, found: &Value) {
+        if let Some(id) = found["id"].as_str() {
+            self.seen.raw.insert(id.into(), found.clone());
+        }
+    }
+
+    /// Takes an object out of the one that it stands in, and leaves its id there. None, if it is not
+    /// there, or was read already.
+    async fn unfold(&mut self, field: Option<&mut Value>) -> Result<Option<Value>, StripeError> {
+        let Some(field) = field.filter(|field| field.is_object()) else { return Ok(None) };
+        let found = field.take();
+        *field = found["id"].clone();
+        if found["deleted"] == true || !self.did.insert(text(field)) {
+            return Ok(None);
+        }
+        let found = self.whole(found).await?;
+        self.note(&found);
+        Ok(Some(found))
     }
 
     /// An object with all of its lists: those within it are cut at ten.
@@ -169,35 +189,54 @@ impl Reader<'_> {
         Ok(found)
     }
 
+    /// A subscription first: it brings its newest invoice and its card.
+    fn next(&mut self) -> Option<String> {
+        let subscription = self.todo.iter().find(|id| id.starts_with("sub_")).cloned();
+        subscription.and_then(|id| self.todo.take(&id)).or_else(|| self.todo.pop_first())
+    }
+
     async fn one(&mut self, id: &str) -> Result<(), LaneError> {
         match id.split_once('_').map(|(prefix, _)| prefix) {
             Some("sub") => {
-                if let Some(found) = self.get(&format!("/v1/subscriptions/{id}"), &[]).await? {
+                // Stripe expands no deeper than this.
+                let expand = ["latest_invoice.payments", "default_payment_method"];
+                let path = format!("/v1/subscriptions/{id}");
+                if let Some(mut found) = self.get(&path, &expand).await? {
+                    let invoice = self.unfold(found.get_mut("latest_invoice")).await?;
+                    let card = self.unfold(found.get_mut("default_payment_method")).await?;
+                    self.note(&found);
                     self.subscription(Subscription::parse(&found)?);
+                    invoice.map(|it| self.invoice_from(&it)).transpose()?;
+                    card.map(|it| self.payment_method_from(&it)).transpose()?;
                 }
             }
             Some("in") => {
                 let expand = ["payments"];
-                if let Some(found) = self.get(&format!("/v1/invoices/{id}"), &expand).await? {
-                    self.invoice(Invoice::parse(&found)?);
+                if let Some(found) = self.read(&format!("/v1/invoices/{id}"), &expand).await? {
+                    self.invoice_from(&found)?;
                 }
             }
             Some("pi") => self.payment(id).await?,
             Some("cs") => {
                 let path = format!("/v1/checkout/sessions/{id}");
-                if let Some(found) = self.get(&path, &[]).await? {
+                if let Some(found) = self.read(&path, &[]).await? {
                     self.session(CheckoutSession::parse(&found)?);
                 }
             }
             Some("cus") => {
-                if let Some(found) = self.get(&format!("/v1/customers/{id}"), &[]).await? {
+                let expand = ["invoice_settings.default_payment_method"];
+                if let Some(mut found) = self.get(&format!("/v1/customers/{id}"), &expand).await? {
+                    let card = found.pointer_mut("/invoice_settings/default_payment_method");
+                    let card = self.unfold(card).await?;
+                    self.note(&found);
                     self.customer(Customer::parse(&found)?);
+                    card.map(|it| self.payment_method_from(&it)).transpose()?;
                 }
             }
             Some("pm") => {
                 let path = format!("/v1/payment_methods/{id}");
-                if let Some(found) = self.get(&path, &[]).await? {
-                    self.seen.payment_methods.push(PaymentMethod::parse(&found)?);
+                if let Some(found) = self.read(&path, &[]).await? {
+                    self.payment_method_from(&found)?;
                 }
             }
             _ => {}
@@ -215,11 +254,18 @@ impl Reader<'_> {
         self.seen.subscriptions.push(found);
     }
 
-    fn invoice(&mut self, found: Invoice) {
+    fn invoice_from(&mut self, found: &Value) -> Result<(), LaneError> {
+        let found = Invoice::parse(found)?;
         for payment in &found.payments {
             self.also(payment.payment_intent.as_ref());
         }
         self.seen.invoices.push(found);
+        Ok(())
+    }
+
+    fn payment_method_from(&mut self, found: &Value) -> Result<(), LaneError> {
+        self.seen.payment_methods.push(PaymentMethod::parse(found)?);
+        Ok(())
     }
 
     fn session(&mut self, found: CheckoutSession) {
@@ -235,7 +281,7 @@ impl Reader<'_> {
 
     async fn payment(&mut self, id: &str) -> Result<(), LaneError> {
         let path = format!("/v1/payment_intents/{id}");
-        let Some(found) = self.get(&path, &["latest_charge"]).await? else { return Ok(()) };
+        let Some(found) = self.read(&path, &["latest_charge"]).await? else { return Ok(()) };
         let intent = PaymentIntent::parse(&found)?;
         let refunded = found["latest_charge"]["amount_refunded"].as_i64().unwrap_or(0) > 0;
         let mut refunds = Vec::new();

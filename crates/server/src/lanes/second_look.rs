@@ -17,6 +17,7 @@ use specie_vocab::WallTime;
 
 use super::LaneError;
 use super::fetch::{self, Seen};
+use super::told::Told;
 
 /// The fields that we read, by kind of object; compared as the pinned version writes them.
 const READ: &[(&str, &[&str])] = &[
@@ -67,8 +68,8 @@ pub(super) fn is_doubtful(mirrored: Mirrored, now: WallTime) -> bool {
 /// be compared with it.
 pub(super) fn differing(claim: &Claim, seen: &Seen) -> BTreeSet<String> {
     let told = newest(claim);
-    let differs = |(_, object): &&(i64, Value)| !is_told(object, seen);
-    let of_objects = told.iter().filter(|(_, it)| differs(it)).filter_map(|(id, (_, object))| {
+    let differing = told.iter().filter(|(_, object)| !is_told(object, seen));
+    let of_objects = differing.filter_map(|(id, object)| {
         let fetched_as = fetch::through(object).unwrap_or(id);
         fetch::is_readable(fetched_as).then(|| fetched_as.to_owned())
     });
@@ -77,19 +78,16 @@ pub(super) fn differing(claim: &Claim, seen: &Seen) -> BTreeSet<String> {
 }
 
 /// The newest payload of each object among the claimed events of the pinned version.
-fn newest(claim: &Claim) -> BTreeMap<String, (i64, Value)> {
-    let mut newest: BTreeMap<String, (i64, Value)> = BTreeMap::new();
-    for event in
-        claim.events.iter().filter(|event| current(event) && fetch::named_by(event).is_some())
-    {
-        let Some(object) = payload(event) else { continue };
-        let Some(id) = object["id"].as_str().map(String::from) else { continue };
-        let at = event.created.as_second();
-        if newest.get(&id).is_none_or(|(seen, _)| *seen <= at) {
-            newest.insert(id, (at, object));
+fn newest(claim: &Claim) -> BTreeMap<&str, Value> {
+    let mut newest: BTreeMap<&str, &Event> = BTreeMap::new();
+    for event in claim.events.iter().filter(|event| current(event)) {
+        let Some(id) = event.object.as_deref() else { continue };
+        if newest.get(id).is_none_or(|seen| seen.created <= event.created) {
+            newest.insert(id, event);
         }
     }
-    newest
+    newest.retain(|_, event| fetch::named_by(event).is_some());
+    newest.into_iter().filter_map(|(id, event)| Some((id, payload(event)?))).collect()
 }
 
 fn payload(event: &Event) -> Option<Value> {
@@ -126,27 +124,38 @@ fn is_told(object: &Value, seen: &Seen) -> bool {
         }),
         kind => {
             let fields = READ.iter().find(|(of, _)| *of == kind).map_or(&[][..], |it| it.1);
-            fetched(&object["id"]).map_or(is_over(object), |fetched| same(fetched, fields))
+            fetched(&object["id"]).map_or(is_over_in(object), |fetched| same(fetched, fields))
         }
     }
 }
 
-fn is_over(object: &Value) -> bool {
-    let status = object["status"].as_str().unwrap_or_default();
-    match object["object"].as_str() {
-        Some("subscription") => matches!(status, "canceled" | "incomplete_expired"),
-        Some("invoice") => status == "void",
-        Some("checkout.session") => matches!(status, "complete" | "expired"),
+fn is_over(kind: &str, status: &str) -> bool {
+    match kind {
+        "subscription" => matches!(status, "canceled" | "incomplete_expired"),
+        "invoice" => status == "void",
+        "checkout.session" => matches!(status, "complete" | "expired"),
         _ => false,
     }
+}
+
+fn is_over_in(object: &Value) -> bool {
+    let word = |field: &str| object[field].as_str().unwrap_or_default();
+    is_over(word("object"), word("status"))
+}
+
+fn tells_the_end(event: &&Event) -> bool {
+    Told::by(event).is_some_and(|told| {
+        let (kind, status) = told.state();
+        is_over(kind, status)
+    })
 }
 
 /// Puts terminal states that were told in the place of what was fetched, or could not be. They are
 /// read in every version that Stripe has sent them in.
 pub(super) fn believe_the_end(claim: &Claim, seen: &mut Seen) -> Result<(), LaneError> {
-    for object in claim.events.iter().filter_map(payload).filter(is_over) {
+    for object in claim.events.iter().filter(tells_the_end).filter_map(payload) {
         let id = object["id"].as_str().unwrap_or_default().to_owned();
-        if seen.raw.get(&id).is_some_and(is_over) {
+        if seen.raw.get(&id).is_some_and(is_over_in) {
             continue;
         }
         match object["object"].as_str() {

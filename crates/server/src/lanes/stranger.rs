@@ -9,7 +9,8 @@ use specie_store::mirrors::{prices, products};
 use specie_stripe::{Form, Price, Priority, Product, StripeError};
 use specie_vocab::{CustomerId, ProductId};
 
-use super::fetch::{named_by, payload_field};
+use super::fetch::named_by;
+use super::told::{self, Told};
 use super::{LaneError, WishFor, cause, finish, wish};
 use crate::{App, translate};
 
@@ -96,7 +97,7 @@ pub(super) async fn look(app: &App, claim: &Claim) -> Result<Found, LaneError> {
         claim
             .events
             .iter()
-            .find_map(|event| CustomerId::try_from(payload_field(event, "customer")?).ok())
+            .find_map(|event| CustomerId::try_from(Told::by(event)?.customer()?).ok())
     });
     Ok(customer.map_or(Found::Nothing, |customer| Found::Belongs { customer, id }))
 }
@@ -110,6 +111,5 @@ async fn get(app: &App, path: &str) -> Result<Option<Value>, StripeError> {
 }
 
 fn customer_of(object: &Value) -> Option<CustomerId> {
-    let named = &object["customer"];
-    CustomerId::try_from(named.as_str().or_else(|| named["id"].as_str())?).ok()
+    CustomerId::try_from(told::id(&object["customer"])?).ok()
 }

@@ -8,7 +8,10 @@ use specie_billing::{
 };
 use specie_store::customers::Payer;
 use specie_store::intents::{self, Intent, IntentState};
-use specie_store::mirrors::{self as m, invoices::InvoiceRow, payments::PaymentRow};
+use specie_store::mirrors::checkout_sessions::SessionRow;
+use specie_store::mirrors::invoices::InvoiceRow;
+use specie_store::mirrors::payments::PaymentRow;
+use specie_store::mirrors::{self as m, subscriptions::SubscriptionRow};
 use specie_store::{StoreError, Tx, price_versions};
 use specie_vocab::{BusinessTime, CustomerId, IntentId, Money, Period};
 
@@ -19,12 +22,32 @@ fn corrupt(table: &'static str, column: &'static str, id: impl ToString) -> Stor
     StoreError::Corrupt { table, column, id: id.to_string(), found }
 }
 
+/// What Stripe last said of a customer's objects, as far as facts follow from it.
+pub(crate) struct Mirrors {
+    pub(crate) subscriptions: Vec<SubscriptionRow>,
+    pub(crate) invoices: Vec<InvoiceRow>,
+    pub(crate) payments: Vec<PaymentRow>,
+    pub(crate) sessions: Vec<SessionRow>,
+}
+
+impl Mirrors {
+    pub(crate) async fn load(tx: &mut Tx, customer: &CustomerId) -> Result<Self, StoreError> {
+        Ok(Self {
+            subscriptions: m::subscriptions::of_customer(tx, customer).await?,
+            invoices: m::invoices::of_customer(tx, customer).await?,
+            payments: m::payments::of_customer(tx, customer).await?,
+            sessions: m::checkout_sessions::of_customer(tx, customer).await?,
+        })
+    }
+}
+
 /// All that is known of a customer.
 pub(crate) async fn facts(
     app: &App,
     tx: &mut Tx,
     payer: &Payer,
     customer: &CustomerId,
+    mirrors: Mirrors,
 ) -> Result<Facts, StoreError> {
     // Of this payer's intents a few stand open or ended lately; all are read, newest first.
     let intents = intents::of_payer(tx, payer.id, 1000).await?;
@@ -34,7 +57,7 @@ pub(crate) async fn facts(
         of_ours.contains_key(&id).then_some(id)
     };
 
-    let sessions = sessions(tx, customer, &of_ours, &mark).await?;
+    let sessions = sessions(mirrors.sessions, &of_ours, &mark)?;
     let left: BTreeSet<_> = sessions.iter().filter_map(|session| session.intent).collect();
     // One that made a session has left it, though its mirror may not show it yet.
     let ended = |it: &&Intent| {
@@ -42,10 +65,10 @@ pub(crate) async fn facts(
         let over = it.kind == "checkout" && it.state != IntentState::Open;
         over && !made && !left.contains(&it.id)
     };
-    let subscriptions = subscriptions(tx, customer, &of_ours, &mark).await?;
+    let subscriptions = subscriptions(tx, mirrors.subscriptions, &of_ours, &mark).await?;
     Ok(Facts {
         customer: customer_fact(tx, customer).await?,
-        invoices: invoices(tx, customer).await?,
+        invoices: invoices(mirrors.invoices, &mirrors.payments)?,
         ended_intents: intents.iter().filter(ended).map(|it| it.id).collect(),
         refunds_today: match subscriptions.len() {
             // What is taken back is a second one.
@@ -82,12 +105,12 @@ async fn customer_fact(
 
 async fn subscriptions(
     tx: &mut Tx,
-    customer: &CustomerId,
+    rows: Vec<SubscriptionRow>,
     of_ours: &BTreeMap<IntentId, &Intent>,
     mark: &impl Fn(Option<&str>) -> Option<IntentId>,
 ) -> Result<Vec<SubscriptionFact>, StoreError> {
     let mut facts = Vec::new();
-    for row in m::subscriptions::of_customer(tx, customer).await? {
+    for row in rows {
         let wrong = |column| corrupt("stripe_subscriptions", column, &row.id);
         let plan = match &row.price {
             Some(price) => price_versions::by_stripe(tx, price).await?,
@@ -121,14 +144,13 @@ async fn subscriptions(
     Ok(facts)
 }
 
-async fn sessions(
-    tx: &mut Tx,
-    customer: &CustomerId,
+fn sessions(
+    rows: Vec<SessionRow>,
     of_ours: &BTreeMap<IntentId, &Intent>,
     mark: &impl Fn(Option<&str>) -> Option<IntentId>,
 ) -> Result<Vec<SessionFact>, StoreError> {
     let mut facts = Vec::new();
-    for row in m::checkout_sessions::of_customer(tx, customer).await? {
+    for row in rows {
         let intent = mark(row.intent.as_deref());
         let status = row.status.as_deref().unwrap_or_default();
         facts.push(SessionFact {
@@ -145,10 +167,12 @@ async fn sessions(
     Ok(facts)
 }
 
-async fn invoices(tx: &mut Tx, customer: &CustomerId) -> Result<Vec<InvoiceFact>, StoreError> {
-    let payments = m::payments::of_customer(tx, customer).await?;
+fn invoices(
+    rows: Vec<InvoiceRow>,
+    payments: &[PaymentRow],
+) -> Result<Vec<InvoiceFact>, StoreError> {
     let mut facts = Vec::new();
-    for row in m::invoices::of_customer(tx, customer).await? {
+    for row in rows {
         let of_it: Vec<_> =
             payments.iter().filter(|payment| payment.invoice.as_ref() == Some(&row.id)).collect();
         facts.extend(invoice(row, &of_it)?);

@@ -247,6 +247,29 @@ both! {
         assert!(invoices::of_customer(&mut tx, &cus("cus_1")).await.unwrap().is_empty());
     }
 
+    async fn what_is_known_is_what_would_be_read_again(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        let (tx, ours) = (&mut tx, cus("cus_1"));
+        let of = |n, created, customer| PaymentRow { customer: cus(customer), ..payment(n, created) };
+        for row in [payment(1, 5), of(2, 1, "cus_2"), payment(3, 3)] {
+            payments::upsert(tx, &row).await.unwrap();
+        }
+        let mut known = payments::of_customer(tx, &ours).await.unwrap();
+        let late = PaymentRow { status: "processing".into(), ..payment(1, 5) };
+        for (row, came) in [
+            (payment(4, 4), Changed),
+            (payment(3, 3), Same),
+            (late, Kept),
+            // It goes from one customer to another, and back.
+            (of(3, 3, "cus_2"), Differed { read_at: wall(1) }),
+            (payment(2, 1), Differed { read_at: wall(1) }),
+            (of(5, 2, "cus_2"), Changed),
+        ] {
+            assert_eq!(payments::put(tx, &ours, &mut known, row).await.unwrap(), came);
+            assert_eq!(known, payments::of_customer(tx, &ours).await.unwrap());
+        }
+    }
+
     async fn rows_are_read_as_the_database_has_them(db: Db) {
         let mut tx = db.begin().await.unwrap();
         customers::upsert(&mut tx, &customer()).await.unwrap();

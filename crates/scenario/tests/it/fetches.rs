@@ -1,0 +1,48 @@
+//! What a lane asks Stripe for: each object once, and no more calls than Stripe's depth of expansion
+//! makes necessary.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Method, Request};
+use specie_scenario::{Card, Person, Stage, agree};
+use tower::ServiceExt;
+
+use crate::set::{beside, stage, text, way};
+
+/// The kinds of objects for which a process asks while it settles, in order.
+async fn asked(stage: &Stage) -> Vec<String> {
+    let (inner, calls) = (stage.stripe.transport.clone(), Arc::<Mutex<Vec<_>>>::default());
+    let seen = Arc::clone(&calls);
+    let process = beside(
+        stage,
+        way(move |request: Request<Bytes>| {
+            let path = request.uri().path().to_owned();
+            seen.lock().unwrap().push(format!("{} {path}", request.method()));
+            inner.clone().oneshot(request)
+        }),
+    );
+    process.conductor.settle().await.unwrap();
+    let calls = calls.lock().unwrap();
+    let kind = |call: &String| call.rsplit_once('/').map(|(kind, _)| kind.to_owned());
+    calls.iter().filter(|call| !call.ends_with("/account")).filter_map(kind).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hangs_on_an_object_comes_with_it() {
+    let (stage, _folder) = stage().await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+
+    let subscription = stage.sandbox.list("subscription").remove(0);
+    let path = format!("/v1/subscriptions/{}", text(&subscription["id"]));
+    ada.api(Method::POST, &path, "metadata[seats]=3").await.unwrap();
+    assert_eq!(asked(&stage).await, ["GET /v1/subscriptions", "GET /v1/payment_intents"]);
+
+    ada.is_renamed_at_stripe().await.unwrap();
+    // Twice, since its name changed so soon after it was read.
+    assert_eq!(asked(&stage).await, ["GET /v1/customers", "GET /v1/customers"]);
+    let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
+    assert_eq!(found.differing, [] as [String; 0]);
+}
