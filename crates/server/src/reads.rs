@@ -42,17 +42,17 @@ pub fn only_group(app: &App, named: Option<&str>) -> Result<String, ApiError> {
     }
 }
 
-/// A customer's subscription in a plan group.
+/// A customer's subscription in a plan group, as of now, however long ago `payer` was read.
 pub async fn subscription(
     app: &App,
     payer: &Payer,
     group: &str,
 ) -> Result<SubscriptionView, ApiError> {
-    subscription_at_least(app, payer, group, 0).await
+    subscription_at_least(app, payer, group, newest(app, payer).await?).await
 }
 
-/// The same, as of the decision that answered with `version`, or a later one. 409 `version_ahead`
-/// when there was none yet.
+/// The same, as of when `payer` was read, and as of the decision that answered with `version`, or
+/// later. 409 `version_ahead` when there was no such decision yet.
 pub async fn subscription_at_least(
     app: &App,
     payer: &Payer,
@@ -60,9 +60,7 @@ pub async fn subscription_at_least(
     version: i64,
 ) -> Result<SubscriptionView, ApiError> {
     let mut kept = match app.cache.get(payer.id) {
-        Some(kept) if kept.version >= version && is_newest(app, payer.id, kept.version).await? => {
-            kept
-        }
+        Some(kept) if kept.version >= version.max(payer.version) => kept,
         _ => read_anew(app, payer.id).await?,
     };
     if kept.version < version {
@@ -94,12 +92,11 @@ async fn read_anew(app: &App, payer: PayerId) -> Result<Kept, ApiError> {
     Ok(kept)
 }
 
-/// Whether no other replica has decided since: a process that is alone knows that without asking.
-async fn is_newest(app: &App, payer: PayerId, version: i64) -> Result<bool, ApiError> {
+/// The newest decision, of whichever replica. Of a process that is alone the cache knows no older.
+async fn newest(app: &App, payer: &Payer) -> Result<i64, ApiError> {
     if !app.db.is_shared() {
-        return Ok(true);
+        return Ok(0);
     }
     let mut tx = app.db.read().await?;
-    let row = customers::get(&mut tx, payer).await?;
-    Ok(row.is_some_and(|row| row.version == version))
+    Ok(customers::get(&mut tx, payer.id).await?.map_or(0, |row| row.version))
 }
