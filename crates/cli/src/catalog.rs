@@ -10,11 +10,12 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use specie_billing::{Catalog, Diagnostic, SAASKIT, Severity, catalog};
 use specie_server::catalog::{self as in_stripe, CatalogError, Endpoint};
-use specie_store::{Db, Options, StoreError, migrate_up};
+use specie_store::migrate_up;
 use specie_stripe::{Client, StripeError};
 use specie_vocab::Secret;
 
 use crate::config::{self, CATALOG, Environment};
+use crate::database::{self, Writer};
 use crate::fail::Fail;
 use crate::operator::{self, NewCatalog};
 use crate::out;
@@ -224,10 +225,9 @@ async fn apply(file: &Path, secret_file: Option<&Path>, as_json: bool) -> Result
 }
 
 async fn carry_out(ready: &Ready) -> Result<Done, Fail> {
-    let db = match Db::open(&ready.database, Options::default()).await {
-        Ok(db) => db,
-        Err(StoreError::Locked { path }) => return through(&path, ready).await,
-        Err(error) => return Err(error.into()),
+    let db = match database::file_or_door(&ready.database).await? {
+        Writer::Direct(db) => db,
+        Writer::Through(path) => return through(&path, ready).await,
     };
     migrate_up(&db).await?;
     let applied = in_stripe::apply(&db, &ready.stripe, &ready.catalog, Some(&ready.endpoint))

@@ -1,12 +1,17 @@
 //! Opening the database that `DATABASE_URL` names, as each command needs it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use specie_store::{Db, Options, StoreError, migration_status};
 
 use crate::config::Environment;
 use crate::fail::Fail;
-use crate::settings;
+use crate::{operator, settings};
+
+/// How often who holds a file is looked at, and how long apart.
+const LOOKS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a command does with the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,12 +82,30 @@ pub enum Writer {
 pub async fn writer(environment: &Environment) -> Result<Writer, Fail> {
     let url = settings::database_url(environment)?;
     there(&url)?;
-    match Db::open(&url, Options::default()).await {
-        Ok(db) => {
-            check_schema(&db).await?;
-            Ok(Writer::Direct(db))
+    let writer = file_or_door(&url).await?;
+    if let Writer::Direct(db) = &writer {
+        check_schema(db).await?;
+    }
+    Ok(writer)
+}
+
+/// The database itself, or the service that holds it. Who holds it and has no door may be a service
+/// that only starts, or a command that is nearly done: they are waited for.
+pub async fn file_or_door(url: &str) -> Result<Writer, Fail> {
+    let mut looks = 0;
+    loop {
+        match Db::open(url, Options::default()).await {
+            Ok(db) => return Ok(Writer::Direct(db)),
+            Err(StoreError::Locked { path }) if operator::has_door(&path) || looks == LOOKS => {
+                return Ok(Writer::Through(path));
+            }
+            Err(StoreError::Locked { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
-        Err(StoreError::Locked { path }) => Ok(Writer::Through(path)),
-        Err(error) => Err(error.into()),
+        if looks == 0 {
+            eprintln!("waiting for who uses the database …");
+        }
+        looks += 1;
+        tokio::time::sleep(PAUSE).await;
     }
 }

@@ -83,6 +83,11 @@ fn note_of(database: &Path) -> PathBuf {
     path.into()
 }
 
+/// Whether whoever holds `database` has a door.
+pub fn has_door(database: &Path) -> bool {
+    note_of(database).exists()
+}
+
 /// Opens the door of a service on the SQLite file `database`, whose private listener is at
 /// `address`.
 pub fn open(database: &Path, address: &str, app: App) -> Result<Opened, Fail> {
@@ -180,20 +185,23 @@ pub async fn ask(
     path: &str,
     body: &impl Serialize,
 ) -> Result<Value, Fail> {
-    let in_use = || {
+    let in_use = |why: &str| {
         Fail::Failed(format!(
-            "another process uses `{}` and takes no orders\n\nhint: stop it, or name another database with `DATABASE_URL`",
+            "another process uses `{}` and {why}\n\nhint: stop it, or name another database with `DATABASE_URL`",
             database.display()
         ))
     };
-    let text = std::fs::read_to_string(note_of(database)).map_err(|_| in_use())?;
-    let note: Note = serde_json::from_str(&text).map_err(|_| in_use())?;
-    let door = Door { transport: https_transport(), base: note.address };
+    let note = std::fs::read_to_string(note_of(database)).ok();
+    let note: Option<Note> = note.and_then(|text| serde_json::from_str(&text).ok());
+    let note = note.ok_or_else(|| in_use("takes no orders"))?;
+    let silent = |why: String| in_use(&format!("does not answer at {}: {why}", note.address));
+    let door = Door { transport: https_transport(), base: note.address.clone() };
     let bearer = format!("Bearer {}", note.token);
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     let body = serde_json::to_vec(body).unwrap_or_default();
     let asked = tokio::time::timeout(PATIENCE, door.send(method, path, &headers, body)).await;
-    let reply = asked.map_err(|_| in_use())?.map_err(|_| in_use())?;
+    let asked = asked.map_err(|_| silent(format!("nothing came in {} s", PATIENCE.as_secs())))?;
+    let reply = asked.map_err(|error| silent(error.to_string()))?;
     let answer = reply.json().unwrap_or_default();
     let why = answer["error"].as_str().unwrap_or(reply.status.as_str());
     match reply.status {

@@ -1,6 +1,9 @@
 //! `specie init`, `migrate` and `keys` from outside, without a service.
 
+use std::fs::File;
+
 use crate::place::Place;
+use crate::web::free_port;
 
 #[test]
 fn init_writes_what_is_not_there_and_says_so() {
@@ -85,4 +88,32 @@ fn a_database_of_another_kind_is_refused_without_its_password() {
     let ended = place.run(&["migrate", "status"]);
     ended.refused(1, &["the database cannot be reached"]);
     assert!(!ended.err.contains("secret"), "{}", ended.err);
+}
+
+#[test]
+fn who_holds_the_file_for_a_moment_is_waited_for() {
+    let place = Place::new();
+    place.run(&["migrate", "up"]).fine();
+    let lock = File::options().write(true).open(place.path("specie.db.lock")).unwrap();
+    lock.lock().unwrap();
+    let waiting = place.start(&["keys", "create"]);
+    assert_eq!(waiting.until("waiting").len(), 1);
+    drop(lock);
+    assert!(waiting.end().out.starts_with("sk_specie_"));
+}
+
+#[test]
+fn who_holds_the_file_and_does_not_answer_is_told() {
+    let place = Place::new();
+    place.run(&["migrate", "up"]).fine();
+    let lock = File::options().write(true).open(place.path("specie.db.lock")).unwrap();
+    lock.lock().unwrap();
+    place.run(&["keys", "create"]).refused(1, &["another process uses", "takes no orders"]);
+    place.write("specie.db.door", "{");
+    place.run(&["keys", "create"]).refused(1, &["takes no orders", "hint: stop it"]);
+    let port = free_port();
+    let door = format!(r#"{{"address": "http://127.0.0.1:{port}", "token": "t"}}"#);
+    place.write("specie.db.door", &door);
+    let told = format!("does not answer at http://127.0.0.1:{port}");
+    place.run(&["keys", "create"]).refused(1, &[&told, "hint: stop it"]);
 }
