@@ -10,6 +10,7 @@
 mod acts;
 mod dice;
 mod luck;
+mod processor;
 mod replicas;
 mod skew;
 mod stops;
@@ -27,6 +28,7 @@ use specie_vocab::{BusinessTime, WallClock};
 
 use acts::{Act, Ask, Begun, Doing, Done, Tools};
 use dice::Dice;
+pub use processor::stay_on_one_processor;
 use replicas::Replicas;
 use stops::{Caught, Stops, Trap};
 use storage::Storage;

@@ -7,7 +7,7 @@ use std::thread;
 
 use anyhow::Context;
 use clap::Args;
-use specie_scenario::simulate::{Failure, Play, Played, play};
+use specie_scenario::simulate::{Failure, Play, Played, play, stay_on_one_processor};
 use specie_vocab::{SystemClock, WallClock};
 
 /// See `cargo xtask simulate --help`.
@@ -60,23 +60,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     println!("{} seeds, {} failed, {seconds} s", arguments.seeds, failed.len());
     Ok(ExitCode::from(if failed.is_empty() { 0 } else { 3 }))
 }
-
-/// Keeps a thread, and those that it starts, on one processor: a seed's work goes to and fro between
-/// its own thread and that of its database, never both at once, and waking a thread on another
-/// processor costs more than what it then does. Where it cannot be done, nothing is lost but time.
-#[cfg(target_os = "linux")]
-fn stay_on_one_processor(n: usize) {
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-
-    let Ok(allowed) = sched_getaffinity(None) else { return };
-    let all: Vec<_> = (0..CpuSet::MAX_CPU).filter(|at| allowed.is_set(*at)).collect();
-    let mut one = CpuSet::new();
-    one.set(all[n % all.len().max(1)]);
-    let _refused = sched_setaffinity(None, &one);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn stay_on_one_processor(_: usize) {}
 
 fn work(arguments: &Arguments, next: &AtomicU64, failed: &Failed) -> anyhow::Result<()> {
     loop {
