@@ -56,7 +56,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(if unmissed == 0 { 0 } else { 3 }))
 }
 
-fn root() -> anyhow::Result<PathBuf> {
+/// The root of the repository.
+pub fn root() -> anyhow::Result<PathBuf> {
     let out = git(Path::new("."), &["rev-parse", "--show-toplevel"])?;
     Ok(PathBuf::from(String::from_utf8(out.stdout)?.trim()))
 }
@@ -124,7 +125,6 @@ impl Copy {
         let out = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .current_dir(&self.folder)
             .env("CARGO_TARGET_DIR", &self.target)
-            .env("RUSTFLAGS", "--cap-lints=allow")
             .arg("test")
             .args(&guard.test)
             .output()?;

@@ -337,3 +337,25 @@ async fn a_new_card_is_charged_once_though_the_process_ends_meanwhile() {
     assert_eq!(at_each_change!(recovered, When::AfterTheAnswer), 2);
     assert_eq!(at_each_change!(recovered, When::BeforeItArrives), 2);
 }
+
+/// Its answer was lost with the process, and nobody was there for a day and more: under the same key
+/// Stripe would do it once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_under_a_key_that_stripe_has_forgotten_is_found_and_not_repeated() {
+    // Of a checkout's changes the first makes the customer, the second the session.
+    for nth in [1, 2] {
+        let (stage, _folder) = stage().await;
+        let (transport, dead) = ends_at(&stage, nth, When::AfterTheAnswer);
+        let process = beside(&stage, transport);
+        let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
+        tokio::select! {
+            reply = ada.checkout("pro", "monthly") => panic!("it has not ended: {reply:?}"),
+            () = dead.notified() => {}
+        }
+        stage.wall.advance_to(stage.app.wall.now().plus_seconds(DAY + 3_600).timestamp());
+        stage.conductor.settle().await.unwrap();
+        assert_eq!(stage.sandbox.list("customer").len(), 1, "change {nth}");
+        assert_eq!(stage.sandbox.list("checkout.session").len(), 1, "change {nth}");
+        assert_agreed(&stage).await;
+    }
+}

@@ -11,6 +11,7 @@ use specie_scenario::{Card, Door, Person, Stage, agree};
 use specie_store::{audit, customers};
 use specie_stripe::{Transport, TransportError};
 use specie_vocab::WallClock;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
@@ -153,6 +154,41 @@ fn monthly(stage: &Stage) -> String {
     text(&found["id"]).into()
 }
 
+/// Gives the only customer the monthly plan, with a card of theirs, as a person does in Stripe's
+/// dashboard.
+async fn subscribe_in_the_dashboard(stage: &Stage) -> Value {
+    let ada = Person::new(stage, "ada", "Ada");
+    let customer = text(&stage.sandbox.list("customer")[0]["id"]).to_owned();
+    let form = format!("customer={customer}");
+    let path = "/v1/payment_methods/pm_card_visa/attach";
+    let card = ada.api(Method::POST, path, &form).await.unwrap();
+    let (price, card) = (monthly(stage), text(&card["id"]));
+    let form = format!("{form}&items[0][price]={price}&default_payment_method={card}");
+    let made = ada.api(Method::POST, "/v1/subscriptions", &form).await.unwrap();
+    assert_eq!(made["status"], "active");
+    made
+}
+
+/// A way to Stripe on which the answer to the making of a customer is held back: it tells that it is
+/// there, and waits until it may be heard.
+fn customer_held_back(stage: &Stage) -> (Transport, Arc<Notify>, Arc<Notify>) {
+    let (made, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (inner, tell, wait) = (stage.stripe.transport.clone(), Arc::clone(&made), Arc::clone(&go));
+    let transport = way(move |request: Request<Bytes>| {
+        let (inner, tell, wait) = (inner.clone(), Arc::clone(&tell), Arc::clone(&wait));
+        async move {
+            let of_it = request.method() == Method::POST && request.uri().path() == "/v1/customers";
+            let answer = inner.oneshot(request).await;
+            if of_it {
+                tell.notify_one();
+                wait.notified().await;
+            }
+            answer
+        }
+    });
+    (transport, made, go)
+}
+
 both! {
     async fn two_hundred_checkouts_at_once_leave_one_open_session(stage: &Stage) {
         let mut calls = JoinSet::new();
@@ -233,6 +269,22 @@ both! {
         assert_one_subscription(stage, "monthly").await;
     }
 
+    async fn no_session_is_opened_for_who_came_to_hold_a_plan_since_they_asked(stage: &Stage) {
+        let (transport, made, go) = customer_held_back(stage);
+        let process = beside(stage, transport);
+        let asked = checkout(process.service.clone(), key(stage), "annual");
+        let ((status, answer), held) = tokio::join!(asked, async {
+            made.notified().await;
+            let held = subscribe_in_the_dashboard(stage).await;
+            go.notify_one();
+            held
+        });
+        assert_eq!((status, &answer["code"]), (409, &json!("already_subscribed")), "{answer}");
+        assert_eq!(answer["subscription"]["subscription"], held["id"]);
+        assert_eq!(stage.sandbox.list("checkout.session"), [] as [Value; 0]);
+        assert_one_subscription(stage, "monthly").await;
+    }
+
     async fn a_second_session_of_ours_that_completes_is_canceled_and_refunded_once(stage: &Stage) {
         let ada = Person::new(stage, "ada", "Ada");
         stage.conductor.watermark().await.unwrap();
@@ -297,13 +349,7 @@ both! {
     async fn a_second_subscription_of_the_dashboard_is_shown_and_not_touched(stage: &Stage) {
         let ada = Person::new(stage, "ada", "Ada");
         let held = ada.subscribe("pro", "annual", Card::GOOD).await.unwrap();
-        let customer = text(&stage.sandbox.list("customer")[0]["id"]).to_owned();
-        let form = format!("customer={customer}&items[0][price]={}", monthly(stage));
-        // As with a card of the customer's that pays by default.
-        let card = ada.api(Method::POST, "/v1/payment_methods/pm_card_visa/attach", &format!("customer={customer}")).await.unwrap();
-        let form = format!("{form}&default_payment_method={}", text(&card["id"]));
-        let second = ada.api(Method::POST, "/v1/subscriptions", &form).await.unwrap();
-        assert_eq!(second["status"], "active");
+        let second = subscribe_in_the_dashboard(stage).await;
 
         stage.conductor.settle().await.unwrap();
         stage.conductor.advance_to(stage.sandbox.now() + 3 * 86_400).await.unwrap();

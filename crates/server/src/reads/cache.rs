@@ -87,3 +87,28 @@ impl Cache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_at(version: i64) -> Kept {
+        let created_at = WallTime::from_second(0);
+        Kept { version, groups: BTreeMap::new(), lane: None, created_at, parked: false }
+    }
+
+    #[test]
+    fn what_was_read_before_a_decision_does_not_fill_after_it() {
+        let (cache, payer) = (Cache::default(), PayerId(uuid::Uuid::from_u128(1)));
+        cache.fill(payer, read_at(4));
+        cache.drop_below(payer, 5);
+        assert!(cache.get(payer).is_none(), "it is forgotten");
+        cache.fill(payer, read_at(4));
+        assert!(cache.get(payer).is_none(), "a reader that began before brings it no more");
+        cache.drop_below(payer, 3);
+        cache.fill(payer, read_at(4));
+        assert!(cache.get(payer).is_none(), "the floor never falls");
+        cache.fill(payer, read_at(5));
+        assert_eq!(cache.get(payer).map(|kept| kept.version), Some(5));
+    }
+}

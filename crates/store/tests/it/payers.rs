@@ -1,5 +1,7 @@
 //! Payers, their slots and what they hold.
 
+use std::time::Duration;
+
 use serde_json::json;
 use specie_store::held::{self, StoredHeld};
 use specie_store::slots::{self, SlotState, StoredSlot};
@@ -67,6 +69,23 @@ both! {
         assert_eq!(customers::bump(&mut tx, one.id).await.unwrap(), 1);
         assert_eq!(customers::bump(&mut tx, one.id).await.unwrap(), 2);
         assert_eq!(customers::list(&mut tx, 9).await.unwrap().len(), 2);
+    }
+
+    async fn who_locks_a_payer_waits_for_whoever_has_and_sees_what_they_decided(db: Db) {
+        let one = with_payer(&db, 1).await;
+        let mut first = db.begin().await.unwrap();
+        customers::lock(&mut first, one.id).await.unwrap();
+        let other = db.clone();
+        let mut second = tokio::spawn(async move {
+            let mut tx = other.begin().await.unwrap();
+            customers::lock(&mut tx, one.id).await.unwrap().unwrap().version
+        });
+        // It never answers before the first has ended, however long it is given.
+        let early = tokio::time::timeout(Duration::from_millis(300), &mut second).await;
+        assert!(early.is_err(), "{early:?}");
+        let version = customers::bump(&mut first, one.id).await.unwrap();
+        first.commit().await.unwrap();
+        assert_eq!(second.await.unwrap(), version);
     }
 
     async fn one_stripe_customer_is_one_payer(db: Db) {
