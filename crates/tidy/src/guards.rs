@@ -33,12 +33,34 @@ pub fn unlike(files: &[(String, String)]) -> Vec<Fault> {
     faults
 }
 
+/// Rows that say of a guard that a test misses it which is not there.
+pub fn untested(files: &[(String, String)]) -> Vec<Fault> {
+    let text = files.iter().find(|(path, _)| path == DOCUMENT).map_or("", |(_, text)| text);
+    let is_there = |test: &str| {
+        let head = format!("fn {test}(");
+        files.iter().any(|(path, text)| path.ends_with(".rs") && text.contains(&head))
+    };
+    let told = cells(text).filter_map(|(line, name, mut cells)| {
+        let said = cells.nth(1).unwrap_or_default();
+        let test = said.trim_matches('`').rsplit("::").next().unwrap_or_default();
+        (!is_there(test)).then(|| {
+            let text = format!("`{name}` is missed by `{test}`, and there is no such test");
+            Fault::at(DOCUMENT, line, text)
+        })
+    });
+    told.collect()
+}
+
 /// The rows of the table: name, line, and what happens without the guard.
 fn rows(text: &str) -> impl Iterator<Item = (&str, (usize, &str))> {
+    cells(text).filter_map(|(line, name, mut cells)| Some((name, (line, cells.next()?))))
+}
+
+/// The rows of the table: line, name, and the cells that follow it.
+fn cells(text: &str) -> impl Iterator<Item = (usize, &str, impl Iterator<Item = &str>)> {
     text.lines().enumerate().filter_map(|(n, line)| {
         let mut cells = line.strip_prefix("| `")?.split(" | ");
-        let name = cells.next()?.strip_suffix('`')?;
-        Some((name, (n + 1, cells.next()?)))
+        Some((n + 1, cells.next()?.strip_suffix('`')?, cells))
     })
 }
 
@@ -59,5 +81,17 @@ mod tests {
         }
         let two = "| `fence` | late writes | a |\n| `lock` | early writes | b |";
         assert_eq!(unlike(&files(two, patch)).len(), 1);
+    }
+    #[test]
+    fn the_test_that_a_row_names_is_there() {
+        let found = |row: &str| {
+            let code = "#[test]\nfn late_is_late() {}".to_owned();
+            let document = (DOCUMENT.to_owned(), format!("| `fence` | late writes | {row} | x |"));
+            untested(&[document, ("a.rs".to_owned(), code)]).len()
+        };
+        assert_eq!(found("`flow::late_is_late`"), 0);
+        for gone in ["`flow::late_is_lat`", "`late`", "", "a test"] {
+            assert_eq!(found(gone), 1, "{gone}");
+        }
     }
 }

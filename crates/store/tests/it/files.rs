@@ -145,5 +145,8 @@ async fn a_transaction_that_sqlite_ends_by_itself_spoils_no_other() {
     // As it does when the disk is full, behind the driver's back.
     raw(&mut tx, "rollback").await.unwrap();
     drop(tx);
+    let mut next = db.begin().await.unwrap();
+    assert_eq!(inbox::count(&mut next).await.unwrap(), 0);
+    next.commit().await.unwrap();
     assert_eq!(inbox::add(&db, &[event(1, "cus_1")]).await.unwrap(), 1);
 }
