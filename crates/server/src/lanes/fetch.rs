@@ -197,19 +197,7 @@ impl Reader<'_> {
 
     async fn one(&mut self, id: &str) -> Result<(), LaneError> {
         match id.split_once('_').map(|(prefix, _)| prefix) {
-            Some("sub") => {
-                // Stripe expands no deeper than this.
-                let expand = ["latest_invoice.payments", "default_payment_method"];
-                let path = format!("/v1/subscriptions/{id}");
-                if let Some(mut found) = self.get(&path, &expand).await? {
-                    let invoice = self.unfold(found.get_mut("latest_invoice")).await?;
-                    let card = self.unfold(found.get_mut("default_payment_method")).await?;
-                    self.note(&found);
-                    self.subscription(Subscription::parse(&found)?);
-                    invoice.map(|it| self.invoice_from(&it)).transpose()?;
-                    card.map(|it| self.payment_method_from(&it)).transpose()?;
-                }
-            }
+            Some("sub") => self.whole_subscription(id).await?,
             Some("in") => {
                 let expand = ["payments"];
                 if let Some(found) = self.read(&format!("/v1/invoices/{id}"), &expand).await? {
@@ -223,16 +211,7 @@ impl Reader<'_> {
                     self.session(CheckoutSession::parse(&found)?);
                 }
             }
-            Some("cus") => {
-                let expand = ["invoice_settings.default_payment_method"];
-                if let Some(mut found) = self.get(&format!("/v1/customers/{id}"), &expand).await? {
-                    let card = found.pointer_mut("/invoice_settings/default_payment_method");
-                    let card = self.unfold(card).await?;
-                    self.note(&found);
-                    self.customer(Customer::parse(&found)?);
-                    card.map(|it| self.payment_method_from(&it)).transpose()?;
-                }
-            }
+            Some("cus") => self.whole_customer(id).await?,
             Some("pm") => {
                 let path = format!("/v1/payment_methods/{id}");
                 if let Some(found) = self.read(&path, &[]).await? {
@@ -241,6 +220,33 @@ impl Reader<'_> {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// With its newest invoice and its card, as deep as Stripe expands.
+    async fn whole_subscription(&mut self, id: &str) -> Result<(), LaneError> {
+        let expand = ["latest_invoice.payments", "default_payment_method"];
+        let found = self.get(&format!("/v1/subscriptions/{id}"), &expand).await?;
+        let Some(mut found) = found else { return Ok(()) };
+        let invoice = self.unfold(found.get_mut("latest_invoice")).await?;
+        let card = self.unfold(found.get_mut("default_payment_method")).await?;
+        self.note(&found);
+        self.subscription(Subscription::parse(&found)?);
+        invoice.map(|it| self.invoice_from(&it)).transpose()?;
+        card.map(|it| self.payment_method_from(&it)).transpose()?;
+        Ok(())
+    }
+
+    /// With its card.
+    async fn whole_customer(&mut self, id: &str) -> Result<(), LaneError> {
+        let expand = ["invoice_settings.default_payment_method"];
+        let found = self.get(&format!("/v1/customers/{id}"), &expand).await?;
+        let Some(mut found) = found else { return Ok(()) };
+        let card = found.pointer_mut("/invoice_settings/default_payment_method");
+        let card = self.unfold(card).await?;
+        self.note(&found);
+        self.customer(Customer::parse(&found)?);
+        card.map(|it| self.payment_method_from(&it)).transpose()?;
         Ok(())
     }
 
