@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use specie_store::{Fate, Gate};
@@ -20,12 +20,16 @@ struct State {
     /// In percent of all commits.
     trouble: AtomicU32,
     down: AtomicBool,
+    /// How many commits there were.
+    commits: AtomicU64,
 }
 
 impl Storage {
     pub(super) fn new(seed: u64) -> Self {
         let dice = Mutex::new(Dice::new(seed));
-        Self(Arc::new(State { dice, trouble: AtomicU32::new(0), down: AtomicBool::new(false) }))
+        let (trouble, down, commits) =
+            (AtomicU32::default(), AtomicBool::default(), AtomicU64::default());
+        Self(Arc::new(State { dice, trouble, down, commits }))
     }
 
     /// From now on so many commits in a hundred lose their connection.
@@ -36,6 +40,11 @@ impl Storage {
     /// Whether nobody reaches it from now on.
     pub(super) fn set_down(&self, down: bool) {
         self.0.down.store(down, Ordering::SeqCst);
+    }
+
+    /// A number that changes whenever what is stored may have.
+    pub(super) fn commits(&self) -> u64 {
+        self.0.commits.load(Ordering::SeqCst)
     }
 
     /// The way by which one replica reaches it.
@@ -84,6 +93,7 @@ impl Gate for Way {
     }
 
     fn after_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.storage.0.commits.fetch_add(1, Ordering::SeqCst);
         Box::pin(self.passing.pass(Point::AfterCommit))
     }
 }
