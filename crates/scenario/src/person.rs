@@ -132,7 +132,11 @@ impl<'a> Person<'a> {
     pub async fn replace_card(&self, card: Card) -> Result<(), Refusal> {
         let reply = self.call(Method::POST, "portal", json!({ "task": "replace_card" })).await?;
         let portal = fine("portal", reply)?.json()?;
-        let url = portal["url"].as_str().unwrap_or_default();
+        self.enter_card(portal["url"].as_str().unwrap_or_default(), card).await
+    }
+
+    /// Enters a card in a session of Stripe's portal.
+    pub async fn enter_card(&self, url: &str, card: Card) -> Result<(), Refusal> {
         let fields = [
             ("number", card.0),
             ("expiry", "12 / 34"),

@@ -23,9 +23,14 @@ impl<'a> Browser<'a> {
         Self { stage, cookie: cookie.split(';').next().unwrap().into() }
     }
 
+    /// Opens a page.
+    pub async fn open(&self, page: &str) -> Reply {
+        self.stage.service.get(page, &[("cookie", &self.cookie)]).await.unwrap()
+    }
+
     /// The token in the forms of a page.
     pub async fn token(&self, page: &str) -> String {
-        let page = self.stage.service.get(page, &[("cookie", &self.cookie)]).await.unwrap().text();
+        let page = self.open(page).await.text();
         let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
         rest.split('"').next().unwrap().into()
     }

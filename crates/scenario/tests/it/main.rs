@@ -1,6 +1,7 @@
 //! Flows over the real sandbox, in process, with one clock.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
 
+mod account;
 mod alarms;
 mod away;
 mod browser;
