@@ -1,6 +1,7 @@
-//! Commands for those who work on Specie: `cargo xtask simulate`, `guards` and `bench`.
+//! Commands for those who work on Specie: `cargo xtask simulate`, `guards`, `coverage` and `bench`.
 
 mod bench;
+mod coverage;
 mod guards;
 mod simulate;
 
@@ -23,6 +24,8 @@ enum Command {
     /// Takes each guard out of a scratch copy and names the test that misses it; exit code 3 when
     /// none does.
     Guards(guards::Arguments),
+    /// Counts which lines the tests run; exit code 3 when they are too few.
+    Coverage(coverage::Arguments),
     /// Measures the optimised binary, and prints Markdown tables.
     Bench(bench::Arguments),
 }
@@ -31,6 +34,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Guards(arguments) => guards::run(&arguments),
+        Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     }
 }

@@ -1,5 +1,6 @@
 //! A folder with nothing in it, and the binary started there with nothing in its environment.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -14,6 +15,13 @@ use crate::left::Left;
 
 /// Longer than anything takes on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Where `cargo xtask coverage` has what was run written down. Nothing else of the environment passes:
+/// without this one a process would write it into its folder.
+pub fn coverage() -> Option<(&'static str, OsString)> {
+    let name = "LLVM_PROFILE_FILE";
+    std::env::var_os(name).map(|file| (name, file))
+}
 
 /// A folder of a test's own, and the settings of what is started in it.
 pub struct Place {
@@ -106,7 +114,7 @@ impl Place {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_specie"));
         command.args(arguments).current_dir(self.folder.path()).env_clear();
-        command.env("PATH", std::env::var("PATH").unwrap_or_default());
+        command.env("PATH", std::env::var("PATH").unwrap_or_default()).envs(coverage());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -133,7 +141,7 @@ impl Place {
         let line = format!("specie() {{ '{}' \"$@\"; }}; {line}", env!("CARGO_BIN_EXE_specie"));
         let mut script = Command::new("script");
         script.args(["-qefc", &line, "/dev/null"]).current_dir(self.folder.path()).env_clear();
-        script.env("PATH", std::env::var("PATH").unwrap_or_default());
+        script.env("PATH", std::env::var("PATH").unwrap_or_default()).envs(coverage());
         script.envs(self.settings.iter().map(|(name, value)| (name, value)));
         let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (mut typed, shown) = (child.stdin.take(), pieces(child.stdout.take().unwrap()));

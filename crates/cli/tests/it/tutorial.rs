@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::place::Place;
+use crate::place::{Place, coverage};
 
 /// Where it begins.
 const BEGINS: &str = "## A payment system, step by step";
@@ -77,6 +77,7 @@ fn paste(place: &Place, script: &str) -> (Option<i32>, String) {
         .current_dir(place.path(""))
         .env_clear()
         .env("PATH", path)
+        .envs(coverage())
         .stdin(Stdio::null())
         .output()
         .unwrap();
