@@ -44,12 +44,12 @@ async fn share(seeds: RangeInclusive<u64>, rest: u64) {
 mod seeds {
     #[tokio::test]
     async fn that_are_odd_end_with_what_stripe_has() {
-        super::share(1..=20, 1).await;
+        super::share(1..=100, 1).await;
     }
 
     #[tokio::test]
     async fn that_are_even_end_with_what_stripe_has() {
-        super::share(1..=20, 0).await;
+        super::share(1..=100, 0).await;
     }
 }
 
