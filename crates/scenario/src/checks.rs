@@ -144,7 +144,6 @@ fn has_others(sides: &Sides<'_>, own: &[CustomerId]) -> bool {
 }
 
 /// Nothing was done twice, as far as Stripe can tell.
-/// What holds of what Stripe has.
 pub fn at_stripe(sides: &Sides<'_>) -> Checked {
     let list = |kind| sides.sandbox.list(kind);
     let ours = |it: &&Value| it["metadata"]["specie_intent"].is_string();
