@@ -87,12 +87,19 @@ fn cards(bytes: &[u8]) -> Vec<usize> {
         let fraction = at > 0 && bytes[at - 1] == b'.';
         let ends = bytes.get(at + length).is_none_or(|b| *b == b'.' || !word(*b));
         let alone = begins(bytes, at) && !fraction && ends;
-        if alone && is_card(&digits) {
+        if alone && !is_of_network(&bytes[..at]) && is_card(&digits) {
             found.push(at);
         }
         at += length.max(1);
     }
     found
+}
+
+/// Whether what follows is a payment's number in the network of the cards: any 15 digits, as cards of
+/// one issuer have.
+fn is_of_network(before: &[u8]) -> bool {
+    let end = before.iter().rposition(|b| b.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+    before[..end].ends_with(b"network_transaction_id")
 }
 
 fn word(b: u8) -> bool {
@@ -189,6 +196,8 @@ mod tests {
             concat!("`sk_te", "st_…` or `whs", "ec_`"),
             concat!("disk_te", "st_abcd1234"),
             "evt_4242424242424242",
+            "\"network_transaction_id\": \"378282246310005\"",
+            "{\\\"network_transaction_id\\\":\\\"378282246310005\\\"}",
             "1767225600000000",
             "4242424242424241",
             "42424242424242421",

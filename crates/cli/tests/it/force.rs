@@ -118,7 +118,8 @@ fn fill(town: Town, disk: &Disk) {
         load.pulse.after(30);
         disk.fill();
         town.says("events could not be stored");
-        load.pulse.after(10);
+        // What was told of first may have been an event of the sandbox's own.
+        (0..30).take_while(|_| load.refused() == 0).for_each(|_| load.pulse.after(10));
         assert!(load.refused() > 0, "nothing was refused");
         disk.make_room();
     });
