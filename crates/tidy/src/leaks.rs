@@ -87,7 +87,7 @@ fn cards(bytes: &[u8]) -> Vec<usize> {
         let fraction = at > 0 && bytes[at - 1] == b'.';
         let ends = bytes.get(at + length).is_none_or(|b| *b == b'.' || !word(*b));
         let alone = begins(bytes, at) && !fraction && ends;
-        if alone && !is_of_network(&bytes[..at]) && is_card(&digits) {
+        if alone && is_card(&digits) && !is_of_network(&bytes[..at]) {
             found.push(at);
         }
         at += length.max(1);
