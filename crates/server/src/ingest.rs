@@ -206,7 +206,8 @@ async fn write(db: Db, mut queue: mpsc::Receiver<Waiting>, refusal: Refusal, pat
 }
 
 /// Puts the group on disk. Storing one twice does no harm, so while the database is away it is simply
-/// tried again, where time may pass; a full disk is told at once, since Stripe sends all of it again.
+/// tried again, unless nothing may wait by the machine's clock; a full disk is told at once, since
+/// Stripe sends all of it again.
 async fn persist(db: &Db, events: &[NewEvent], patience: Patience) -> Result<(), StoreError> {
     let mut tries = 1;
     loop {
@@ -215,7 +216,7 @@ async fn persist(db: &Db, events: &[NewEvent], patience: Patience) -> Result<(),
             Err(error)
                 if error.is_transient()
                     && !error.is_full()
-                    && patience.sleeps()
+                    && patience != Patience::Yields
                     && tries < TRIES =>
             {
                 tries += 1;

@@ -125,13 +125,12 @@ macro_rules! mirror {
             ) -> Result<Mirrored, StoreError> {
                 let at = known.iter().position(|it| it.id == row.id);
                 let before = match at {
-                    Some(at) => Some(known[at].clone()),
+                    Some(at) => Some(known.remove(at)),
                     // It may have been another one's, or nobody's.
                     None => get(tx, &row.id).await?,
                 };
                 let mirrored = write(tx, before.as_ref(), &row).await?;
                 let row = before.filter(|_| mirrored == Mirrored::Kept).unwrap_or(row);
-                known.retain(|it| it.id != row.id);
                 if Option::<&specie_vocab::CustomerId>::from(&row.$customer) == Some($customer) {
                     known.push(row);
                     known.sort_by(|one, other| {

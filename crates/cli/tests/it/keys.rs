@@ -90,12 +90,18 @@ fn a_database_of_another_kind_is_refused_without_its_password() {
     assert!(!ended.err.contains("secret"), "{}", ended.err);
 }
 
-#[test]
-fn who_holds_the_file_for_a_moment_is_waited_for() {
-    let place = Place::new();
+/// A database that is in use for as long as the file is open.
+fn held(place: &Place) -> File {
     place.run(&["migrate", "up"]).fine();
     let lock = File::options().write(true).open(place.path("specie.db.lock")).unwrap();
     lock.lock().unwrap();
+    lock
+}
+
+#[test]
+fn who_holds_the_file_for_a_moment_is_waited_for() {
+    let place = Place::new();
+    let lock = held(&place);
     let waiting = place.start(&["keys", "create"]);
     assert_eq!(waiting.until("waiting").len(), 1);
     drop(lock);
@@ -105,9 +111,7 @@ fn who_holds_the_file_for_a_moment_is_waited_for() {
 #[test]
 fn who_holds_the_file_and_does_not_answer_is_told() {
     let place = Place::new();
-    place.run(&["migrate", "up"]).fine();
-    let lock = File::options().write(true).open(place.path("specie.db.lock")).unwrap();
-    lock.lock().unwrap();
+    let _lock = held(&place);
     place.run(&["keys", "create"]).refused(1, &["another process uses", "takes no orders"]);
     place.write("specie.db.door", "{");
     place.run(&["keys", "create"]).refused(1, &["takes no orders", "hint: stop it"]);
