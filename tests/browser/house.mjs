@@ -67,6 +67,16 @@ export async function fillCard(page, number) {
   if (await name.count()) await name.fill('Ada Lovelace');
 }
 
+/** Waits for a page after a double click: the journey of the second press may end that of the first. */
+export async function arrive(page, url) {
+  try {
+    await page.waitForURL(url);
+  } catch (error) {
+    if (!error.message.includes('ERR_ABORTED')) throw error;
+    await page.waitForURL(url);
+  }
+}
+
 /** Chooses Pro, pays, and comes back to the account. */
 export async function subscribe(page, service, every = '') {
   await page.goto(`${service}/billing/plans${every}`);

@@ -11,6 +11,7 @@ import {
   FAILS_LATER,
   MASTERCARD,
   PAYS,
+  arrive,
   button,
   clock,
   fillCard,
@@ -186,10 +187,10 @@ describe('a browser on the pages', { timeout: 600_000 }, () => {
     const { page, problems } = await signedIn(t, 0);
     await page.goto(`${service}/billing/plans`);
     await button(page, 'Choose Pro').dblclick();
-    await page.waitForURL(`${sandbox}/c/pay/**`);
+    await arrive(page, `${sandbox}/c/pay/**`);
     await fillCard(page, PAYS);
     await page.getByRole('button', { name: /^Subscribe/ }).dblclick();
-    await page.waitForURL(`${service}/billing/account**`);
+    await arrive(page, `${service}/billing/account**`);
     assert.equal(await page.locator('main tbody tr').count(), 1, 'one payment');
     const before = await clock(page);
     await button(page, 'One day').dblclick();

@@ -63,7 +63,9 @@ pub fn found(place: &str, kind: Kind, bytes: &[u8], secrets: &[String]) -> Vec<F
     // A line of a journal begins with its checksum, whose 16 hexadecimal digits may all be decimal.
     let is_sum = |at: &usize| kind == Kind::Journal && (*at == 0 || bytes[*at - 1] == b'\n');
     let cards = cards(bytes).into_iter().filter(|at| !is_sum(at));
-    cards.for_each(|at| fault(at, "the number of a card"));
+    cards.for_each(|at| {
+        fault(at, &format!("the number of a card after `{}`", word_before(bytes, at)))
+    });
     if kind == Kind::Log {
         mails(bytes).into_iter().for_each(|at| fault(at, "a mail address"));
     }
@@ -90,7 +92,7 @@ fn cards(bytes: &[u8]) -> Vec<usize> {
         let fraction = at > 0 && bytes[at - 1] == b'.';
         let ends = bytes.get(at + length).is_none_or(|b| *b == b'.' || !word(*b));
         let alone = begins(bytes, at) && !fraction && ends;
-        if alone && is_card(&digits) && !is_of_network(&bytes[..at]) {
+        if alone && is_card(&digits) && !NUMBERS.contains(&word_before(bytes, at).as_str()) {
             found.push(at);
         }
         at += length.max(1);
@@ -98,11 +100,20 @@ fn cards(bytes: &[u8]) -> Vec<usize> {
     found
 }
 
-/// Whether what follows is a payment's number in the network of the cards: any 15 digits, as cards of
-/// one issuer have.
-fn is_of_network(before: &[u8]) -> bool {
-    let end = before.iter().rposition(|b| b.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
-    before[..end].ends_with(b"network_transaction_id")
+/// What may be any number, and so that of a card by chance: a payment's in the network of the cards,
+/// and the one from which ids come.
+const NUMBERS: [&str; 2] = ["network_transaction_id", "seed"];
+
+/// The last word before `at`: in JSON, a value's name. Empty, if there is none.
+fn word_before(bytes: &[u8], at: usize) -> String {
+    let before = &bytes[..at];
+    let end = before.iter().rposition(|b| is_letter(*b)).map_or(0, |at| at + 1);
+    let start = before[..end].iter().rposition(|b| !is_letter(*b)).map_or(0, |at| at + 1);
+    String::from_utf8_lossy(&before[start..end]).into_owned()
+}
+
+fn is_letter(b: u8) -> bool {
+    b.is_ascii_alphabetic() || b == b'_'
 }
 
 fn word(b: u8) -> bool {
@@ -193,7 +204,7 @@ mod tests {
         let lines = "4242424242424242 {}\n4242424242424242 {\"number\":\"4242424242424242\"}";
         assert_eq!(
             check(Kind::Journal, lines),
-            ["2: the number of a card: it must not be written there"]
+            ["2: the number of a card after `number`: it must not be written there"]
         );
         assert_eq!(check(Kind::Journal, concat!("sk_li", "ve_abcd1234")).len(), 1);
     }
@@ -206,6 +217,7 @@ mod tests {
             "evt_4242424242424242",
             "\"network_transaction_id\": \"378282246310005\"",
             "{\\\"network_transaction_id\\\":\\\"378282246310005\\\"}",
+            "{\"config\":{\"seed\":4242424242424242,\"start\":1}}",
             "1767225600000000",
             "4242424242424241",
             "42424242424242421",
