@@ -58,7 +58,7 @@ pub enum Fate {
 }
 
 /// What the database's own clock says.
-const CLOCK: Statement = Statement { sql: "select {now}", columns: "" };
+static CLOCK: Statement = Statement::new("select {now}", "");
 
 /// Stands around every transaction: where a simulation ends a process, or the database goes away.
 pub trait Gate: Send + Sync {
@@ -528,6 +528,10 @@ impl Tx {
         drop(self.turn);
         gate.after_commit().await;
         if fate == Fate::Lasts { Ok(()) } else { Err(lost(ErrorKind::ConnectionReset)) }
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.inner, Inner::Postgres(..))
     }
 
     /// The time of the database's clock, by which leases run out and backoffs end, or of the clock

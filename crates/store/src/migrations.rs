@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use crate::db::{Inner, Pools, on};
+use crate::db::{Pools, on};
 use crate::dialect;
 use crate::sql::{run, statements, value};
 use crate::{Db, StoreError, Tx};
@@ -87,7 +87,7 @@ pub async fn migration_status(db: &Db) -> Result<Status, StoreError> {
 
 /// Keeps others from migrating until the transaction ends, and answers with the version.
 async fn begin(tx: &mut Tx) -> Result<i64, StoreError> {
-    if let Inner::Postgres(..) = tx.inner {
+    if tx.is_postgres() {
         run!(tx, dialect::MIGRATION_LOCK, []);
     }
     run!(tx, MAKE, []);

@@ -6,7 +6,7 @@ use crate::db::on;
 use crate::sql::Statement;
 use crate::{Db, Options, migrate_down, migrate_up};
 
-const ALL: &[&[(&str, Statement, &[&str])]] = &[
+static ALL: &[&[(&str, &Statement, &[&str])]] = &[
     crate::audit::STATEMENTS,
     crate::customers::STATEMENTS,
     crate::held::STATEMENTS,
@@ -69,7 +69,7 @@ fn column_types(field: &str) -> (&'static str, &'static str) {
     }
 }
 
-async fn prepare(db: &Db, name: &str, statement: Statement, types: &[&str]) {
+async fn prepare(db: &Db, name: &str, statement: &Statement, types: &[&str]) {
     let tx = &mut db.begin().await.unwrap();
     let text: SqlStr = if statement.sql.contains("{rows}") {
         statement.rows(tx, 2)
@@ -110,7 +110,7 @@ async fn prepare(db: &Db, name: &str, statement: Statement, types: &[&str]) {
 async fn prepare_all(db: &Db) {
     migrate_up(db).await.unwrap();
     for (name, statement, types) in ALL.iter().copied().flatten() {
-        prepare(db, name, *statement, types).await;
+        prepare(db, name, statement, types).await;
     }
 }
 

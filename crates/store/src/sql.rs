@@ -1,5 +1,7 @@
 //! What a statement and a row need so that both databases understand them.
 
+use std::sync::OnceLock;
+
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::dialect;
@@ -8,21 +10,28 @@ use crate::{StoreError, Tx};
 /// A statement that both databases speak. `{columns}` stands for the columns of the row it yields,
 /// `{places}` and `{sets}` for their values in an `insert` and its `on conflict`,
 /// `{lock}`, `{skip}` and `{now}` for what `dialect` says, `{rows}` and `{ids}` for as many as are given.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Statement {
     pub(crate) sql: &'static str,
     pub(crate) columns: &'static str,
+    /// What was filled in, once for each database.
+    texts: [OnceLock<String>; 2],
 }
 
 impl Statement {
-    pub(crate) fn text(&self, tx: &Tx) -> SqlStr {
-        if !self.sql.contains('{') {
-            return self.sql.into_sql_str();
-        }
-        AssertSqlSafe(self.filled(tx)).into_sql_str()
+    pub(crate) const fn new(sql: &'static str, columns: &'static str) -> Self {
+        Self { sql, columns, texts: [const { OnceLock::new() }; 2] }
     }
 
-    fn filled(&self, tx: &Tx) -> String {
+    pub(crate) fn text(&'static self, tx: &Tx) -> SqlStr {
+        self.filled(tx).into_sql_str()
+    }
+
+    fn filled(&self, tx: &Tx) -> &str {
+        self.texts[usize::from(tx.is_postgres())].get_or_init(|| self.fill(tx))
+    }
+
+    fn fill(&self, tx: &Tx) -> String {
         let (lock, skip) = dialect::locks(tx);
         let places: Vec<_> = (1..=self.width()).map(|i| format!("${i}")).collect();
         // The first column is the key.
@@ -68,16 +77,14 @@ macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident $(: $row:ty)? = $sql:expr;)*) => {
         $(
             $(#[$doc])*
-            const $name: $crate::sql::Statement = $crate::sql::Statement {
-                sql: $sql,
-                columns: $crate::sql::statements!(@columns $($row)?),
-            };
+            static $name: $crate::sql::Statement =
+                $crate::sql::Statement::new($sql, $crate::sql::statements!(@columns $($row)?));
         )*
 
         #[cfg(test)]
-        pub(crate) const STATEMENTS: &[(&str, $crate::sql::Statement, &[&str])] = &[$((
+        pub(crate) static STATEMENTS: &[(&str, &$crate::sql::Statement, &[&str])] = &[$((
             concat!(module_path!(), "::", stringify!($name)),
-            $name,
+            &$name,
             $crate::sql::statements!(@types $($row)?),
         )),*];
     };
