@@ -28,7 +28,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// How long the lanes of events that came gather what else comes, where few do.
 const NAP: Duration = Duration::from_millis(50);
 /// And where many do: a turn of a lane costs nearly the same for one event as for ten.
-const LONG_NAP: Duration = Duration::from_millis(300);
+const LONG_NAP: Duration = Duration::from_millis(500);
 /// After so much of it the database is asked what else is due.
 const LOOK: Duration = Duration::from_millis(200);
 /// How often Stripe's list of events is read.
