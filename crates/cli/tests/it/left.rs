@@ -4,6 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Settings whose value is a secret.
@@ -44,6 +45,14 @@ impl Left {
     /// A new log of a command.
     pub fn log(&self, command: &str) -> File {
         File::create(self.0.join(format!("{}-{command}.log", next()))).unwrap()
+    }
+
+    /// Writes down what a Postgres database holds, where the programs of a server are named.
+    pub fn dump(&self, address: &str) {
+        let Some(programs) = std::env::var_os("SPECIE_TEST_POSTGRES_BIN") else { return };
+        let mut dump = Command::new(Path::new(&programs).join("pg_dump"));
+        let ended = dump.arg("--file").arg(self.0.join("postgres.sql")).arg(address).status();
+        assert!(ended.unwrap().success(), "a database cannot be written down");
     }
 
     /// Copies the databases and journals below `folder`.

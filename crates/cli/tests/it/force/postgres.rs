@@ -5,6 +5,7 @@ use std::path::Path;
 use specie_store::{Db, Options, raw};
 
 use super::cluster::give;
+use crate::left::Left;
 use crate::place::Place;
 
 /// See above.
@@ -60,6 +61,9 @@ impl Own {
 
     /// Drops it. A test that fails leaves it for whoever wants to look.
     pub fn drop(self) {
+        if let Some(left) = Left::make() {
+            left.dump(&self.url());
+        }
         admin(&self.server, format!("drop database {} with (force)", self.name));
     }
 }
