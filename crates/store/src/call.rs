@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::postgres::{PgArguments, PgHasArrayType, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, Decode, Encode, Postgres, Row, SqlStr, Sqlite, Type};
 
@@ -68,6 +68,25 @@ impl Call {
     /// Its next value.
     pub(crate) fn bind<T: Column>(self, value: &T) -> Self {
         self.add(value.stored())
+    }
+
+    /// Its next value on Postgres: an array with a value of each row.
+    pub(crate) fn bind_all<'a, R, T: Column>(
+        mut self,
+        rows: &'a [&R],
+        value: impl Fn(&'a R) -> T,
+    ) -> Self
+    where
+        T::Stored: PgHasArrayType,
+    {
+        let added = match &mut self.values {
+            Values::Postgres(values) => {
+                values.add(rows.iter().map(|row| value(row).stored()).collect::<Vec<_>>())
+            }
+            Values::Sqlite(_) => Err("SQLite has no arrays".into()),
+        };
+        self.wrong = self.wrong.or(added.err());
+        self
     }
 
     fn add<T: Stored>(mut self, value: T) -> Self {

@@ -10,7 +10,7 @@ use specie_vocab::{
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef};
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
 use sqlx::types::Json;
 use sqlx::{Decode, Encode, Postgres, Sqlite, Type, TypeInfo};
@@ -249,6 +249,7 @@ pub(crate) struct At(pub(crate) i64);
 /// Where Postgres starts to count: the year 2000.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 const TIMESTAMPTZ: Oid = Oid(1184);
+const TIMESTAMPTZ_ARRAY: Oid = Oid(1185);
 /// `0000-01-01T00:00:00Z`. What lies before would need a sign, and text with a sign does not sort.
 const EARLIEST: i64 = -62_167_219_200_000_000;
 const WIDTH: usize = "2026-11-21T14:36:23.000000Z".len();
@@ -278,6 +279,12 @@ impl Type<Postgres> for At {
 
     fn compatible(found: &PgTypeInfo) -> bool {
         found.oid() == Some(TIMESTAMPTZ) || found.name() == "TIMESTAMPTZ"
+    }
+}
+
+impl PgHasArrayType for At {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(TIMESTAMPTZ_ARRAY)
     }
 }
 

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use specie_vocab::{WallClock, WallTime};
-use sqlx::pool::PoolConnection;
+use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Database, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::call::Answer;
 use crate::sql::{Statement, value};
@@ -24,6 +24,8 @@ use crate::{StoreError, dialect, lock};
 
 const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(10);
+/// After so long without use a connection is asked whether it still stands.
+const RESTED: Duration = Duration::from_secs(1);
 /// How many prepared statements a connection keeps: ours, in all sizes that occur.
 const STATEMENTS: usize = 512;
 /// A setting that only a server that is reached without a pooler keeps for the connection.
@@ -89,6 +91,8 @@ pub(crate) enum Pools {
         read: PgPool,
         /// One connection for single statements, so that events wait for no lane.
         single: PgPool,
+        /// Where it lies between two of them: a pool would ask it each time whether it still stands.
+        kept: Arc<Mutex<Option<PoolConnection<Postgres>>>>,
         /// Whether nothing stands between us and the server.
         direct: bool,
     },
@@ -110,7 +114,11 @@ pub struct Tx {
     /// What the database's clock said when it was asked.
     time: Option<WallTime>,
     turn: Option<OwnedSemaphorePermit>,
+    /// Where the connection is put back after a commit.
+    place: Option<Place>,
 }
+
+type Place = OwnedMutexGuard<Option<PoolConnection<Postgres>>>;
 
 pub(crate) enum Inner {
     /// And whether prepared statements may outlive their use: not where a pooler may give the
@@ -217,6 +225,7 @@ impl Db {
         }
         let path = path_of(url);
         let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE).max_connections(READERS);
+        let pool = pool.test_before_acquire(false);
         let read = pool.connect_with(connect(path).read_only(true)).await;
         let read = read.map_err(|error| unsound(path, error))?;
         let pools = Pools::Sqlite { write: read.clone(), turn: one_turn(), read };
@@ -241,14 +250,27 @@ impl Db {
     /// Behind a pooler it is a transaction all the same; it must be committed in any case.
     pub(crate) async fn single(&self) -> Result<Tx, StoreError> {
         self.must_be_up()?;
-        // Where commits pass a gate, each is a transaction. No connection may be held while another is
-        // waited for.
-        if self.gate.is_none()
-            && let Some(inner) = self.pools.single().await?
-        {
-            return Ok(self.with(inner));
+        // Where commits pass a gate, each is a transaction.
+        if self.gate.is_some() {
+            return self.begin().await;
         }
-        self.begin().await
+        match &self.pools {
+            Pools::Postgres { single, kept, direct: true, .. } => {
+                let place = tokio::time::timeout(PATIENCE, Arc::clone(kept).lock_owned()).await;
+                let mut place = place.map_err(|_| sqlx::Error::PoolTimedOut)?;
+                let connection = match place.take() {
+                    Some(connection) => connection,
+                    None => single.acquire().await?,
+                };
+                let inner = Inner::Postgres(Open::Single(connection), true);
+                Ok(Tx { place: Some(place), ..self.with(inner) })
+            }
+            // A pooler may take the connection away between a statement's parts.
+            Pools::Postgres { .. } => self.begin().await,
+            Pools::Sqlite { write, .. } => {
+                Ok(self.with(Inner::Sqlite(Open::Single(write.acquire().await?))))
+            }
+        }
     }
 
     async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>, StoreError> {
@@ -280,7 +302,7 @@ impl Db {
 
     fn with(&self, inner: Inner) -> Tx {
         let (clock, gate) = (self.clock.clone(), self.gate.clone());
-        Tx { inner, clock, gate, time: None, turn: None }
+        Tx { inner, clock, gate, time: None, turn: None, place: None }
     }
 
     /// Whether this is Postgres.
@@ -305,7 +327,8 @@ impl Db {
     /// Waits for what runs, and closes all connections.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Postgres { write, read, single, .. } => {
+            Pools::Postgres { write, read, single, kept, .. } => {
+                drop(kept.lock().await.take());
                 read.close().await;
                 single.close().await;
                 write.close().await;
@@ -351,6 +374,15 @@ async fn connected(address: &PgConnectOptions) -> Result<PgConnection, sqlx::Err
     connected.map_err(|_| sqlx::Error::PoolTimedOut)?
 }
 
+/// Whether a connection to Postgres still stands. What was in use a moment ago is believed to: to ask
+/// costs as much as a statement, and who meets one that is lost tries again.
+fn is_alive(
+    connection: &mut PgConnection,
+    known: PoolConnectionMetadata,
+) -> Pin<Box<dyn Future<Output = Result<bool, sqlx::Error>> + Send + '_>> {
+    Box::pin(async move { Ok(known.idle_for < RESTED || connection.ping().await.is_ok()) })
+}
+
 fn one_turn() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(1))
 }
@@ -366,7 +398,7 @@ async fn file(path: &Path) -> Result<Pools, StoreError> {
         reason: error.to_string(),
     })?;
     let options = connect(path).journal_mode(SqliteJournalMode::Wal);
-    let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE);
+    let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE).test_before_acquire(false);
     let write = pool.clone().max_connections(1).max_lifetime(None).idle_timeout(None);
     // A full disk ends a transaction behind the driver's back. No other can begin on that connection
     // then: it is closed, and another is opened.
@@ -417,7 +449,7 @@ impl Pools {
     fn postgres(address: PgConnectOptions, connections: u32, direct: bool) -> Self {
         let pool = |size: u32, address: PgConnectOptions| {
             let pool = PgPoolOptions::new().acquire_timeout(PATIENCE).max_connections(size.max(1));
-            pool.connect_lazy_with(address)
+            pool.test_before_acquire(false).before_acquire(is_alive).connect_lazy_with(address)
         };
         let reads = connections / 3;
         let reading = match direct {
@@ -429,6 +461,7 @@ impl Pools {
             write: pool(connections.saturating_sub(reads + 1), address.clone()),
             read: pool(reads, reading),
             single: pool(1, address),
+            kept: Arc::default(),
             direct,
         }
     }
@@ -443,22 +476,6 @@ impl Pools {
                 Self::Sqlite { write, .. } => {
                     let begun = write.begin_with("begin immediate").await?;
                     Inner::Sqlite(Open::Transaction(begun))
-                }
-            })
-        })
-    }
-
-    /// None, where a statement needs a transaction around it: behind a pooler, which may take the
-    /// connection away between a statement's parts.
-    fn single(&self) -> Answer<'_, Option<Inner>> {
-        Box::pin(async move {
-            Ok(match self {
-                Self::Postgres { single, direct: true, .. } => {
-                    Some(Inner::Postgres(Open::Single(single.acquire().await?), true))
-                }
-                Self::Postgres { .. } => None,
-                Self::Sqlite { write, .. } => {
-                    Some(Inner::Sqlite(Open::Single(write.acquire().await?)))
                 }
             })
         })
@@ -518,7 +535,15 @@ impl Inner {
 impl Tx {
     /// Makes it all last.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Some(gate) = self.gate.clone() else { return self.inner.commit().await };
+        let Some(gate) = self.gate.clone() else {
+            return match (self.inner, self.place) {
+                (Inner::Postgres(Open::Single(connection), _), Some(mut place)) => {
+                    *place = Some(connection);
+                    Ok(())
+                }
+                (inner, _) => inner.commit().await,
+            };
+        };
         let fate = gate.before_commit().await;
         if fate == Fate::Undone {
             self.inner.roll_back().await?;

@@ -1,6 +1,7 @@
 //! What only one of the two databases can say, with its counterpart beside it.
 
 use crate::Tx;
+use crate::inbox::Added;
 use crate::sql::Statement;
 
 /// How a `select` locks the rows it reads: until the end of the transaction, waiting for them or
@@ -41,3 +42,12 @@ pub(crate) fn only_reads(tx: &Tx) -> &'static Statement {
 /// transaction itself does.
 pub(crate) static MIGRATION_LOCK: Statement =
     Statement::new("select pg_advisory_xact_lock(5787809)", "");
+
+/// Adds events, each column as one array: the text is the same for any number of them, and is planned
+/// once.
+pub(crate) static ADD_EVENTS: Statement = Statement::new(
+    "insert into inbox ({columns}) select * from unnest($1::text[], $2::text[], $3::timestamptz[], \
+     $4::text[], $5::text[], $6::boolean[], $7::text[], $8::text[], $9::text[], $10::bytea[], \
+     $11::timestamptz[], $12::text[]) on conflict (id) do nothing",
+    Added::COLUMNS,
+);

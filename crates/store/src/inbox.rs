@@ -9,7 +9,7 @@ use sqlx::SqlStr;
 use crate::call::Call;
 use crate::column::Column;
 use crate::sql::{all, one, readable, row, run, statements, value, words};
-use crate::{Db, StoreError, Tx};
+use crate::{Db, StoreError, Tx, dialect};
 
 words! {
     /// What becomes of an event.
@@ -132,18 +132,18 @@ pub struct Filter {
 }
 
 /// The columns of [`ADD`], in the order of its binds.
-struct Added;
+pub(crate) struct Added;
 
 impl Added {
     /// Nothing is read.
     #[cfg(test)]
     const TYPES: &'static [&'static str] = &[];
-    const COLUMNS: &'static str = "id, kind, created, api_version, account, livemode, object, \
+    pub(crate) const COLUMNS: &'static str = "id, kind, created, api_version, account, livemode, object, \
                                    customer, lane, payload, received_at, state";
 }
 
-/// How many events one statement takes: SQLite allows 32,766 places, and a statement of any size is
-/// prepared once.
+/// How many events one statement takes: SQLite allows 32,766 places, and there a statement of each
+/// size is prepared once.
 const GROUP: usize = 64;
 
 statements! {
@@ -207,8 +207,8 @@ pub async fn add_in(tx: &mut Tx, events: &[NewEvent]) -> Result<u64, StoreError>
     sorted.sort_by(|a, b| (&a.lane, &a.id).cmp(&(&b.lane, &b.id)));
     let mut added = 0;
     for group in sorted.chunks(GROUP) {
-        let text = add_text(tx, group.len());
-        added += group.iter().fold(Call::new(tx, text), bound).execute(tx).await?;
+        let call = if tx.is_postgres() { in_columns(tx, group) } else { in_rows(tx, group) };
+        added += call.execute(tx).await?;
     }
     Ok(added)
 }
@@ -219,19 +219,42 @@ fn add_text(tx: &Tx, rows: usize) -> SqlStr {
     TEXTS[rows].get_or_init(|| ADD.rows(tx, rows)).clone()
 }
 
-fn bound(call: Call, event: &&NewEvent) -> Call {
-    call.bind(&event.id)
-        .bind(&event.kind)
-        .bind(&event.created)
-        .bind(&event.api_version)
-        .bind(&event.account)
-        .bind(&event.livemode)
-        .bind(&event.object)
-        .bind(&event.customer)
-        .bind(&event.lane)
-        .bind(&lz4_flex::compress_prepend_size(&event.payload))
-        .bind(&event.received_at)
-        .bind(&event.state)
+fn in_rows(tx: &Tx, events: &[&NewEvent]) -> Call {
+    let text = add_text(tx, events.len());
+    events.iter().fold(Call::new(tx, text), |call, event| {
+        call.bind(&event.id)
+            .bind(&event.kind)
+            .bind(&event.created)
+            .bind(&event.api_version)
+            .bind(&event.account)
+            .bind(&event.livemode)
+            .bind(&event.object)
+            .bind(&event.customer)
+            .bind(&event.lane)
+            .bind(&packed(event))
+            .bind(&event.received_at)
+            .bind(&event.state)
+    })
+}
+
+fn in_columns(tx: &Tx, events: &[&NewEvent]) -> Call {
+    Call::new(tx, dialect::ADD_EVENTS.text(tx))
+        .bind_all(events, |it| &it.id)
+        .bind_all(events, |it| &it.kind)
+        .bind_all(events, |it| &it.created)
+        .bind_all(events, |it| &it.api_version)
+        .bind_all(events, |it| &it.account)
+        .bind_all(events, |it| &it.livemode)
+        .bind_all(events, |it| &it.object)
+        .bind_all(events, |it| &it.customer)
+        .bind_all(events, |it| &it.lane)
+        .bind_all(events, packed)
+        .bind_all(events, |it| &it.received_at)
+        .bind_all(events, |it| &it.state)
+}
+
+fn packed(event: &NewEvent) -> Vec<u8> {
+    lz4_flex::compress_prepend_size(&event.payload)
 }
 
 /// An event, if it ever came.
