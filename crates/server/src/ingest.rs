@@ -1,7 +1,8 @@
 //! `POST webhook`: verify, store, answer. Nothing else happens on that path.
 //!
 //! Events that arrive while others are being written share the next statement (group commit): a
-//! caller hears back when its event is on disk, and nobody ever waits for a clock.
+//! caller hears back when its event is on disk. On Postgres, where a commit costs more than its
+//! events, a group after a large one waits a moment for others; an event that comes alone never does.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +21,8 @@ use crate::{App, alarms, meter};
 
 /// The largest group: far below the number of places that either database takes.
 const GROUP: usize = 64;
+/// How long a small group waits for others after a large one.
+const MOMENT: Duration = Duration::from_millis(1);
 /// Events that may wait before callers are told to come back.
 const QUEUE: usize = 4096;
 /// How often a group that failed is tried again before its callers hear of it.
@@ -183,10 +186,13 @@ impl Refusal {
 }
 
 async fn write(db: Db, mut queue: mpsc::Receiver<Waiting>, refusal: Refusal, patience: Patience) {
-    let mut group = Vec::with_capacity(GROUP);
-    while queue.recv_many(&mut group, GROUP).await > 0 {
+    // On SQLite a commit costs nobody else anything.
+    let waits = db.is_postgres() && patience != Patience::Yields;
+    let mut enough = 0;
+    while let Some(group) = gather(&mut queue, enough).await {
+        enough = if waits { group.len() / 2 } else { 0 };
         let (events, callers): (Vec<_>, Vec<_>) =
-            group.drain(..).map(|waiting| (waiting.event, waiting.stored)).unzip();
+            group.into_iter().map(|waiting| (waiting.event, waiting.stored)).unzip();
         match persist(&db, &events, patience).await {
             Ok(()) => {
                 refusal.set(None);
@@ -202,6 +208,26 @@ async fn write(db: Db, mut queue: mpsc::Receiver<Waiting>, refusal: Refusal, pat
                 }
             }
         }
+    }
+}
+
+/// What is to be written next: at once, if it is `enough`. None, when nobody hands in any more.
+async fn gather(queue: &mut mpsc::Receiver<Waiting>, enough: usize) -> Option<Vec<Waiting>> {
+    let mut group = vec![queue.recv().await?];
+    take_all(queue, &mut group);
+    // Who was just told is likely to come again: alone, the first of them would cost a commit.
+    if group.len() < enough {
+        tokio::time::sleep(MOMENT).await;
+        take_all(queue, &mut group);
+    }
+    Some(group)
+}
+
+fn take_all(queue: &mut mpsc::Receiver<Waiting>, group: &mut Vec<Waiting>) {
+    while group.len() < GROUP
+        && let Ok(waiting) = queue.try_recv()
+    {
+        group.push(waiting);
     }
 }
 
