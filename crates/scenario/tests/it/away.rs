@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 use specie_billing::catalog::StaleAccess;
 use specie_scenario::{Card, Person, Stage, agree};
 use specie_server::Patience;
+use specie_server::intents::{Driven, drive};
 use specie_store::{customers, intents};
 use specie_stripe::{Transport, TransportError};
+use specie_vocab::{ManualClock, WallClock};
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use crate::set::{beside, both, having, text, way};
@@ -117,7 +120,70 @@ async fn a_failure_that_is_stored(stage: &Stage, failure: Failure) {
     assert_eq!(view["open_checkout"]["id"], sessions[0]["id"]);
 }
 
+/// A way on which the second look for what a lost key has done stands still once it has its answer.
+/// A lane has looked through the new customer before.
+fn standing_still(
+    to_stripe: Transport,
+    looked: &Arc<Semaphore>,
+    goes_on: &Arc<Semaphore>,
+) -> Transport {
+    let (looked, goes_on) = (Arc::clone(looked), Arc::clone(goes_on));
+    let looks = Arc::new(AtomicUsize::new(0));
+    way(move |request: Request<Bytes>| {
+        let (inner, looks) = (to_stripe.clone(), Arc::clone(&looks));
+        let (looked, goes_on) = (Arc::clone(&looked), Arc::clone(&goes_on));
+        async move {
+            let path = request.uri().path();
+            let is_look = request.method() == Method::GET && path == "/v1/checkout/sessions";
+            let answer = inner.oneshot(request).await;
+            if is_look && looks.fetch_add(1, Ordering::SeqCst) == 2 {
+                looked.add_permits(1);
+                goes_on.acquire().await.unwrap().forget();
+            }
+            answer
+        }
+    })
+}
+
+/// Whoever held something before holds it no more.
+fn two_minutes_pass(wall: &ManualClock) {
+    wall.advance_to(WallClock::now(wall).plus_seconds(120).timestamp());
+}
+
 both! {
+    async fn a_key_that_another_process_has_given_up_is_not_given_up_again(stage: &Stage) {
+        let (looked, goes_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let path = "/v1/checkout/sessions";
+        let (to_stripe, _) = first_key_is_lost(stage, path, Failure::BeforeTheWork);
+        let slow = beside(stage, standing_still(to_stripe.clone(), &looked, &goes_on));
+        let quick = beside(stage, to_stripe);
+        let ada = Person::new(stage, "ada", "Ada").at(&slow.service);
+        let choice = json!({ "plan": "pro", "price": "monthly" });
+        let reply = ada.call(Method::POST, "checkout", choice).await.unwrap();
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.text());
+        let (intent, _) = newest_intent(stage).await;
+
+        let (app, wall) = (slow.app.clone(), stage.wall.clone());
+        let driving = tokio::spawn(async move {
+            loop {
+                two_minutes_pass(&wall);
+                match drive(&app, intent.id).await {
+                    Ok(Driven::Waits | Driven::Busy) => {}
+                    driven => return driven,
+                }
+            }
+        });
+        looked.acquire().await.unwrap().forget();
+        two_minutes_pass(&stage.wall);
+        quick.conductor.settle().await.unwrap();
+        assert_eq!(newest_intent(stage).await.0.state, intents::IntentState::Done);
+        goes_on.add_permits(1);
+        let driven = driving.await.unwrap().unwrap();
+        assert_eq!(driven, Driven::Finished(intents::IntentState::Done));
+        assert_eq!(newest_intent(stage).await.1, 3, "the customer's, the lost one, and one more");
+        assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
+    }
+
     async fn an_answer_that_cannot_be_followed_up_is_followed_up_later(stage: &Stage) {
         // The session is made, and then nobody can be asked about it for a while.
         let (failures, made) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -163,7 +229,7 @@ both! {
             let choice = json!({ "plan": "pro", "price": price });
             let reply = ada.call(Method::POST, "checkout", choice).await.unwrap();
             assert!(!reply.status.is_success(), "{}", reply.text());
-            let to = specie_vocab::WallClock::now(&*stage.wall).plus_seconds(60);
+            let to = WallClock::now(&*stage.wall).plus_seconds(60);
             stage.wall.advance_to(to.timestamp());
         }
         assert_eq!(having(stage, "checkout.session", "open").len(), 1);

@@ -207,6 +207,9 @@ async fn another_try(
     let mut tx = app.db.begin().await?;
     customers::lock(&mut tx, payer.id).await?;
     let mut row = ready.row;
+    if is_overtaken(&mut tx, &row).await? {
+        return Ok(Stepped::Waits(0));
+    }
     row.outcome = Some("gave_up".into());
     stored::answer(&mut tx, &row).await?;
     let now = tx.now().await?;
@@ -232,8 +235,18 @@ async fn note(app: &App, ready: &Ready, outcome: &str) -> Result<(), ApiError> {
     let looked = row.outcome.as_deref() == Some("replayed") && outcome == "replayed";
     row.outcome = Some(if looked { "replayed_looked".into() } else { outcome.into() });
     let mut tx = app.db.begin().await?;
+    if is_overtaken(&mut tx, &ready.row).await? {
+        return Ok(());
+    }
     stored::answer(&mut tx, &row).await?;
     Ok(tx.commit().await?)
+}
+
+/// Whether another process went on with a step while this one stood still: its newest try is not what
+/// it was.
+async fn is_overtaken(tx: &mut Tx, known: &Try) -> Result<bool, StoreError> {
+    let tries = stored::tries(tx, known.intent).await?;
+    Ok(tries.iter().rfind(|it| it.step == known.step) != Some(known))
 }
 
 enum Recorded {
