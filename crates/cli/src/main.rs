@@ -27,7 +27,7 @@ mod table;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-/// A fifth less processor time than with the system's own.
+/// The simulation takes a sixth less processor time than with the system's own.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -104,16 +104,13 @@ fn cards(bytes: &[u8]) -> Vec<usize> {
 /// and the one from which ids come.
 const NUMBERS: [&str; 2] = ["network_transaction_id", "seed"];
 
-/// The last word before `at`: in JSON, a value's name. Empty, if there is none.
+/// The last word or number before `at`: in JSON, a value's name. Empty, if there is none.
 fn word_before(bytes: &[u8], at: usize) -> String {
+    let part = |b: &u8| word(*b) && *b != b'.';
     let before = &bytes[..at];
-    let end = before.iter().rposition(|b| is_letter(*b)).map_or(0, |at| at + 1);
-    let start = before[..end].iter().rposition(|b| !is_letter(*b)).map_or(0, |at| at + 1);
+    let end = before.iter().rposition(part).map_or(0, |at| at + 1);
+    let start = before[..end].iter().rposition(|b| !part(b)).map_or(0, |at| at + 1);
     String::from_utf8_lossy(&before[start..end]).into_owned()
-}
-
-fn is_letter(b: u8) -> bool {
-    b.is_ascii_alphabetic() || b == b'_'
 }
 
 fn word(b: u8) -> bool {
@@ -192,6 +189,7 @@ mod tests {
             "\"4242 4242 4242 4242\"",
             "5555-5555-5555-4444",
             "378282246310005",
+            "seed=7 4242424242424242",
         ];
         for text in planted {
             let in_log = check(Kind::Log, &format!("a line\n{text}"));

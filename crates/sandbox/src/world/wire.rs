@@ -8,7 +8,8 @@ pub(crate) fn pretty(value: &Value) -> String {
     let mut out = Vec::with_capacity(4096);
     print(value, 0, &mut out);
     // What `serde_json` writes is UTF-8, and so is the rest.
-    String::from_utf8(out).unwrap_or_default()
+    String::from_utf8(out)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// The keys that come first, in their order.
