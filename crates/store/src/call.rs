@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, Decode, Encode, Postgres, Row, SqlStr, Sqlite, Type};
 
 use crate::column::{Column, Id};
-use crate::db::Inner;
+use crate::pools::Inner;
 use crate::{StoreError, Tx};
 
 /// What the database answers, later.

@@ -11,6 +11,8 @@ mod dialect;
 mod error;
 mod lock;
 mod migrations;
+mod open;
+mod pools;
 #[cfg(test)]
 mod prepared;
 mod raw;

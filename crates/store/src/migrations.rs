@@ -2,8 +2,8 @@
 
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use crate::db::{Pools, on};
 use crate::dialect;
+use crate::pools::{Pools, on};
 use crate::sql::{run, statements, value};
 use crate::{Db, StoreError, Tx};
 

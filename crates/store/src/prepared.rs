@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Column, Executor, SqlSafeStr, SqlStr, Statement as _, TypeInfo};
 
-use crate::db::on;
+use crate::pools::on;
 use crate::sql::Statement;
 use crate::{Db, Options, migrate_down, migrate_up};
 

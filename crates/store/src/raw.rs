@@ -3,7 +3,7 @@
 use sqlx::SqlSafeStr;
 
 use crate::call::{Call, Fetched};
-use crate::db::on;
+use crate::pools::on;
 use crate::{StoreError, Tx};
 
 /// Runs a statement that no function of the store knows.
