@@ -185,7 +185,7 @@ impl Simulation {
 
     /// Good weather, one watermark pass, and a look at everything.
     async fn rest(&mut self) -> Result<(), String> {
-        self.weather.turn(0);
+        self.weather.turn(0, 0);
         self.storage.turn(0);
         self.stage.sandbox.no_faults();
         self.stage.wall.advance_to(self.stage.wall.now().plus_seconds(60).timestamp());
@@ -209,7 +209,8 @@ impl Simulation {
     /// How webhooks and calls fare from now on.
     fn turn_weather(&mut self) {
         let calls = self.dice.one_of(&[0, 4, 12, 25]);
-        self.weather.turn(calls);
+        let lag = self.dice.one_of(&[5, 5, 55]);
+        self.weather.turn(calls, lag);
         let commits = self.dice.one_of(&[0, 0, 3, 15]);
         self.storage.turn(commits);
         let odds =
@@ -218,7 +219,7 @@ impl Simulation {
         let odds = Odds { lose, fail, duplicate, delay, longest_delay: 3_000 };
         self.stage.sandbox.faults_by_chance(u64::from(self.dice.below(u32::MAX)), odds);
         self.tell(&format!(
-            "weather: {calls} % of calls fail, {commits} % of commits, webhooks {odds:?}"
+            "weather: {calls} % of calls fail, reads lag {lag} s, {commits} % of commits, webhooks {odds:?}"
         ));
     }
 

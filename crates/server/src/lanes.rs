@@ -39,6 +39,8 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// While Stripe is away, nobody waits longer than this for the next try, in seconds: whoever comes
 /// back from paying is not to wait for long after it has returned.
 pub(crate) const LONGEST_WAIT: i64 = 16;
+/// So long, in seconds, what Stripe answers may lag behind what it has answered or told before.
+pub(crate) const LAG: i64 = 60;
 
 /// What a lane is asked to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,9 +16,6 @@ use super::dice::Dice;
 use super::stops::{Passing, Point};
 use super::story::Story;
 
-/// How far a read may lag behind, in seconds of wall time.
-const LAG: i64 = 5;
-
 /// What goes wrong with a call.
 enum Trouble {
     /// It fails before anything was done.
@@ -64,6 +61,8 @@ struct State {
     dice: Dice,
     /// In percent of all calls.
     trouble: u32,
+    /// How far a read may lag behind, in seconds of wall time.
+    lag: i64,
     /// Answers that are stored under keys that failed.
     failed: BTreeMap<String, String>,
     /// The answers to each read that may still come back.
@@ -75,12 +74,12 @@ impl Weather {
     pub(super) fn new(seed: u64) -> Self {
         let dice = Dice::new(seed);
         let (failed, read) = (BTreeMap::new(), BTreeMap::new());
-        Self(Arc::new(Mutex::new(State { dice, trouble: 0, failed, read, requests: 0 })))
+        Self(Arc::new(Mutex::new(State { dice, trouble: 0, lag: 0, failed, read, requests: 0 })))
     }
 
-    /// From now on so many calls in a hundred go wrong.
-    pub(super) fn turn(&self, trouble: u32) {
-        self.with(|state| state.trouble = trouble);
+    /// From now on so many calls in a hundred go wrong, and a read may lag so many seconds behind.
+    pub(super) fn turn(&self, trouble: u32, lag: i64) {
+        self.with(|state| (state.trouble, state.lag) = (trouble, lag));
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -204,15 +203,15 @@ impl State {
     /// One of the answers that were true within the last seconds. Servers lag by different times, so
     /// a later read may show an earlier state.
     fn lagging(&mut self, call: &Call, now: WallTime) -> Option<Response<Bytes>> {
-        let old = self.read.get_mut(&call.path)?;
-        old.retain(|(at, _)| now.seconds_since(*at) < LAG);
+        let (lag, old) = (self.lag, self.read.get_mut(&call.path)?);
+        old.retain(|(at, _)| now.seconds_since(*at) < lag);
         let which = self.dice.below(u32::try_from(old.len()).unwrap_or(1));
         old.get(which as usize).map(|(_, answer)| answer.clone())
     }
 
     fn remember(&mut self, call: &Call, now: WallTime, answer: Response<Bytes>) {
-        let old = self.read.entry(call.path.clone()).or_default();
-        old.retain(|(at, _)| now.seconds_since(*at) < LAG);
+        let (lag, old) = (self.lag, self.read.entry(call.path.clone()).or_default());
+        old.retain(|(at, _)| now.seconds_since(*at) < lag);
         match old.last_mut() {
             Some((at, last)) if last.body() == answer.body() => *at = now,
             _ => old.push((now, answer)),

@@ -120,15 +120,17 @@ async fn a_late_read_for_whoever_asks_is_put_right_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_told_of_and_not_there_yet_is_looked_for_again() {
-    for kind in ["subscriptions", "invoices", "payment_intents", "checkout/sessions"] {
+    let kinds = ["subscriptions", "invoices", "payment_intents", "checkout/sessions"];
+    for (kind, seconds) in kinds.into_iter().flat_map(|kind| [(kind, 9), (kind, 59)]) {
         let (stage, _folder) = stage().await;
         let ada = Person::new(&stage, "ada", "Ada");
         let checkout = ada.checkout("pro", "monthly").await.unwrap();
         stage.conductor.settle().await.unwrap();
-        let process = beside(&stage, lagging(&stage, kind, 9));
+        let process = beside(&stage, lagging(&stage, kind, seconds));
         ada.pay(text(&checkout["url"]), Card::GOOD).await.unwrap();
         process.conductor.settle().await.unwrap();
-        assert_eq!(ada.subscription().await.unwrap()["status"], "active", "{kind}");
+        let view = ada.subscription().await.unwrap();
+        assert_eq!(view["status"], "active", "{kind} after {seconds} s");
         assert_agreed(&stage).await;
     }
 }

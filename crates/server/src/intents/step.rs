@@ -16,6 +16,8 @@ use crate::{ApiError, App, alarms, kept};
 /// After how long an open try is looked for before any call, in seconds: Stripe may forget a key
 /// after 24 hours.
 const FORGETFUL: i64 = 20 * 3600;
+/// How long until what a failure may have done is first looked for, in seconds.
+const LOOK_AFTER: i64 = 10;
 
 /// What became of one step.
 pub(super) enum Stepped {
@@ -51,10 +53,7 @@ pub(super) async fn take(
     let answer = app.stripe.send(&prepared.request).await;
     match answer {
         Ok(answer) => record(app, intent, payer, prepared, name, Recorded::Answer(answer)).await,
-        Err(StripeError::Server { replayed: true, .. }) => {
-            note(app, &prepared, "replayed").await?;
-            Ok(Stepped::Waits(10))
-        }
+        Err(StripeError::Server { replayed: true, .. }) => replayed(app, &prepared).await,
         Err(error) if error.is_outage() || matches!(error, StripeError::KeyInUse) => {
             Ok(Stepped::Waits(2))
         }
@@ -67,11 +66,7 @@ pub(super) async fn take(
         Err(StripeError::Refused(fault)) => {
             refused(app, intent, payer, prepared, name, *fault).await
         }
-        Err(error) => {
-            note(app, &prepared, "stuck").await?;
-            tracing::error!(%error, intent = %intent.id, step = name, "stripe cannot be asked");
-            Ok(Stepped::Ends(IntentState::Stuck, json!({ "step": name, "why": error.to_string() })))
-        }
+        Err(error) => stuck(app, intent, &prepared, name, &error).await,
     }
 }
 
@@ -228,18 +223,42 @@ async fn another_try(
     Ok(Stepped::Waits(0))
 }
 
-/// Notes what came of a try that is not over. A replay that is seen again after the effect was
-/// looked for counts as the second look.
-async fn note(app: &App, ready: &Ready, outcome: &str) -> Result<(), ApiError> {
-    let mut row = ready.row.clone();
-    let looked = row.outcome.as_deref() == Some("replayed") && outcome == "replayed";
-    row.outcome = Some(if looked { "replayed_looked".into() } else { outcome.into() });
+/// Stripe answers with a failure that it keeps under this key: what it did all the same is looked for
+/// soon, and once more when no list can lag behind it any longer.
+async fn replayed(app: &App, ready: &Ready) -> Result<Stepped, ApiError> {
+    let looked = ready.row.outcome.as_deref() == Some("replayed");
+    let (outcome, wait) =
+        if looked { ("replayed_looked", lanes::LAG) } else { ("replayed", LOOK_AFTER) };
+    let noted = note(app, ready, outcome).await?;
+    Ok(Stepped::Waits(if noted { wait } else { 0 }))
+}
+
+/// Stripe cannot be asked for this, and nobody knows why.
+async fn stuck(
+    app: &App,
+    intent: &Intent,
+    ready: &Ready,
+    name: &str,
+    error: &StripeError,
+) -> Result<Stepped, ApiError> {
+    if !note(app, ready, "stuck").await? {
+        return Ok(Stepped::Waits(0));
+    }
+    tracing::error!(%error, intent = %intent.id, step = name, "stripe cannot be asked");
+    Ok(Stepped::Ends(IntentState::Stuck, json!({ "step": name, "why": error.to_string() })))
+}
+
+/// Notes what came of a try. False, if another process went on with its step meanwhile: then it says
+/// nothing of it any more.
+async fn note(app: &App, ready: &Ready, outcome: &str) -> Result<bool, ApiError> {
     let mut tx = app.db.begin().await?;
     if is_overtaken(&mut tx, &ready.row).await? {
-        return Ok(());
+        return Ok(false);
     }
+    let row = Try { outcome: Some(outcome.into()), ..ready.row.clone() };
     stored::answer(&mut tx, &row).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Whether another process went on with a step while this one stood still: its newest try is not what
@@ -343,6 +362,9 @@ async fn refused(
     let customer = payer.stripe.clone();
     let steps = {
         let mut tx = app.db.begin().await?;
+        if is_overtaken(&mut tx, &ready.row).await? {
+            return Ok(Stepped::Waits(0));
+        }
         stored::answer(&mut tx, &row).await?;
         let steps = stored::steps(&mut tx, intent.id).await?;
         tx.commit().await?;

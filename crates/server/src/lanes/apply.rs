@@ -19,9 +19,6 @@ use crate::trail::{Entry, Who, append};
 use crate::translate::Mirrors;
 use crate::{App, alarms, kept, translate};
 
-/// How long until an object that differs from what was told is looked at again, in seconds.
-const SECOND_LOOK: i64 = 10;
-
 pub(super) async fn apply(
     app: &App,
     payer: &Payer,
@@ -40,8 +37,10 @@ pub(super) async fn apply(
     again.extend(written.doubtful);
     let now = tx.now().await?;
     for id in again {
-        let due = now.plus_seconds(SECOND_LOOK);
-        wish(app, &mut tx, &claim.lane, &WishFor::Object { id }, due, cause(claim)).await?;
+        let what = WishFor::Object { id };
+        for due in second_look::looks(now) {
+            wish(app, &mut tx, &claim.lane, &what, due, cause(claim)).await?;
+        }
     }
 
     let before = Before {

@@ -1,10 +1,11 @@
 //! The second look: Stripe's reads may lag behind its events.
 //!
 //! When what was fetched differs, in the fields we read, from what an event of the claim told,
-//! nobody can tell which is newer: the lane looks again in ten seconds. So it does when an event
-//! cannot be compared, when what it told of is not there yet, and when a row changes so soon after
-//! it was last read that this read may have been the late one. A terminal state in a verified
-//! payload is believed over a fetch that does not show it yet.
+//! nobody can tell which is newer: the lane looks again in ten seconds, and once more when no read
+//! can be late any longer. So it does when an event cannot be compared, when what it told of is not
+//! there yet, and when a row changes so soon after it was last read that this read may have been the
+//! late one. A terminal state in a verified payload is believed over a fetch that does not show it
+//! yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +16,9 @@ use specie_store::mirrors::Mirrored;
 use specie_stripe::{API_VERSION, CheckoutSession, Customer, Invoice, Subscription};
 use specie_vocab::WallTime;
 
-use super::LaneError;
 use super::fetch::{self, Seen};
 use super::told::Told;
+use super::{LAG, LaneError};
 
 /// The fields that we read, by kind of object; compared as the pinned version writes them.
 const READ: &[(&str, &[&str])] = &[
@@ -55,13 +56,23 @@ const READ: &[(&str, &[&str])] = &[
     ("payment_method", &["customer", "card"]),
 ];
 
-/// So long, in seconds, a read may lag behind what was read before it.
-const LAG: i64 = 60;
+/// How long until the second look, in seconds: nearly every late read is over then.
+const SECOND_LOOK: i64 = 10;
+
+/// The last looks at an object fall together on every so many seconds, however often it changes.
+const TOGETHER: i64 = 30;
 
 /// Whether a row must be read again: it has changed although it was read lately, and nobody can tell
 /// which of the two reads was the late one.
 pub(super) fn is_doubtful(mirrored: Mirrored, now: WallTime) -> bool {
     matches!(mirrored, Mirrored::Differed { read_at } if now.seconds_since(read_at) < LAG)
+}
+
+/// When what may have been read late is looked at again: soon, and when no read can be late.
+pub(super) fn looks(now: WallTime) -> [WallTime; 2] {
+    let past = now.plus_seconds(LAG + TOGETHER - 1);
+    let last = past.plus_seconds(-past.as_second().rem_euclid(TOGETHER));
+    [now.plus_seconds(SECOND_LOOK), last]
 }
 
 /// The objects that must be looked at again: what was fetched differs from what was told, or cannot

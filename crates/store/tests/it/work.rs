@@ -264,6 +264,16 @@ both! {
         assert_eq!(left, [(id(3), true), (id(4), false)]);
     }
 
+    async fn a_look_that_is_still_to_come_is_no_work(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        let now = tx.now().await.unwrap();
+        wishes::add(&mut tx, &wish(1, "cus_1", now.plus_seconds(60))).await.unwrap();
+        assert!(lanes::at_rest(&mut tx).await.unwrap());
+        assert_eq!(lanes::restless(&mut tx).await.unwrap(), ["cus_1"], "nor is it confirmed");
+        wishes::add(&mut tx, &wish(2, "cus_1", now)).await.unwrap();
+        assert!(!lanes::at_rest(&mut tx).await.unwrap());
+    }
+
     async fn the_next_moment_is_the_earliest_that_lies_ahead(db: Db) {
         let mut tx = db.begin().await.unwrap();
         assert_eq!(lanes::next_wall(&mut tx, wall(0)).await.unwrap(), None);

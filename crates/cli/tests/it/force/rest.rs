@@ -15,7 +15,7 @@ use super::load::Load;
 use super::postgres::on;
 use super::town::Town;
 
-/// Leases of a minute, and second looks, are waited for.
+/// Leases of a minute are waited for.
 const PATIENCE: Duration = Duration::from_secs(240);
 /// How many mails one process hands over at once.
 const SENDERS: usize = 4;
