@@ -9,6 +9,7 @@ mod doors;
 mod endpoints;
 mod fetches;
 mod generations;
+mod gone;
 mod happenings;
 mod late;
 mod lifecycle;

@@ -14,7 +14,8 @@ use crate::trail::Who;
 use crate::views::PortalView;
 use crate::{ApiError, App, kept};
 
-/// Opens the portal for a customer. 409 `no_stripe_customer` for one who never bought anything.
+/// Opens the portal for a customer. 409 `no_stripe_customer` for one who has bought nothing, or was
+/// deleted there.
 pub async fn start(
     app: &App,
     payer: &Payer,
@@ -24,6 +25,8 @@ pub async fn start(
     let id = begin(app, payer, who, visit).await?;
     match intents::drive(app, id).await? {
         Driven::Finished(IntentState::Done) => result(app, id).await,
+        // They were when it was begun.
+        Driven::Finished(IntentState::Undone) => Err(not_at_stripe()),
         Driven::Finished(_) => Err(ApiError::conflict(
             "not_possible",
             "Stripe refused to open its portal; the log says why",
@@ -32,14 +35,15 @@ pub async fn start(
     }
 }
 
+fn not_at_stripe() -> ApiError {
+    ApiError::conflict("no_stripe_customer", "this customer has bought nothing")
+}
+
 async fn begin(app: &App, payer: &Payer, who: Who, visit: &Visit) -> Result<IntentId, ApiError> {
     let mut tx = app.db.begin().await?;
     let payer = locked(&mut tx, payer.id).await?;
     if payer.stripe.is_none() {
-        return Err(ApiError::conflict(
-            "no_stripe_customer",
-            "this customer never bought anything",
-        ));
+        return Err(not_at_stripe());
     }
     let subscription = match visit.task {
         Some(Task::Cancel) => Some(only_held(&mut tx, payer.id).await?),

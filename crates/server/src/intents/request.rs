@@ -79,6 +79,8 @@ pub(crate) enum Built {
     NotNeeded,
     /// What the call needs is not known yet.
     NotYet,
+    /// It is about a customer whom Stripe does not have any more.
+    Gone,
 }
 
 /// The call of a step.
@@ -91,10 +93,6 @@ pub(crate) async fn build(
     _steps: &[Step],
 ) -> Result<Built, ApiError> {
     let mark = intent.id.to_string();
-    let customer = || {
-        let id = payer.stripe.clone();
-        id.ok_or_else(|| ApiError::internal("a step needs a customer that stripe does not have"))
-    };
     Ok(Built::Call(match name {
         "customer" => {
             let form = Form::new()
@@ -108,8 +106,9 @@ pub(crate) async fn build(
             post(format!("/v1/checkout/sessions/{session}/expire"), Form::new())
         }
         "session" => {
+            let Some(customer) = &payer.stripe else { return Ok(Built::Gone) };
             let methods = &app.catalog.settings.payment_methods;
-            let form = session(&read(intent)?, customer()?.as_str(), &mark, methods);
+            let form = session(&read(intent)?, customer.as_str(), &mark, methods);
             post("/v1/checkout/sessions".into(), form)
         }
         "update" => {
@@ -122,7 +121,10 @@ pub(crate) async fn build(
                 .set("metadata[specie_intent]", &mark);
             post(format!("/v1/subscriptions/{}", ending.subscription), form)
         }
-        "portal" => portal(&read(intent)?, customer()?.as_str()),
+        "portal" => match &payer.stripe {
+            Some(customer) => portal(&read(intent)?, customer.as_str()),
+            None => return Ok(Built::Gone),
+        },
         "cancel" => {
             let back: TakeBack = read(intent)?;
             let path = format!("/v1/subscriptions/{}", back.subscription);
@@ -130,11 +132,15 @@ pub(crate) async fn build(
         }
         "refund" => {
             let back: TakeBack = read(intent)?;
-            let payment = match paid(tx, &customer()?, &back.subscription).await? {
+            // Whoever had it may be forgotten by now, and gets their money back all the same.
+            let row = subscriptions::get(tx, &back.subscription).await?;
+            let owner = row.map(|row| row.customer).or_else(|| payer.stripe.clone());
+            let Some(customer) = owner else { return Ok(Built::Gone) };
+            let payment = match paid(tx, &customer, &back.subscription).await? {
                 Paid::By(payment) => payment,
                 Paid::Nothing => return Ok(Built::NotNeeded),
                 Paid::NotYetKnown => {
-                    let (customer, now) = (customer()?, tx.now().await?);
+                    let now = tx.now().await?;
                     let (what, why) = (WishFor::Everything, intent.id.to_string());
                     lanes::wish(app, tx, customer.as_str(), &what, now, &why).await?;
                     return Ok(Built::NotYet);

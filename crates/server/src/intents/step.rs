@@ -123,6 +123,9 @@ async fn prepare(
     }
     let call = match request::build(app, &mut tx, intent, payer, name, steps).await? {
         Built::Call(call) => call,
+        Built::Gone => {
+            return Ok(Prepared::Ends(IntentState::Undone, json!({ "why": "nobody there" })));
+        }
         Built::NotYet => {
             tx.commit().await?;
             return Ok(Prepared::NotYet);
