@@ -75,10 +75,9 @@ impl World {
         object
     }
 
-    pub(super) fn list_balance_transactions(&self, given: &Given) -> Vec<Value> {
+    pub(super) fn list_balance_transactions(&self, given: &Given) -> Vec<&Value> {
         let fields = [("source", "source"), ("type", "type"), ("currency", "currency")];
-        let all = self.where_texts("balance_transaction", given, &fields);
-        all.into_iter().map(|one| self.shown(one)).collect()
+        self.where_texts("balance_transaction", given, &fields)
     }
 
     pub(super) fn balance_object(&self) -> Value {

@@ -331,7 +331,11 @@ impl World {
     }
 
     /// Leaves out what lives by clocks, unless it was asked for.
-    pub(super) fn seen(&self, mut all: Vec<Value>, given: &Given) -> Answer<Vec<Value>> {
+    pub(super) fn seen<'a>(
+        &self,
+        mut all: Vec<&'a Value>,
+        given: &Given,
+    ) -> Answer<Vec<&'a Value>> {
         if let Some(clock) = given.filled("test_clock") {
             if !self.clocks.contains_key(clock) {
                 return Err(Fault::missing(400, "billingclock", clock, "test_clock"));

@@ -160,7 +160,7 @@ impl World {
         }
     }
 
-    pub(super) fn list_events(&self, given: &Given) -> Answer<Vec<Value>> {
+    pub(super) fn list_events(&self, given: &Given) -> Answer<Vec<&Value>> {
         let types = given.texts("types");
         if given.filled("type").is_some() && !types.is_empty() {
             return Err(Fault::parameter(
@@ -181,7 +181,7 @@ impl World {
                     .bool("delivery_success")
                     .is_none_or(|ok| ok == (int(event, "pending_webhooks") == 0))
         };
-        Ok(self.newest("event").filter(fits).cloned().collect())
+        Ok(self.newest("event").filter(fits).collect())
     }
 
     pub(super) fn create_endpoint(&mut self, given: &Given) -> Answer {

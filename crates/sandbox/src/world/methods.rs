@@ -270,12 +270,12 @@ impl World {
         found.ok_or_else(|| no_method(id, "payment_method", 404))
     }
 
-    pub(super) fn list_methods(&self, customer: &str, given: &Given) -> Vec<Value> {
+    pub(super) fn list_methods(&self, customer: &str, given: &Given) -> Vec<&Value> {
         if given.filled("type").is_some_and(|kind| kind != "card") {
             return Vec::new();
         }
         let of = self.newest("payment_method");
-        of.filter(|method| text(method, "customer") == customer).cloned().collect()
+        of.filter(|method| text(method, "customer") == customer).collect()
     }
 }
 

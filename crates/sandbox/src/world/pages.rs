@@ -9,7 +9,7 @@ use super::state::{int, items, text};
 
 impl World {
     /// One page of `all`, which is newest first, as asked.
-    pub(super) fn page(&self, all: Vec<Value>, kind: &str, url: &str, given: &Given) -> Answer {
+    pub(super) fn page(&self, all: Vec<&Value>, kind: &str, url: &str, given: &Given) -> Answer {
         let limit = usize::try_from(given.int("limit").unwrap_or(10).clamp(1, 100)).unwrap_or(10);
         let (after, before) = (given.filled("starting_after"), given.filled("ending_before"));
         for (name, cursor) in [("starting_after", after), ("ending_before", before)] {
@@ -25,7 +25,7 @@ impl World {
                 "Received both starting_after and ending_before parameters. Please pass in only one.",
             ));
         }
-        let all: Vec<Value> =
+        let all: Vec<&Value> =
             all.into_iter().filter(|o| given.in_range("created", int(o, "created"))).collect();
         let older = |id: &str| match all.iter().position(|object| text(object, "id") == id) {
             Some(at) => at + 1,
@@ -45,7 +45,8 @@ impl World {
             }
             (None, None) => (0, limit.min(all.len()), all.len() > limit),
         };
-        let data = all.get(start..end).unwrap_or_default();
+        let data = all.get(start..end).unwrap_or_default().iter();
+        let data: Vec<Value> = data.map(|object| self.shown((*object).clone())).collect();
         let list = json!({ "object": "list", "data": data, "has_more": more, "url": url });
         self.expand(list, &given.texts("expand"))
     }
@@ -56,10 +57,10 @@ impl World {
     }
 
     /// Where in `all` those begin that are older than an object that is not among them.
-    fn first_older(&self, all: &[Value], kind: &str, id: &str) -> usize {
+    fn first_older(&self, all: &[&Value], kind: &str, id: &str) -> usize {
         let at = self.place(kind, id).unwrap_or_default();
         let older =
-            |object: &Value| self.place(kind, text(object, "id")).is_some_and(|other| other < at);
+            |object: &&Value| self.place(kind, text(object, "id")).is_some_and(|other| other < at);
         all.iter().position(older).unwrap_or(all.len())
     }
 
@@ -69,16 +70,16 @@ impl World {
         kind: &str,
         given: &Given,
         fields: &[(&str, &str)],
-    ) -> Vec<Value> {
+    ) -> Vec<&Value> {
         let fits = |object: &&Value| {
             fields.iter().all(|(name, field)| {
                 given.filled(name).is_none_or(|want| text(object, field) == want)
             })
         };
-        self.newest(kind).filter(fits).cloned().collect()
+        self.newest(kind).filter(fits).collect()
     }
 
-    pub(super) fn list_subscriptions(&self, given: &Given) -> Vec<Value> {
+    pub(super) fn list_subscriptions(&self, given: &Given) -> Vec<&Value> {
         let mut all = self.where_texts(
             "subscription",
             given,
@@ -105,7 +106,7 @@ impl World {
         all
     }
 
-    pub(super) fn list_prices(&self, given: &Given) -> Answer<Vec<Value>> {
+    pub(super) fn list_prices(&self, given: &Given) -> Answer<Vec<&Value>> {
         if let Some(product) = given.filled("product")
             && self.find("product", product).is_none()
         {
@@ -134,7 +135,7 @@ impl World {
         Ok(all)
     }
 
-    pub(super) fn list_products(&self, given: &Given) -> Vec<Value> {
+    pub(super) fn list_products(&self, given: &Given) -> Vec<&Value> {
         let ids = given.texts("ids");
         let mut all = self.where_texts("product", given, &[("url", "url")]);
         all.retain(|product| {

@@ -133,7 +133,7 @@ impl World {
             }
             "GET /v1/checkout/sessions/{id}/line_items" => {
                 self.need("checkout.session", id)?;
-                (self.baskets.get(id).map(|b| b.lines.clone()).unwrap_or_default(), "item")
+                (self.baskets.get(id).map(|b| b.lines.iter().collect()).unwrap_or_default(), "item")
             }
             "GET /v1/subscriptions" => {
                 (self.seen(self.list_subscriptions(given), given)?, "subscription")
@@ -143,7 +143,7 @@ impl World {
                 let found = self.find("subscription", sub);
                 let found = found
                     .ok_or_else(|| Fault::missing(404, "subscription", sub, "subscription"))?;
-                (super::state::items(found, "items.data").to_vec(), "subscription_item")
+                (super::state::items(found, "items.data").iter().collect(), "subscription_item")
             }
             "GET /v1/invoices" => {
                 let fields = [
@@ -156,7 +156,10 @@ impl World {
             }
             "GET /v1/invoices/{id}/lines" => {
                 self.need("invoice", id)?;
-                (self.lines.get(id).cloned().unwrap_or_default(), "line_item")
+                (
+                    self.lines.get(id).map(|all| all.iter().collect()).unwrap_or_default(),
+                    "line_item",
+                )
             }
             "GET /v1/invoice_payments" => {
                 let fields = [
