@@ -48,7 +48,7 @@ enum What {
     /// A customer's subscription, with a million customers in the database.
     Reads(reads::Arguments),
     /// The start of the service, its memory, and the binary's size.
-    Start,
+    Start(start::Arguments),
 }
 
 /// What each measurement has at hand.
@@ -83,7 +83,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             What::Ingest(arguments) => ingest::run(&bench, arguments).await,
             What::Sandbox(arguments) => sandbox::run(&bench, arguments).await,
             What::Reads(arguments) => reads::run(&bench, arguments).await,
-            What::Start => start::run(&bench).await,
+            What::Start(arguments) => start::run(&bench, arguments).await,
         }
     })?;
     Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 use specie_store::inbox::{self, Filter, InboxState, NewEvent};
@@ -31,9 +32,12 @@ pub struct Arguments {
     /// Events that are stored before ingest is measured again, to see whether it stays as fast.
     #[arg(long, value_delimiter = ',', default_value = "10000,1000000")]
     stored: Vec<usize>,
-    /// Events a second while the lag of the lanes is measured, for ten seconds.
+    /// Events a second while the lag of the lanes is measured.
     #[arg(long, default_value_t = 1000)]
     pace: u32,
+    /// For how many seconds it is.
+    #[arg(long, default_value_t = 10)]
+    lag_seconds: u32,
     /// Only these.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Peer>,
@@ -67,8 +71,10 @@ const PEERS: [Peer; 4] = [Peer::Express, Peer::ExpressStatement, Peer::Postgres,
 
 /// Measures, and prints two tables.
 pub async fn run(bench: &Bench, arguments: &Arguments) -> anyhow::Result<()> {
-    let postgres = Postgres::start(&bench.folder("postgres")?).await?;
-    let scene = Scene { bench, postgres, arguments };
+    let mut scene = Scene { bench, postgres: None, arguments };
+    if PEERS.into_iter().any(|peer| peer != Peer::Sqlite && scene.wants(peer)) {
+        scene.postgres = Some(Postgres::start(&bench.folder("postgres")?).await?);
+    }
     println!("To the answer:\n\n{HEAD}");
     for peer in PEERS.into_iter().filter(|it| scene.wants(*it)) {
         scene.to_the_answer(peer).await?;
@@ -111,7 +117,8 @@ const STORED: &str = "| what | stored before | events/s | p50 ms | p99 ms | CPU 
 
 struct Scene<'a> {
     bench: &'a Bench,
-    postgres: Postgres,
+    /// Only where something needs it.
+    postgres: Option<Postgres>,
     arguments: &'a Arguments,
 }
 
@@ -131,7 +138,12 @@ impl Scene<'_> {
             return Ok(folder.join("specie.db").display().to_string());
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy().replace('-', "_");
-        self.postgres.database(&name)
+        self.postgres.as_ref().context("no Postgres was started")?.database(&name)
+    }
+
+    /// CPU seconds that a process and the database have used so far.
+    fn cpu(&self, id: u32) -> (f64, f64) {
+        (cpu(&[id]), self.postgres.as_ref().map_or(0.0, |it| cpu(&[it.id()])))
     }
 
     async fn to_the_answer(&self, peer: Peer) -> anyhow::Result<()> {
@@ -171,17 +183,15 @@ impl Scene<'_> {
         let whose = Whose::Strangers(1000);
         send(address, deliveries(url, 1000, &whose), at_once, Pace::Closed).await?;
         let requests = deliveries(url, events, &whose);
-        let before = (cpu(&[id]), cpu(&[self.postgres.id()]));
+        let before = self.cpu(id);
         let measured = send(address, requests, at_once, Pace::Closed).await?;
         Ok((measured, self.used(id, before, events)))
     }
 
     fn used(&self, id: u32, before: (f64, f64), events: usize) -> Used {
         let per_thousand = |seconds: f64| seconds * 1000.0 / events as f64;
-        Used {
-            service: per_thousand(cpu(&[id]) - before.0),
-            database: per_thousand(cpu(&[self.postgres.id()]) - before.1),
-        }
+        let now = self.cpu(id);
+        Used { service: per_thousand(now.0 - before.0), database: per_thousand(now.1 - before.1) }
     }
 
     /// Prints the rows of one peer, and answers the row of its lag.
@@ -197,7 +207,7 @@ impl Scene<'_> {
             let events = self.arguments.events;
             let requests = deliveries(&service.webhook(), events, &Whose::Of(&customers));
             let id = service.id();
-            let before = (cpu(&[id]), cpu(&[self.postgres.id()]));
+            let before = self.cpu(id);
             let apart = cpu(&[sandbox.id()]);
             let begun = super::load::micros();
             let measured = send(&service.address, requests, *at_once, Pace::Closed).await?;
@@ -228,9 +238,9 @@ impl Scene<'_> {
         database: &str,
         customers: &[Value],
     ) -> anyhow::Result<String> {
-        let events = self.arguments.pace as usize * 10;
+        let events = (self.arguments.pace * self.arguments.lag_seconds) as usize;
         let requests = deliveries(&service.webhook(), events, &Whose::Of(customers));
-        let before = (cpu(&[service.id()]), cpu(&[self.postgres.id()]));
+        let before = self.cpu(service.id());
         let pace = Pace::PerSecond(self.arguments.pace);
         send(&service.address, requests, 64, pace).await?;
         service.settled().await?;
