@@ -7,6 +7,7 @@
 
 mod apply;
 mod fetch;
+mod newest;
 mod second_look;
 mod stranger;
 mod told;

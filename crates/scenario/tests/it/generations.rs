@@ -1,24 +1,16 @@
 //! Events of every generation of Stripe's API, and of types that nobody has heard of.
 
-use http::{Method, StatusCode};
+use http::Method;
 use serde_json::{Value, json};
 use specie_scenario::{Card, Person, Stage, agree};
 use specie_store::inbox::{self, InboxState};
-use specie_stripe::{API_VERSION, sign};
+use specie_stripe::API_VERSION;
 
-use crate::set::{stage, text};
+use crate::set::{deliver, stage, text};
 
 /// One of each shape that Stripe has had since 2020.
 const GENERATIONS: [&str; 5] =
     ["2020-08-27", "2022-11-15", "2023-10-16", "2025-03-31.basil", API_VERSION];
-
-async fn deliver(stage: &Stage, event: &Value) {
-    let body = event.to_string();
-    let signature = sign(&stage.webhook_secret, body.as_bytes(), stage.app.wall.now());
-    let headers = [("stripe-signature", signature.as_str())];
-    let sent = stage.service.send(Method::POST, "/api/billing/webhook", &headers, body).await;
-    assert_eq!(sent.unwrap().status, StatusCode::OK, "{event}");
-}
 
 fn event(stage: &Stage, id: &str, version: &str, kind: &str, object: Value) -> Value {
     json!({

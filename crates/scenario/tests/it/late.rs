@@ -14,7 +14,7 @@ use specie_vocab::WallClock;
 use tower::ServiceExt;
 
 use crate::losses::pay_a_second_session;
-use crate::set::{beside, having, stage, text, way};
+use crate::set::{beside, deliver, having, stage, text, way};
 
 /// What is answered in Stripe's place: status, content type, body.
 type Instead = (u16, &'static str, String);
@@ -133,6 +133,29 @@ async fn what_is_told_of_and_not_there_yet_is_looked_for_again() {
         assert_eq!(view["status"], "active", "{kind} after {seconds} s");
         assert_agreed(&stage).await;
     }
+}
+
+/// Stripe dates events by the second: of two changes nobody knows which was the last.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_read_that_agrees_with_one_of_two_events_of_a_second_is_put_right() {
+    let (stage, _folder) = stage().await;
+    let path = format!("/v1/customers/{}", text(&subscribed(&stage).await["customer"]));
+    let pass = |seconds| stage.wall.advance_to(stage.wall.now().plus_seconds(seconds).timestamp());
+    pass(120);
+    let ada = Person::new(&stage, "ada", "Ada");
+    let expanded = format!("{path}?expand[0]=invoice_settings.default_payment_method");
+    ada.api(Method::POST, &path, "name=One").await.unwrap();
+    let old = ada.api(Method::GET, &expanded, "").await.unwrap();
+    ada.api(Method::POST, &path, "name=Two").await.unwrap();
+    let told = ada.api(Method::GET, "/v1/events?limit=2", "").await.unwrap();
+    for event in told["data"].as_array().unwrap() {
+        deliver(&stage, event).await;
+        pass(1);
+    }
+
+    let process = beside(&stage, instead(&stage, vec![(format!("GET {path}"), json_of(&old))]));
+    process.conductor.settle().await.unwrap();
+    assert_agreed(&stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

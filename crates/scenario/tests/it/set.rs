@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
 use specie_billing::{SAASKIT, catalog};
@@ -14,7 +14,7 @@ use specie_server::ingest::Writer;
 use specie_server::reads::Cache;
 use specie_server::{App, Patience, routes};
 use specie_store::{Db, Options, raw};
-use specie_stripe::{Client, RateBudget, Secrets, Transport, TransportError, transport};
+use specie_stripe::{Client, RateBudget, Secrets, Transport, TransportError, sign, transport};
 use specie_vocab::Secret;
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -200,4 +200,13 @@ pub fn having(stage: &Stage, kind: &str, status: &str) -> Vec<Value> {
 /// An id or another text of a document.
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("a text was expected: {value}"))
+}
+
+/// Delivers an event, signed just now.
+pub async fn deliver(stage: &Stage, event: &Value) {
+    let body = event.to_string();
+    let signature = sign(&stage.webhook_secret, body.as_bytes(), stage.app.wall.now());
+    let headers = [("stripe-signature", signature.as_str())];
+    let sent = stage.service.send(Method::POST, "/api/billing/webhook", &headers, body).await;
+    assert_eq!(sent.unwrap().status, StatusCode::OK, "{event}");
 }

@@ -1,24 +1,24 @@
 //! The second look: Stripe's reads may lag behind its events.
 //!
-//! When what was fetched differs, in the fields we read, from what an event of the claim told,
+//! When what was fetched differs, in the fields we read, from what the newest events of the claim told,
 //! nobody can tell which is newer: the lane looks again in ten seconds, and once more when no read
 //! can be late any longer. So it does when an event cannot be compared, when what it told of is not
 //! there yet, and when a row changes so soon after it was last read that this read may have been the
 //! late one. A terminal state in a verified payload is believed over a fetch that does not show it
 //! yet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 use specie_store::inbox::Event;
 use specie_store::lanes::Claim;
 use specie_store::mirrors::Mirrored;
-use specie_stripe::{API_VERSION, CheckoutSession, Customer, Invoice, Subscription};
+use specie_stripe::{CheckoutSession, Customer, Invoice, Subscription};
 use specie_vocab::WallTime;
 
 use super::fetch::{self, Seen};
 use super::told::Told;
-use super::{LAG, LaneError};
+use super::{LAG, LaneError, newest};
 
 /// The fields that we read, by kind of object; compared as the pinned version writes them.
 const READ: &[(&str, &[&str])] = &[
@@ -78,36 +78,15 @@ pub(super) fn looks(now: WallTime) -> [WallTime; 2] {
 /// The objects that must be looked at again: what was fetched differs from what was told, or cannot
 /// be compared with it.
 pub(super) fn differing(claim: &Claim, seen: &Seen) -> BTreeSet<String> {
-    let told = newest(claim);
+    let told = newest::payloads(claim);
     let differing = told.iter().filter(|(_, object)| !is_told(object, seen));
     let of_objects = differing.filter_map(|(id, object)| {
         let fetched_as = fetch::through(object).unwrap_or(id);
         fetch::is_readable(fetched_as).then(|| fetched_as.to_owned())
     });
-    let of_others = claim.events.iter().filter(|event| !current(event)).filter_map(fetch::named_by);
+    let of_others =
+        claim.events.iter().filter(|event| !newest::is_current(event)).filter_map(fetch::named_by);
     of_objects.chain(of_others).collect()
-}
-
-/// The newest payload of each object among the claimed events of the pinned version.
-fn newest(claim: &Claim) -> BTreeMap<&str, Value> {
-    let mut newest: BTreeMap<&str, &Event> = BTreeMap::new();
-    for event in claim.events.iter().filter(|event| current(event)) {
-        let Some(id) = event.object.as_deref() else { continue };
-        if newest.get(id).is_none_or(|seen| seen.created <= event.created) {
-            newest.insert(id, event);
-        }
-    }
-    newest.retain(|_, event| fetch::named_by(event).is_some());
-    newest.into_iter().filter_map(|(id, event)| Some((id, payload(event)?))).collect()
-}
-
-fn payload(event: &Event) -> Option<Value> {
-    let mut body: Value = serde_json::from_slice(&event.payload).ok()?;
-    Some(body["data"]["object"].take())
-}
-
-fn current(event: &Event) -> bool {
-    event.api_version.as_deref() == Some(API_VERSION)
 }
 
 /// Whether what was fetched says what was told. What is over is believed, and need not be fetched.
@@ -164,7 +143,7 @@ fn tells_the_end(event: &&Event) -> bool {
 /// Puts terminal states that were told in the place of what was fetched, or could not be. They are
 /// read in every version that Stripe has sent them in.
 pub(super) fn believe_the_end(claim: &Claim, seen: &mut Seen) -> Result<(), LaneError> {
-    for object in claim.events.iter().filter(tells_the_end).filter_map(payload) {
+    for object in claim.events.iter().filter(tells_the_end).filter_map(newest::payload) {
         let id = object["id"].as_str().unwrap_or_default().to_owned();
         if seen.raw.get(&id).is_some_and(is_over_in) {
             continue;
