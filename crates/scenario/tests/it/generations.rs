@@ -1,6 +1,5 @@
 //! Events of every generation of Stripe's API, and of types that nobody has heard of.
 
-use http::Method;
 use serde_json::{Value, json};
 use specie_scenario::{Card, Person, Stage, agree};
 use specie_store::inbox::{self, InboxState};
