@@ -17,7 +17,7 @@ use specie_billing::Slot;
 use specie_store::customers::{self, Payer};
 use specie_store::intents::{self as stored, Intent, IntentState};
 use specie_store::{StoreError, Tx};
-use specie_vocab::IntentId;
+use specie_vocab::{IntentId, WallTime};
 
 use crate::trail::{self, Who};
 use crate::{ApiError, App, account, alarms, kept, lanes};
@@ -85,7 +85,7 @@ pub async fn drive(app: &App, id: IntentId) -> Result<Driven, ApiError> {
         Err(error) if error.is_corrupt() => {
             alarms::corrupt(app, [&error]);
             let now = tx.now().await?;
-            stored::let_go(&mut tx, id, now.plus_seconds(lanes::MENDING)).await?;
+            stored::put_off(&mut tx, id, now.plus_seconds(lanes::MENDING)).await?;
             tx.commit().await?;
             return Err(error.into());
         }
@@ -98,15 +98,16 @@ pub async fn drive(app: &App, id: IntentId) -> Result<Driven, ApiError> {
         return Ok(Driven::Finished(intent.state));
     }
     let now = tx.now().await?;
-    if !stored::lease(&mut tx, id, now.plus_seconds(LEASE), now).await? {
+    let until = now.plus_seconds(LEASE);
+    if !stored::lease(&mut tx, id, until, now).await? {
         return Ok(Driven::Busy);
     }
     tx.commit().await?;
 
-    let driven = walk(app, &intent).await;
+    let driven = walk(app, &intent, until).await;
     app.stir();
     if driven.is_err() {
-        let_go(app, &intent, 1).await?;
+        let_go(app, &intent, until, 1).await?;
     }
     driven
 }
@@ -119,7 +120,7 @@ pub(crate) fn not_stuck(intent: &Intent) -> Result<(), ApiError> {
     Err(ApiError::conflict("needs_operator", "an earlier change is stuck and needs a person first"))
 }
 
-async fn walk(app: &App, intent: &Intent) -> Result<Driven, ApiError> {
+async fn walk(app: &App, intent: &Intent, until: WallTime) -> Result<Driven, ApiError> {
     account::ensure(app).await?;
     let mut inline = 0;
     loop {
@@ -144,9 +145,10 @@ async fn walk(app: &App, intent: &Intent) -> Result<Driven, ApiError> {
                 tokio::time::sleep(Duration::from_millis(250 << inline)).await;
             }
             Stepped::Waits(seconds) => {
-                let_go(app, intent, seconds).await?;
+                let_go(app, intent, until, seconds).await?;
                 return Ok(Driven::Waits);
             }
+            Stepped::Overtaken => return Ok(Driven::Busy),
         }
     }
 }
@@ -169,12 +171,12 @@ async fn payer_of(app: &App, intent: &Intent) -> Result<Payer, ApiError> {
 }
 
 /// The next may take it after `seconds`, and the later, the longer it has lasted.
-async fn let_go(app: &App, intent: &Intent, seconds: i64) -> Result<(), ApiError> {
+async fn let_go(app: &App, intent: &Intent, until: WallTime, seconds: i64) -> Result<(), ApiError> {
     let mut tx = app.db.begin().await?;
     let now = tx.now().await?;
     let lasted = (now.seconds_since(intent.created_at) / 8).min(lanes::LONGEST_WAIT);
     let wait = seconds.max(lanes::longer_the_longer(app)).max(lasted);
-    stored::let_go(&mut tx, intent.id, now.plus_seconds(wait)).await?;
+    stored::let_go(&mut tx, intent.id, until, now.plus_seconds(wait)).await?;
     Ok(tx.commit().await?)
 }
 

@@ -121,6 +121,20 @@ pub async fn wish(
     wishes::add(tx, &Wish { id, lane, what, due, urgent, why }).await
 }
 
+/// Adds a look at an object for which nobody waits.
+async fn look_later(
+    app: &App,
+    tx: &mut Tx,
+    lane: &str,
+    object: &str,
+    due: WallTime,
+    why: &str,
+) -> Result<(), StoreError> {
+    let what = json!(WishFor::Object { id: object.into() });
+    let (id, lane, why) = (app.id(), lane.into(), why.into());
+    wishes::add(tx, &Wish { id, lane, what, due, urgent: false, why }).await
+}
+
 /// Makes a lane look at something now, and returns when it has. 503 when Stripe does not answer.
 pub async fn look_now(app: &App, lane: &str, what: WishFor, why: &str) -> Result<(), ApiError> {
     let mut tx = app.db.begin().await?;
@@ -183,7 +197,7 @@ pub async fn run(app: &App, lane: &str) -> Result<Ran, StoreError> {
     let claim = if claim.failures > 0 { only_first(claim) } else { claim };
 
     let begun = app.wall.now();
-    let result = handle(app, &claim).await;
+    let result = handle(app, &claim, now).await;
     let took = meter::seconds(begun, app.wall.now());
     app.stir();
     match result {
@@ -227,7 +241,8 @@ fn only_first(mut claim: Claim) -> Claim {
     claim
 }
 
-async fn handle(app: &App, claim: &Claim) -> Result<(), LaneError> {
+/// Handles what was claimed at `since`: what it reads is that old, or newer.
+async fn handle(app: &App, claim: &Claim, since: WallTime) -> Result<(), LaneError> {
     let Ok(customer) = CustomerId::try_from(claim.lane.as_str()) else {
         bound(app).await?;
         let found = alive(app, claim, stranger::look(app, claim)).await?;
@@ -240,7 +255,7 @@ async fn handle(app: &App, claim: &Claim) -> Result<(), LaneError> {
         Some(payer) => {
             bound(app).await?;
             let seen = alive(app, claim, fetch::all(app, &customer, claim)).await?;
-            apply::apply(app, &payer, &customer, claim, seen).await
+            apply::apply(app, &payer, &customer, claim, seen, since).await
         }
         None => leave_unclaimed(app, claim).await,
     }

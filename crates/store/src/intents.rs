@@ -145,7 +145,9 @@ statements! {
               where id = $1 and state in ('open', 'stuck')";
     LEASE = "update intents set leased_until = $2 where id = $1 and state = 'open' \
              and (leased_until is null or leased_until <= $3)";
-    LET_GO = "update intents set leased_until = $2 where id = $1 and state = 'open'";
+    LET_GO = "update intents set leased_until = $3 \
+              where id = $1 and state = 'open' and leased_until = $2";
+    PUT_OFF = "update intents set leased_until = $2 where id = $1 and state = 'open'";
     SAVE_STEP: Step = "insert into steps ({columns}) values ({places}) \
                        on conflict (intent, n) do update \
                        set state = excluded.state, object = excluded.object";
@@ -256,9 +258,21 @@ pub async fn lease(
     Ok(run!(tx, LEASE, [id, until, now]) == 1)
 }
 
-/// Lets an open intent go: the next may take it from `not_before` on.
-pub async fn let_go(tx: &mut Tx, id: IntentId, not_before: WallTime) -> Result<(), StoreError> {
-    run!(tx, LET_GO, [id, not_before]);
+/// Lets go of an open intent that was leased until `ours`: the next may take it from `not_before` on.
+/// Does nothing if another has taken it since.
+pub async fn let_go(
+    tx: &mut Tx,
+    id: IntentId,
+    ours: WallTime,
+    not_before: WallTime,
+) -> Result<(), StoreError> {
+    run!(tx, LET_GO, [id, ours, not_before]);
+    Ok(())
+}
+
+/// Puts an open intent off, whoever has it: nobody takes it before `not_before`.
+pub async fn put_off(tx: &mut Tx, id: IntentId, not_before: WallTime) -> Result<(), StoreError> {
+    run!(tx, PUT_OFF, [id, not_before]);
     Ok(())
 }
 

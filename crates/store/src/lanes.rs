@@ -108,7 +108,8 @@ statements! {
                 union select lane from wishes \
                 union select lane from lanes where leased_until is not null order by lane";
     BUSY = "select (select count(*) from inbox where state = 'pending') \
-                 + (select count(*) from wishes where due <= $1) \
+                 + (select count(*) from wishes where urgent or due <= $1 or due > $2 \
+                        or same not like '%\"look\":\"object\"%') \
                  + (select count(*) from outbox where not done) \
                  + (select count(*) from intents where state = 'open') \
                  + (select count(*) from lanes where leased_until is not null)";
@@ -236,9 +237,10 @@ pub async fn restless(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
     Ok(lanes.into_iter().map(|(lane,)| lane).collect())
 }
 
-/// Whether all work is done: no event waits and no wish that is due by now, no intent is open, no
-/// effect is to be carried out, and nobody works on a lane. Looks that are still to come are none.
+/// Whether all work is done: no event and no wish waits, no intent is open, no effect is to be
+/// carried out, and nobody works on a lane. A further look at an object within the next two minutes,
+/// for which nobody waits, is no work.
 pub async fn at_rest(tx: &mut Tx) -> Result<bool, StoreError> {
     let now = tx.now().await?;
-    Ok(value!(tx, i64, BUSY, [now]) == 0)
+    Ok(value!(tx, i64, BUSY, [now, now.plus_seconds(120)]) == 0)
 }

@@ -1,6 +1,8 @@
 //! Mirrors: what Stripe said, as it said it, with the columns that we query. No rules of ours, but
 //! one: a terminal state is never taken back by what was read late.
 
+use serde_json::Value;
+
 pub mod checkout_sessions;
 pub mod customers;
 pub mod invoices;
@@ -21,18 +23,49 @@ pub enum Mirrored {
         /// When that was read.
         read_at: specie_vocab::WallTime,
     },
-    /// The row said the same.
+    /// The row said the same, but for links that Stripe writes anew each time.
     Same,
     /// The row stays as it was: its state is terminal, and the one that came is another.
     Kept,
 }
 
+/// Fields in which Stripe writes another link, with the moment in it, each time that it is asked.
+const LINKS: [&str; 3] = ["hosted_invoice_url", "invoice_pdf", "receipt_url"];
+
+/// Another link to the same thing is no change; that there is one is.
+fn same_link(link: &mut Option<String>, before: &Option<String>) {
+    if link.is_some() && before.is_some() {
+        link.clone_from(before);
+    }
+}
+
+/// Whether two objects of Stripe's say the same, but for links to the same things.
+fn but_for_links(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().zip(other).all(|((key, value), (same, before))| {
+                    let links = value.is_string() && before.is_string();
+                    let linked = links && LINKS.contains(&key.as_str());
+                    key == same && (linked || but_for_links(value, before))
+                })
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len()
+                && one.iter().zip(other).all(|(value, before)| but_for_links(value, before))
+        }
+        (one, other) => one == other,
+    }
+}
+
 /// Declares a mirror: its row, and the functions `upsert`, `get` and, where it has a customer,
-/// `of_customer`. `$ended` names a row's terminal state, if it is in one.
+/// `of_customer`. `$ended` names a row's terminal state, if it is in one; `$link` columns with links
+/// that Stripe writes anew each time.
 macro_rules! mirror {
     (
         $(#[$doc:meta])*
-        pub struct $row:ident in $table:literal by $id:ty, $(of $customer:ident,)? ended $ended:expr;
+        pub struct $row:ident in $table:literal by $id:ty, $(of $customer:ident,)? ended $ended:expr
+            $(, links $($link:ident)+)?;
         $($(#[$about:meta])* pub $field:ident $(= $column:literal)?: $type:ty,)*
         ---
         $($more:tt)*
@@ -89,12 +122,19 @@ macro_rules! mirror {
                 if ended(before).is_some_and(|state| ended(row) != Some(state)) {
                     return Ok(Mirrored::Kept);
                 }
-                let again = $row { fetched_at: before.fetched_at, ..row.clone() };
+                let mut again = $row { fetched_at: before.fetched_at, ..row.clone() };
                 if again == *before {
                     $crate::sql::run!(tx, TOUCH, [row.id, row.fetched_at]);
                     return Ok(Mirrored::Same);
                 }
                 $crate::sql::run!(tx, UPSERT, [row.id, $(row.$field,)* row.raw, row.fetched_at]);
+                $($($crate::mirrors::same_link(&mut again.$link, &before.$link);)+)?
+                if $crate::mirrors::but_for_links(&again.raw, &before.raw) {
+                    again.raw = before.raw.clone();
+                }
+                if again == *before {
+                    return Ok(Mirrored::Same);
+                }
                 let read_at = before.fetched_at;
                 let queried = $row { raw: before.raw.clone(), ..again };
                 return Ok(match queried == *before {

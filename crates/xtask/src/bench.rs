@@ -37,6 +37,9 @@ pub struct Arguments {
     /// Where scratch folders are made; it must be on a disk for figures of durable databases.
     #[arg(long, global = true)]
     scratch: Option<PathBuf>,
+    /// Settings of the Postgres that is started, beside its defaults: `wal_init_zero=off`.
+    #[arg(long, global = true, value_name = "NAME=VALUE")]
+    postgres: Vec<String>,
 }
 
 #[derive(Subcommand)]
@@ -57,6 +60,8 @@ struct Bench {
     specie: PathBuf,
     /// Taken away at the end.
     scratch: TempDir,
+    /// What Postgres is started with, beside its defaults.
+    settings: Vec<String>,
 }
 
 impl Bench {
@@ -76,7 +81,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let within = arguments.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let scratch = tempfile::Builder::new().prefix("bench-").tempdir_in(&within)?;
     open_to_all(scratch.path())?;
-    let bench = Bench { specie: specie.canonicalize()?, scratch };
+    let settings = arguments.postgres.clone();
+    let bench = Bench { specie: specie.canonicalize()?, scratch, settings };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match &arguments.what {

@@ -2,6 +2,7 @@
 //! end what we hold is what Stripe holds, and nothing was done twice or left out on the way.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -133,6 +134,56 @@ async fn what_is_told_of_and_not_there_yet_is_looked_for_again() {
         assert_eq!(view["status"], "active", "{kind} after {seconds} s");
         assert_agreed(&stage).await;
     }
+}
+
+/// Writes another link in the place of each.
+fn relink(object: &mut Value, n: usize) {
+    match object {
+        Value::Object(map) => map.iter_mut().for_each(|(key, value)| {
+            let names = ["receipt_url", "hosted_invoice_url", "invoice_pdf"];
+            match value.as_str().filter(|_| names.contains(&key.as_str())) {
+                Some(link) => *value = json!(format!("{link}?s={n}")),
+                None => relink(value, n),
+            }
+        }),
+        Value::Array(all) => all.iter_mut().for_each(|value| relink(value, n)),
+        _ => {}
+    }
+}
+
+/// Stripe's links to receipts and invoices are others each time that they are read.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_link_to_the_same_is_no_reason_to_look_again() {
+    let (stage, _folder) = stage().await;
+    let (inner, reads) = (stage.stripe.transport.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&reads);
+    let process = beside(
+        &stage,
+        way(move |request: Request<Bytes>| {
+            let (inner, counted) = (inner.clone(), Arc::clone(&counted));
+            async move {
+                let answer = inner.oneshot(request).await?;
+                let n = counted.fetch_add(1, Ordering::SeqCst);
+                assert!(n < 200, "it is looked at again and again");
+                let mut object = serde_json::from_slice(answer.body()).unwrap();
+                relink(&mut object, n);
+                Ok(answer.map(|_| Bytes::from(object.to_string())))
+            }
+        }),
+    );
+    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
+    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+    process.conductor.settle().await.unwrap();
+    let view = ada.subscription().await.unwrap();
+    let session = text(&stage.sandbox.list("checkout.session")[0]["id"]).to_owned();
+    for _ in 0..2 {
+        let sync = format!("checkout/{session}/sync");
+        let again = ada.call(Method::POST, &sync, Value::Null).await.unwrap().json().unwrap();
+        assert_eq!(again["version"], view["version"], "nothing has changed");
+    }
+    process.conductor.settle().await.unwrap();
+    let receipt = ada.payments().await.unwrap()["data"][0]["receipt_url"].clone();
+    assert!(text(&receipt).contains("?s="), "it is kept as it was read: {receipt}");
 }
 
 /// Stripe dates events by the second: of two changes nobody knows which was the last.

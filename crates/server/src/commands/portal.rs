@@ -14,8 +14,8 @@ use crate::trail::Who;
 use crate::views::PortalView;
 use crate::{ApiError, App, kept};
 
-/// Opens the portal for a customer. 409 `no_stripe_customer` for one who has bought nothing, or was
-/// deleted there.
+/// Opens the portal for a customer. 409 `no_stripe_customer` for one who has bought nothing, or nothing since
+/// they were deleted there and forgotten.
 pub async fn start(
     app: &App,
     payer: &Payer,
@@ -36,7 +36,7 @@ pub async fn start(
 }
 
 fn not_at_stripe() -> ApiError {
-    ApiError::conflict("no_stripe_customer", "this customer has bought nothing")
+    ApiError::conflict("no_stripe_customer", "this customer is not at Stripe")
 }
 
 async fn begin(app: &App, payer: &Payer, who: Who, visit: &Visit) -> Result<IntentId, ApiError> {

@@ -132,9 +132,7 @@ pub(crate) async fn build(
         }
         "refund" => {
             let back: TakeBack = read(intent)?;
-            // Whoever had it may be forgotten by now, and gets their money back all the same.
-            let row = subscriptions::get(tx, &back.subscription).await?;
-            let owner = row.map(|row| row.customer).or_else(|| payer.stripe.clone());
+            let owner = owner(tx, intent, payer).await?;
             let Some(customer) = owner else { return Ok(Built::Gone) };
             let payment = match paid(tx, &customer, &back.subscription).await? {
                 Paid::By(payment) => payment,
@@ -167,6 +165,22 @@ pub(crate) async fn build(
         }
         other => return Err(ApiError::internal(format!("no step is called `{other}`"))),
     }))
+}
+
+/// Whose objects an intent is about. Whoever had a second subscription may be forgotten by now, and
+/// gets their money back all the same.
+pub(crate) async fn owner(
+    tx: &mut Tx,
+    intent: &Intent,
+    payer: &Payer,
+) -> Result<Option<CustomerId>, ApiError> {
+    if intent.kind == "cancel_and_refund" {
+        let back: TakeBack = read(intent)?;
+        if let Some(row) = subscriptions::get(tx, &back.subscription).await? {
+            return Ok(Some(row.customer));
+        }
+    }
+    Ok(payer.stripe.clone())
 }
 
 fn session(purchase: &Purchase, customer: &str, mark: &str, payment_methods: &[String]) -> Form {
@@ -258,7 +272,9 @@ pub(crate) fn target(intent: &Intent, name: &str, _steps: &[Step]) -> Option<Str
 /// subscription that has ended or is the only one by now, so that somebody else has taken care of
 /// it and of its payment; a card that the customer has replaced again.
 pub(crate) async fn is_over(app: &App, intent: &Intent, payer: &Payer) -> Result<bool, ApiError> {
-    let Some(customer) = &payer.stripe else { return Ok(false) };
+    let mut tx = app.db.read().await?;
+    let Some(customer) = &owner(&mut tx, intent, payer).await? else { return Ok(false) };
+    drop(tx);
     let why = intent.id.to_string();
     let look = |id: String| lanes::look_now(app, customer.as_str(), WishFor::Object { id }, &why);
     match intent.kind.as_str() {

@@ -25,6 +25,8 @@ pub(super) enum Stepped {
     /// The intent ends here: nothing was changed, or what was is undone.
     Ends(IntentState, Value),
     Waits(i64),
+    /// Another process has gone on with it while this one stood still.
+    Overtaken,
 }
 
 /// Takes one step: prepare and store its request, send it, record the answer, let the lane apply it.
@@ -53,7 +55,7 @@ pub(super) async fn take(
     let answer = app.stripe.send(&prepared.request).await;
     match answer {
         Ok(answer) => record(app, intent, payer, prepared, name, Recorded::Answer(answer)).await,
-        Err(StripeError::Server { replayed: true, .. }) => replayed(app, &prepared).await,
+        Err(StripeError::Server { replayed: true, .. }) => replayed(app, payer, &prepared).await,
         Err(error) if error.is_outage() || matches!(error, StripeError::KeyInUse) => {
             Ok(Stepped::Waits(2))
         }
@@ -66,7 +68,7 @@ pub(super) async fn take(
         Err(StripeError::Refused(fault)) => {
             refused(app, intent, payer, prepared, name, *fault).await
         }
-        Err(error) => stuck(app, intent, &prepared, name, &error).await,
+        Err(error) => stuck(app, intent, payer, &prepared, name, &error).await,
     }
 }
 
@@ -206,7 +208,7 @@ async fn another_try(
     customers::lock(&mut tx, payer.id).await?;
     let mut row = ready.row;
     if is_overtaken(&mut tx, &row).await? {
-        return Ok(Stepped::Waits(0));
+        return Ok(Stepped::Overtaken);
     }
     row.outcome = Some("gave_up".into());
     stored::answer(&mut tx, &row).await?;
@@ -228,24 +230,25 @@ async fn another_try(
 
 /// Stripe answers with a failure that it keeps under this key: what it did all the same is looked for
 /// soon, and once more when no list can lag behind it any longer.
-async fn replayed(app: &App, ready: &Ready) -> Result<Stepped, ApiError> {
+async fn replayed(app: &App, payer: &Payer, ready: &Ready) -> Result<Stepped, ApiError> {
     let looked = ready.row.outcome.as_deref() == Some("replayed");
     let (outcome, wait) =
         if looked { ("replayed_looked", lanes::LAG) } else { ("replayed", LOOK_AFTER) };
-    let noted = note(app, ready, outcome).await?;
-    Ok(Stepped::Waits(if noted { wait } else { 0 }))
+    let noted = note(app, ready, payer, outcome).await?;
+    Ok(if noted { Stepped::Waits(wait) } else { Stepped::Overtaken })
 }
 
 /// Stripe cannot be asked for this, and nobody knows why.
 async fn stuck(
     app: &App,
     intent: &Intent,
+    payer: &Payer,
     ready: &Ready,
     name: &str,
     error: &StripeError,
 ) -> Result<Stepped, ApiError> {
-    if !note(app, ready, "stuck").await? {
-        return Ok(Stepped::Waits(0));
+    if !note(app, ready, payer, "stuck").await? {
+        return Ok(Stepped::Overtaken);
     }
     tracing::error!(%error, intent = %intent.id, step = name, "stripe cannot be asked");
     Ok(Stepped::Ends(IntentState::Stuck, json!({ "step": name, "why": error.to_string() })))
@@ -253,8 +256,9 @@ async fn stuck(
 
 /// Notes what came of a try. False, if another process went on with its step meanwhile: then it says
 /// nothing of it any more.
-async fn note(app: &App, ready: &Ready, outcome: &str) -> Result<bool, ApiError> {
+async fn note(app: &App, ready: &Ready, payer: &Payer, outcome: &str) -> Result<bool, ApiError> {
     let mut tx = app.db.begin().await?;
+    customers::lock(&mut tx, payer.id).await?;
     if is_overtaken(&mut tx, &ready.row).await? {
         return Ok(false);
     }
@@ -304,7 +308,7 @@ async fn record(
 
     let mut tx = app.db.begin().await?;
     let locked = customers::lock(&mut tx, payer.id).await?;
-    let mut customer = locked.and_then(|payer| payer.stripe);
+    let mut customer = request::owner(&mut tx, intent, locked.as_ref().unwrap_or(payer)).await?;
     let n = row.step;
     stored::answer(&mut tx, &row).await?;
     if name == "customer" {
@@ -362,16 +366,17 @@ async fn refused(
     let mut row = ready.row.clone();
     row.status = Some(i64::from(fault.status));
     row.outcome = Some("refused".into());
-    let customer = payer.stripe.clone();
-    let steps = {
+    let (customer, steps) = {
         let mut tx = app.db.begin().await?;
+        customers::lock(&mut tx, payer.id).await?;
         if is_overtaken(&mut tx, &ready.row).await? {
-            return Ok(Stepped::Waits(0));
+            return Ok(Stepped::Overtaken);
         }
         stored::answer(&mut tx, &row).await?;
+        let customer = request::owner(&mut tx, intent, payer).await?;
         let steps = stored::steps(&mut tx, intent.id).await?;
         tx.commit().await?;
-        steps
+        (customer, steps)
     };
     // Whatever it was, the lane looks at what the step was about: it may be so already.
     if let (Some(customer), Some(object)) = (customer, request::target(intent, name, &steps)) {

@@ -10,10 +10,10 @@ use specie_store::lanes::{self as stored, Claim};
 use specie_store::mirrors::{self as m, Mirrored};
 use specie_store::outbox;
 use specie_store::{StoreError, Tx, quarantine};
-use specie_vocab::CustomerId;
+use specie_vocab::{CustomerId, WallTime};
 
 use super::fetch::Seen;
-use super::{LaneError, WishFor, cause, finish, second_look, wish};
+use super::{LaneError, WishFor, cause, finish, look_later, second_look, wish};
 use crate::intents::{self, New};
 use crate::trail::{Entry, Who, append};
 use crate::translate::Mirrors;
@@ -25,6 +25,7 @@ pub(super) async fn apply(
     customer: &CustomerId,
     claim: &Claim,
     mut seen: Seen,
+    since: WallTime,
 ) -> Result<(), LaneError> {
     let mut again = second_look::differing(claim, &seen);
     second_look::believe_the_end(claim, &mut seen)?;
@@ -33,13 +34,12 @@ pub(super) async fn apply(
     let locked = customers::lock(&mut tx, payer.id).await?;
     finish(&mut tx, claim, InboxState::Handled).await?;
     let mut mirrors = Mirrors::load(&mut tx, customer).await?;
-    let written = write_mirrors(&mut tx, customer, &mut mirrors, &seen).await?;
+    let written = write_mirrors(&mut tx, customer, &mut mirrors, &seen, since).await?;
     again.extend(written.doubtful);
     let now = tx.now().await?;
     for id in again {
-        let what = WishFor::Object { id };
-        for due in second_look::looks(now) {
-            wish(app, &mut tx, &claim.lane, &what, due, cause(claim)).await?;
+        for due in second_look::looks(&claim.lane, now) {
+            look_later(app, &mut tx, &claim.lane, &id, due, cause(claim)).await?;
         }
     }
 
@@ -80,13 +80,14 @@ struct Written {
     doubtful: Vec<String>,
 }
 
+/// Writes what was read since `at`.
 async fn write_mirrors(
     tx: &mut Tx,
     customer: &CustomerId,
     known: &mut Mirrors,
     seen: &Seen,
+    at: WallTime,
 ) -> Result<Written, LaneError> {
-    let at = tx.now().await?;
     let mut written = Written::default();
     let mut written_gone = false;
     let mut note = |id: &str, mirrored| {

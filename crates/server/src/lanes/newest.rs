@@ -54,19 +54,24 @@ fn last(mut events: Vec<&Event>) -> Vec<&Event> {
     events
 }
 
-/// How far an object has come by what an event tells of it. More never comes before less.
+/// How far an object has come by what an event tells of it.
 fn progress(event: &Event) -> u8 {
     let told = Told::by(event).unwrap_or_default();
-    let reached = match told.state() {
-        ("invoice", "draft") | ("subscription", "incomplete") => 1,
-        ("invoice", "open") | ("payment_intent", "processing") => 2,
-        ("invoice", _) | ("payment_intent", "succeeded" | "canceled") => 3,
+    let (object, status) = told.state();
+    if event.kind.ends_with(".created") { 0 } else { reached(object, status) }
+}
+
+/// How far an object has come. More never comes before less; what may go to and fro is alike.
+fn reached(object: &str, status: &str) -> u8 {
+    match (object, status) {
+        ("invoice", "open") => 2,
+        ("invoice", "paid" | "void" | "uncollectible") => 3,
+        ("payment_intent", "succeeded" | "canceled") => 2,
         ("subscription", "canceled" | "incomplete_expired") => 3,
-        ("subscription", _) => 2,
+        ("subscription", status) if status != "incomplete" => 2,
         ("checkout.session", "complete" | "expired") => 2,
         _ => 1,
-    };
-    if event.kind.ends_with(".created") { 0 } else { reached }
+    }
 }
 
 #[derive(Deserialize)]
@@ -89,4 +94,32 @@ fn text(event: &Event) -> Option<&str> {
 /// An event's object.
 pub(super) fn payload(event: &Event) -> Option<Value> {
     serde_json::from_str(text(event)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reached;
+
+    #[test]
+    fn nothing_goes_back() {
+        let steps = [
+            ("invoice", &["draft", "open", "uncollectible", "paid"][..]),
+            ("invoice", &["open", "void"]),
+            ("payment_intent", &["processing", "requires_payment_method", "processing"]),
+            ("payment_intent", &["requires_action", "requires_capture", "succeeded"]),
+            ("payment_intent", &["requires_payment_method", "canceled"]),
+            ("subscription", &["incomplete", "trialing", "active", "past_due", "active", "paused"]),
+            ("subscription", &["active", "unpaid", "active", "canceled"]),
+            ("subscription", &["incomplete", "incomplete_expired"]),
+            ("checkout.session", &["open", "complete"]),
+            ("refund", &["pending", "succeeded", "failed"]),
+            ("customer", &["", ""]),
+        ];
+        for (object, steps) in steps {
+            for step in steps.windows(2) {
+                let [before, after] = [step[0], step[1]].map(|status| reached(object, status));
+                assert!(before <= after, "{object}: {step:?}");
+            }
+        }
+    }
 }

@@ -59,7 +59,8 @@ const READ: &[(&str, &[&str])] = &[
 /// How long until the second look, in seconds: nearly every late read is over then.
 const SECOND_LOOK: i64 = 10;
 
-/// The last looks at an object fall together on every so many seconds, however often it changes.
+/// The last looks at a customer's objects fall together on every so many seconds, however often they
+/// change.
 const TOGETHER: i64 = 30;
 
 /// Whether a row must be read again: it has changed although it was read lately, and nobody can tell
@@ -69,10 +70,12 @@ pub(super) fn is_doubtful(mirrored: Mirrored, now: WallTime) -> bool {
 }
 
 /// When what may have been read late is looked at again: soon, and when no read can be late.
-pub(super) fn looks(now: WallTime) -> [WallTime; 2] {
-    let past = now.plus_seconds(LAG + TOGETHER - 1);
-    let last = past.plus_seconds(-past.as_second().rem_euclid(TOGETHER));
-    [now.plus_seconds(SECOND_LOOK), last]
+pub(super) fn looks(lane: &str, now: WallTime) -> [WallTime; 2] {
+    // Not all lanes at the same second.
+    let shift = lane.bytes().map(i64::from).sum::<i64>() % TOGETHER;
+    let past = now.as_second() + 1 + LAG - shift;
+    let last = past + (-past).rem_euclid(TOGETHER) + shift;
+    [now.plus_seconds(SECOND_LOOK), WallTime::from_second(last)]
 }
 
 /// The objects that must be looked at again: what was fetched differs from what was told, or cannot
@@ -172,4 +175,28 @@ pub(super) fn believe_the_end(claim: &Claim, seen: &mut Seen) -> Result<(), Lane
         seen.customers.push(gone);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use specie_vocab::WallTime;
+
+    use super::looks;
+
+    #[test]
+    fn the_last_look_comes_after_a_minute_and_few_of_them() {
+        let begun = 1_767_258_000;
+        for lane in ["cus_1", "cus_2", "cus_long"] {
+            let mut last = std::collections::BTreeSet::new();
+            for millisecond in (0..30_000).step_by(250) {
+                let time = jiff::Timestamp::from_millisecond(begun * 1000 + millisecond).unwrap();
+                let [second, third] = looks(lane, WallTime::new(time));
+                assert_eq!(second, WallTime::new(time).plus_seconds(10));
+                let wait = third.timestamp().as_millisecond() - time.as_millisecond();
+                assert!((60_000..=91_000).contains(&wait), "{lane}: {wait} ms");
+                last.insert(third);
+            }
+            assert!(last.len() <= 2, "{lane}: {last:?}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ mirror! {
     pub struct InvoiceRow in "stripe_invoices" by InvoiceId, of customer, ended |row| match row.status.as_str() {
             "paid" | "void" => Some(&row.status),
             _ => None,
-        };
+        }, links hosted_invoice_url invoice_pdf;
     /// Whose.
     pub customer: CustomerId,
     /// For which subscription.

@@ -10,7 +10,7 @@ mirror! {
     pub struct PaymentRow in "stripe_payments" by PaymentIntentId, of customer, ended |row| match row.status.as_str() {
             "succeeded" | "canceled" => Some(&row.status),
             _ => None,
-        };
+        }, links receipt_url;
     /// Whose.
     pub customer: CustomerId,
     /// For which invoice.

@@ -124,7 +124,9 @@ both! {
         assert!(intents::due(&mut tx, wall(20), 9).await.unwrap().is_empty());
         assert_eq!(lanes::next_wall(&mut tx, wall(20)).await.unwrap(), Some(wall(40)));
         assert!(intents::lease(&mut tx, it.id, wall(70), wall(40)).await.unwrap());
-        intents::let_go(&mut tx, it.id, wall(42)).await.unwrap();
+        intents::let_go(&mut tx, it.id, wall(40), wall(41)).await.unwrap();
+        assert!(intents::due(&mut tx, wall(41), 9).await.unwrap().is_empty(), "that was before");
+        intents::let_go(&mut tx, it.id, wall(70), wall(42)).await.unwrap();
         assert!(intents::due(&mut tx, wall(41), 9).await.unwrap().is_empty());
         assert_eq!(intents::due(&mut tx, wall(42), 9).await.unwrap().len(), 1);
         assert!(!lanes::at_rest(&mut tx).await.unwrap());

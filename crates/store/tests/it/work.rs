@@ -264,14 +264,28 @@ both! {
         assert_eq!(left, [(id(3), true), (id(4), false)]);
     }
 
-    async fn a_look_that_is_still_to_come_is_no_work(db: Db) {
+    async fn a_look_that_is_soon_to_come_is_no_work(db: Db) {
         let mut tx = db.begin().await.unwrap();
         let now = tx.now().await.unwrap();
-        wishes::add(&mut tx, &wish(1, "cus_1", now.plus_seconds(60))).await.unwrap();
+        let look = |n, seconds| {
+            let what = json!({ "look": "object", "id": "sub_1" });
+            wishes::Wish { what, urgent: false, ..wish(n, "cus_1", now.plus_seconds(seconds)) }
+        };
+        wishes::add(&mut tx, &look(1, 60)).await.unwrap();
         assert!(lanes::at_rest(&mut tx).await.unwrap());
         assert_eq!(lanes::restless(&mut tx).await.unwrap(), ["cus_1"], "nor is it confirmed");
-        wishes::add(&mut tx, &wish(2, "cus_1", now)).await.unwrap();
-        assert!(!lanes::at_rest(&mut tx).await.unwrap());
+        let others = [
+            look(2, 0),
+            look(3, 3600),
+            wishes::Wish { urgent: true, ..look(4, 50) },
+            wishes::Wish { what: json!({ "look": "ask" }), ..look(5, 50) },
+        ];
+        for other in others {
+            wishes::add(&mut tx, &other).await.unwrap();
+            assert!(!lanes::at_rest(&mut tx).await.unwrap(), "{other:?}");
+            wishes::done(&mut tx, &[other.id]).await.unwrap();
+            assert!(lanes::at_rest(&mut tx).await.unwrap());
+        }
     }
 
     async fn the_next_moment_is_the_earliest_that_lies_ahead(db: Db) {

@@ -73,7 +73,7 @@ const PEERS: [Peer; 4] = [Peer::Express, Peer::ExpressStatement, Peer::Postgres,
 pub async fn run(bench: &Bench, arguments: &Arguments) -> anyhow::Result<()> {
     let mut scene = Scene { bench, postgres: None, arguments };
     if PEERS.into_iter().any(|peer| peer != Peer::Sqlite && scene.wants(peer)) {
-        scene.postgres = Some(Postgres::start(&bench.folder("postgres")?).await?);
+        scene.postgres = Some(Postgres::start(bench).await?);
     }
     println!("To the answer:\n\n{HEAD}");
     for peer in PEERS.into_iter().filter(|it| scene.wants(*it)) {

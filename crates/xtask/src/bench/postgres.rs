@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
+use super::Bench;
 use super::process::{Running, free_port, output, wait_for};
 
 /// A running server.
@@ -17,8 +18,10 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes a cluster in `folder` and starts it. As root, it runs as the unix user `postgres`.
-    pub async fn start(folder: &Path) -> anyhow::Result<Self> {
+    /// Makes a cluster in a folder of its own and starts it. As root, it runs as the unix user
+    /// `postgres`.
+    pub async fn start(bench: &Bench) -> anyhow::Result<Self> {
+        let folder = &bench.folder("cluster")?;
         let bin = bin().context("no Postgres is installed\n\nhint: apt-get install postgresql")?;
         let data = folder.join("data");
         if is_root()? {
@@ -30,6 +33,9 @@ impl Postgres {
         let mut command = as_postgres(&bin.join("postgres"))?;
         command.arg("-D").arg(&data).args(["-p", &port.to_string(), "-k"]).arg(folder);
         command.args(["-c", "listen_addresses=127.0.0.1"]);
+        for setting in &bench.settings {
+            command.args(["-c", setting]);
+        }
         let log = folder.with_extension("log");
         let mut server = Running::start(&mut command, &log, "-INT")?;
         let ready = bin.join("pg_isready");

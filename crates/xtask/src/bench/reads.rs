@@ -48,7 +48,7 @@ pub async fn run(bench: &Bench, arguments: &Arguments) -> anyhow::Result<()> {
     let file = folder.join("specie.db").display().to_string();
     one(bench, arguments, ("SQLite", &file, None), &folder).await?;
     if !arguments.only_sqlite {
-        let postgres = Postgres::start(&bench.folder("postgres")?).await?;
+        let postgres = Postgres::start(bench).await?;
         let folder = bench.folder("reads-postgres")?;
         let url = postgres.database("reads")?;
         one(bench, arguments, ("Postgres", &url, Some(postgres.id())), &folder).await?;

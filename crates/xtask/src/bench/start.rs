@@ -30,7 +30,7 @@ pub async fn run(bench: &Bench, arguments: &Arguments) -> anyhow::Result<()> {
     let file = folder.join("specie.db").display().to_string();
     one(bench, "SQLite", &file, &folder).await?;
     if !arguments.only_sqlite {
-        let postgres = Postgres::start(&bench.folder("cluster")?).await?;
+        let postgres = Postgres::start(bench).await?;
         one(bench, "Postgres", &postgres.database("start")?, &bench.folder("postgres")?).await?;
     }
     Ok(())
