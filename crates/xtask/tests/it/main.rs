@@ -1,5 +1,6 @@
 //! The commands for those who work on Specie, from outside. What they measure is not asserted: that
 //! they measure is.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
 
 mod bench;
 mod simulate;
