@@ -14,8 +14,7 @@ use specie_store::inbox::Event;
 use specie_store::lanes::Claim;
 use specie_stripe::API_VERSION;
 
-use super::fetch;
-use super::told::Told;
+use super::{fetch, second_look};
 
 /// Whether an event is of the pinned version: only then can it be compared with what is fetched.
 pub(super) fn is_current(event: &Event) -> bool {
@@ -44,21 +43,38 @@ pub(super) fn payloads(claim: &Claim) -> Vec<(&str, Value)> {
 
 /// Of events of one object and one second those that may be the last: none of them is known to come
 /// before another, and each tells something else.
-fn last(mut events: Vec<&Event>) -> Vec<&Event> {
-    if events.len() > 1 {
-        let latest = events.iter().map(|event| progress(event)).max();
-        events.retain(|event| Some(progress(event)) == latest);
-        events.sort_by(|one, other| text(one).cmp(&text(other)));
-        events.dedup_by(|one, other| text(one) == text(other));
+fn last(events: Vec<&Event>) -> Vec<&Event> {
+    if events.len() < 2 {
+        return events;
     }
-    events
+    let differing: BTreeMap<_, _> = events.iter().map(|event| (fields(event), *event)).collect();
+    let progress = |told: &Fields<'_>, event: &Event| {
+        let word = |field: &str| told.get(field).map_or("", |raw| raw.trim_matches('"'));
+        let made = event.kind.ends_with(".created");
+        if made { 0 } else { reached(word("object"), word("status")) }
+    };
+    let differing: Vec<_> =
+        differing.into_iter().map(|(told, event)| (progress(&told, event), event)).collect();
+    let latest = differing.iter().map(|(progress, _)| *progress).max();
+    differing.into_iter().filter(|(it, _)| Some(*it) == latest).map(|(_, event)| event).collect()
 }
 
-/// How far an object has come by what an event tells of it.
-fn progress(event: &Event) -> u8 {
-    let told = Told::by(event).unwrap_or_default();
-    let (object, status) = told.state();
-    if event.kind.ends_with(".created") { 0 } else { reached(object, status) }
+/// What an event tells, of what is read of its object: fields as they stand there.
+type Fields<'a> = BTreeMap<&'a str, &'a str>;
+
+fn fields(event: &Event) -> Fields<'_> {
+    let body = serde_json::from_slice::<Body<Told<'_>>>(&event.payload).ok();
+    let Some(Told(told)) = body.map(|body| body.data.object) else {
+        let all = std::str::from_utf8(&event.payload).unwrap_or_default();
+        return Fields::from([("", all)]);
+    };
+    let object = told.get("object").map_or("", |raw| raw.get().trim_matches('"'));
+    let read = second_look::fields_of(object);
+    let is_read = |name: &str| {
+        matches!(name, "object" | "status") || read.is_none_or(|read| read.contains(&name))
+    };
+    let told = told.into_iter().filter(|(name, _)| is_read(name));
+    told.map(|(name, raw)| (name, raw.get())).collect()
 }
 
 /// How far an object has come. More never comes before less; what may go to and fro is alike.
@@ -75,25 +91,22 @@ fn reached(object: &str, status: &str) -> u8 {
 }
 
 #[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow)]
-    data: Data<'a>,
+struct Body<T> {
+    data: Data<T>,
 }
 
 #[derive(Deserialize)]
-struct Data<'a> {
-    #[serde(borrow)]
-    object: &'a RawValue,
+struct Data<T> {
+    object: T,
 }
 
-/// The object as it stands in an event.
-fn text(event: &Event) -> Option<&str> {
-    serde_json::from_slice::<Body<'_>>(&event.payload).ok().map(|body| body.data.object.get())
-}
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Told<'a>(#[serde(borrow)] BTreeMap<&'a str, &'a RawValue>);
 
 /// An event's object.
 pub(super) fn payload(event: &Event) -> Option<Value> {
-    serde_json::from_str(text(event)?).ok()
+    serde_json::from_slice::<Body<Value>>(&event.payload).ok().map(|body| body.data.object)
 }
 
 #[cfg(test)]

@@ -56,6 +56,11 @@ const READ: &[(&str, &[&str])] = &[
     ("payment_method", &["customer", "card"]),
 ];
 
+/// The fields that we read of a kind of object; none for one that is read through another.
+pub(super) fn fields_of(kind: &str) -> Option<&'static [&'static str]> {
+    READ.iter().find(|(of, _)| *of == kind).map(|it| it.1)
+}
+
 /// How long until the second look, in seconds: nearly every late read is over then.
 const SECOND_LOOK: i64 = 10;
 
@@ -116,7 +121,7 @@ fn is_told(object: &Value, seen: &Seen) -> bool {
             payments.filter(|it| it["id"] == object["id"]).any(|it| same(it, &["status"]))
         }),
         kind => {
-            let fields = READ.iter().find(|(of, _)| *of == kind).map_or(&[][..], |it| it.1);
+            let fields = fields_of(kind).unwrap_or_default();
             fetched(&object["id"]).map_or(is_over_in(object), |fetched| same(fetched, fields))
         }
     }
