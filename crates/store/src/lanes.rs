@@ -108,7 +108,7 @@ statements! {
                 union select lane from wishes \
                 union select lane from lanes where leased_until is not null order by lane";
     BUSY = "select (select count(*) from inbox where state = 'pending') \
-                 + (select count(*) from wishes where urgent or due <= $1 or due > $2 \
+                 + (select count(*) from wishes where urgent or due > $1 \
                         or same not like '%\"look\":\"object\"%') \
                  + (select count(*) from outbox where not done) \
                  + (select count(*) from intents where state = 'open') \
@@ -238,9 +238,9 @@ pub async fn restless(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
 }
 
 /// Whether all work is done: no event and no wish waits, no intent is open, no effect is to be
-/// carried out, and nobody works on a lane. A further look at an object within the next two minutes,
-/// for which nobody waits, is no work.
+/// carried out, and nobody works on a lane. A further look at an object for which nobody waits, due
+/// within two minutes, is no work.
 pub async fn at_rest(tx: &mut Tx) -> Result<bool, StoreError> {
     let now = tx.now().await?;
-    Ok(value!(tx, i64, BUSY, [now, now.plus_seconds(120)]) == 0)
+    Ok(value!(tx, i64, BUSY, [now.plus_seconds(120)]) == 0)
 }

@@ -275,7 +275,6 @@ both! {
         assert!(lanes::at_rest(&mut tx).await.unwrap());
         assert_eq!(lanes::restless(&mut tx).await.unwrap(), ["cus_1"], "nor is it confirmed");
         let others = [
-            look(2, 0),
             look(3, 3600),
             wishes::Wish { urgent: true, ..look(4, 50) },
             wishes::Wish { what: json!({ "look": "ask" }), ..look(5, 50) },
