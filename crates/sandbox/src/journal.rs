@@ -20,7 +20,7 @@ use crate::input::{Input, State};
 use crate::world::{Config, World};
 
 /// Grows with every change of the files' form.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/4");
 /// A snapshot is written after so many inputs, if the journal has outgrown the last one by then.
 const SNAPSHOT_EVERY: u64 = 5_000;
 /// How long a line may wait for the disk.

@@ -239,6 +239,16 @@ impl Sandbox {
         self.lock().state.world.list(kind)
     }
 
+    /// The newest objects of a kind, at most so many, newest first.
+    pub(crate) fn list_newest(&self, kind: &str, most: usize) -> Vec<Value> {
+        self.lock().state.world.list_newest(kind, most)
+    }
+
+    /// How many objects of a kind there are.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        self.lock().state.world.count(kind)
+    }
+
     /// What a Checkout Session sells, as `GET …/line_items` lists it.
     pub(crate) fn checkout_lines(&self, session: &str) -> Vec<Value> {
         let call = Call {

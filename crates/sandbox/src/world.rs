@@ -20,6 +20,7 @@ mod events;
 mod expand;
 mod fault;
 mod given;
+mod hooks;
 mod invoices;
 mod methods;
 mod pages;
@@ -200,8 +201,8 @@ pub struct World {
     dunned: BTreeMap<String, usize>,
     /// The card whose refusal was final, by invoice.
     hard: BTreeMap<String, String>,
-    /// When events happened, in wall time: those that the API still shows.
-    event_walls: BTreeMap<String, i64>,
+    /// Events that the API still shows, or that wait to be delivered.
+    events: BTreeMap<String, events::Event>,
     waiting: Vec<events::Waiting>,
     /// The signing secrets of endpoints.
     secrets: BTreeMap<String, String>,
@@ -251,7 +252,7 @@ impl World {
             payments: BTreeMap::new(),
             dunned: BTreeMap::new(),
             hard: BTreeMap::new(),
-            event_walls: BTreeMap::new(),
+            events: BTreeMap::new(),
             waiting: Vec::new(),
             secrets: BTreeMap::new(),
             retiring: BTreeMap::new(),
@@ -339,12 +340,28 @@ impl World {
 
     /// One object, as the API would print it.
     pub fn object(&self, id: &str) -> Option<Value> {
-        self.objects.get(id).cloned()
+        self.objects.get(id).cloned().or_else(|| self.event(id))
     }
 
     /// All objects of a kind (`customer`, `checkout.session`, ...), newest first.
     pub fn list(&self, kind: &str) -> Vec<Value> {
-        self.newest(kind).cloned().collect()
+        self.list_newest(kind, usize::MAX)
+    }
+
+    /// The newest objects of a kind, at most so many, newest first.
+    pub(crate) fn list_newest(&self, kind: &str, most: usize) -> Vec<Value> {
+        match kind {
+            "event" => self.newest_events().take(most).map(events::Event::tree).collect(),
+            _ => self.newest(kind).take(most).cloned().collect(),
+        }
+    }
+
+    /// How many objects of a kind there are.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        match kind {
+            "event" => self.newest_events().count(),
+            _ => self.newest(kind).count(),
+        }
     }
 
     /// The line items of a Checkout Session.

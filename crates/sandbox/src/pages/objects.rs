@@ -71,7 +71,7 @@ struct Part {
 /// What kinds there are, and how many of each.
 pub(crate) async fn kinds(State(sandbox): State<Sandbox>) -> Response {
     let now = date_and_time(&sandbox.now().into()).unwrap_or_default();
-    let kinds = KINDS.map(|kind| (kind, sandbox.list(kind).len())).to_vec();
+    let kinds = KINDS.map(|kind| (kind, sandbox.count(kind))).to_vec();
     page(StatusCode::OK, &Kinds { now, kinds }, "")
 }
 
@@ -80,15 +80,16 @@ pub(crate) async fn list(State(sandbox): State<Sandbox>, Path(kind): Path<String
     if !KINDS.contains(&kind.as_str()) {
         return missing("There is no such kind of object.");
     }
-    let all = sandbox.list(&kind);
-    let rows = all.iter().take(MOST).map(|object| Row {
+    let rows = sandbox.list_newest(&kind, MOST);
+    let rows = rows.iter().map(|object| Row {
         id: object["id"].as_str().unwrap_or_default().to_owned(),
         created: date_and_time(&object["created"]).unwrap_or_default(),
         about: about(object),
     });
     let rows: Vec<Row> = rows.collect();
-    let left_out = all.len() - rows.len();
-    let count = match all.len() {
+    let all = sandbox.count(&kind);
+    let left_out = all.saturating_sub(rows.len());
+    let count = match all {
         0 => "There is none".into(),
         count => count.to_string(),
     };

@@ -193,8 +193,8 @@ impl World {
             self.emit("customer.subscription.created", sub);
             self.emit("payment_intent.succeeded", intent);
             self.emit("payment_intent.created", intent);
-            self.emit_as("invoice.created", draft, None);
-            self.emit_as("invoice.finalized", open, None);
+            self.emit_as("invoice.created", &draft, None);
+            self.emit_as("invoice.finalized", &open, None);
             self.tell_paid(invoice);
             return;
         }
@@ -209,8 +209,8 @@ impl World {
                 self.emit("customer.subscription.created", sub);
                 self.emit("payment_intent.payment_failed", intent);
                 self.emit("payment_intent.created", intent);
-                self.emit_as("invoice.created", draft, None);
-                self.emit_as("invoice.finalized", open, None);
+                self.emit_as("invoice.created", &draft, None);
+                self.emit_as("invoice.finalized", &open, None);
                 self.emit("invoice.payment_failed", invoice);
             }
             Some(_) => {
@@ -219,15 +219,15 @@ impl World {
                 self.emit("customer.subscription.created", sub);
                 self.emit("payment_intent.requires_action", intent);
                 self.emit("payment_intent.created", intent);
-                self.emit_as("invoice.created", draft, None);
-                self.emit_as("invoice.finalized", open, None);
+                self.emit_as("invoice.created", &draft, None);
+                self.emit_as("invoice.finalized", &open, None);
                 self.emit("invoice.payment_action_required", invoice);
             }
             None => {
                 self.settle_currency(&customer, &currency);
                 self.emit("customer.subscription.created", sub);
-                self.emit_as("invoice.created", draft, None);
-                self.emit_as("invoice.finalized", open, None);
+                self.emit_as("invoice.created", &draft, None);
+                self.emit_as("invoice.finalized", &open, None);
                 self.emit("payment_intent.created", intent);
             }
         }

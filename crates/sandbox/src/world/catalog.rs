@@ -149,9 +149,9 @@ impl World {
     pub(super) fn tell_price(&mut self, id: &str) {
         let price = self.copy(id);
         if text(&price, "type") == "recurring" {
-            self.emit_as("plan.created", plan_of(&price), None);
+            self.emit_as("plan.created", &plan_of(&price), None);
         }
-        self.emit_as("price.created", price, None);
+        self.emit_as("price.created", &price, None);
     }
 
     /// Which other price holds the lookup key that is wanted, if it may be taken from it.
@@ -210,7 +210,7 @@ impl World {
             let (was, plan) = (plan_of(&old), plan_of(&self.copy(id)));
             let changed = difference(&was, &plan);
             if !changed.is_empty() {
-                self.emit_as("plan.updated", plan, Some(changed));
+                self.emit_as("plan.updated", &plan, Some(&changed));
             }
         }
         self.emit_change("price.updated", id, previous);

@@ -1,12 +1,76 @@
 //! Events: what happened, in the order in which it happened, and who is told.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use super::fault::{Answer, Fault};
 use super::given::Given;
-use super::state::{int, is, items, object, text};
+use super::pages::Listed;
+use super::state::{is, items, text};
 use super::{EventTimes, Pending, World};
+
+/// An event as it is kept: as text, which takes a fraction of the memory of its tree.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Event {
+    /// All of it but for `pending_webhooks`.
+    text: Box<RawValue>,
+    id: String,
+    kind: String,
+    created: i64,
+    /// How many endpoints have not confirmed it.
+    pending: usize,
+    /// When it happened, in wall time; none once it is older than the API shows.
+    wall: Option<i64>,
+}
+
+impl Event {
+    pub(super) fn tree(&self) -> Value {
+        let mut tree: Value = serde_json::from_str(self.text.get()).unwrap_or_default();
+        tree["pending_webhooks"] = json!(self.pending);
+        tree
+    }
+}
+
+impl Listed for &Event {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn created(&self) -> i64 {
+        self.created
+    }
+
+    fn value(&self) -> Value {
+        self.tree()
+    }
+}
+
+/// What an event says, but for `pending_webhooks`.
+#[derive(Serialize)]
+struct Said<'a> {
+    id: &'a str,
+    object: &'static str,
+    api_version: &'static str,
+    created: i64,
+    data: Data<'a>,
+    livemode: bool,
+    request: Request<'a>,
+    r#type: &'a str,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    object: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_attributes: Option<&'a Map<String, Value>>,
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    id: Option<&'a str>,
+    idempotency_key: Option<&'a str>,
+}
 
 /// A delivery that no endpoint has confirmed yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,89 +89,137 @@ fn wants(wanted: &[Value], kind: &str) -> bool {
 impl World {
     /// Emits an event with the object as it is now.
     pub(super) fn emit(&mut self, kind: &str, id: &str) {
-        let object = self.copy(id);
-        self.emit_as(kind, object, None);
+        self.emit_kept(kind, id, None);
     }
 
     /// Emits an `….updated` with what changed, unless nothing did.
     pub(super) fn emit_change(&mut self, kind: &str, id: &str, previous: Map<String, Value>) {
         if !previous.is_empty() {
-            let object = self.copy(id);
-            self.emit_as(kind, object, Some(previous));
+            self.emit_kept(kind, id, Some(&previous));
         }
+    }
+
+    fn emit_kept(&mut self, kind: &str, id: &str, previous: Option<&Map<String, Value>>) {
+        let of = self.objects.get(id).map(|object| text(object, "object").to_owned());
+        let event = self.event_id(&of.unwrap_or_default(), id);
+        let snapshot = self.objects.get(id).unwrap_or(&Value::Null);
+        let said = self.said(&event, kind, snapshot, previous);
+        self.happened(event, kind, said);
     }
 
     /// Emits an event with a snapshot.
     pub(super) fn emit_as(
         &mut self,
         kind: &str,
-        snapshot: Value,
-        previous: Option<Map<String, Value>>,
+        snapshot: &Value,
+        previous: Option<&Map<String, Value>>,
     ) {
-        let of_payment = match text(&snapshot, "object") {
-            "payment_intent" | "charge" | "refund" => text(&snapshot, "id").rsplit('_').next(),
-            _ => None,
+        let event = self.event_id(text(snapshot, "object"), text(snapshot, "id"));
+        let said = self.said(&event, kind, snapshot, previous);
+        self.happened(event, kind, said);
+    }
+
+    /// An id for an event about an object: those of a payment share its characters.
+    fn event_id(&mut self, kind: &str, id: &str) -> String {
+        match (kind, id.rsplit('_').next()) {
+            ("payment_intent" | "charge" | "refund", Some(payment)) => {
+                self.payment_id("evt_", payment)
+            }
+            _ => self.long_id("evt_", '1'),
+        }
+    }
+
+    fn said(
+        &self,
+        id: &str,
+        kind: &str,
+        snapshot: &Value,
+        previous: Option<&Map<String, Value>>,
+    ) -> Box<RawValue> {
+        let request = self.request.as_ref();
+        let said = Said {
+            id,
+            object: "event",
+            api_version: super::VERSION,
+            created: self.event_time(),
+            data: Data { object: snapshot, previous_attributes: previous },
+            livemode: false,
+            request: Request {
+                id: request.map(|(id, _)| id.as_str()),
+                idempotency_key: request.and_then(|(_, key)| key.as_deref()),
+            },
+            r#type: kind,
         };
-        let id = match of_payment.map(str::to_owned) {
-            Some(payment) => self.payment_id("evt_", &payment),
-            None => self.long_id("evt_", '1'),
-        };
-        let told: Vec<String> = self
-            .kinds
-            .get("webhook_endpoint")
-            .map(Vec::as_slice)
-            .unwrap_or_default()
-            .iter()
-            .filter(|id| {
-                self.find("webhook_endpoint", id).is_some_and(|hook| {
-                    text(hook, "status") == "enabled" && wants(items(hook, "enabled_events"), kind)
-                })
-            })
-            .cloned()
-            .collect();
-        let (request, key) = self.request.clone().unzip();
-        let created = match self.config.switches.event_times {
+        // Nothing that JSON holds fails to be written to memory.
+        to_raw_value(&said).unwrap_or_default()
+    }
+
+    fn event_time(&self) -> i64 {
+        match self.config.switches.event_times {
             EventTimes::Simulated => self.now,
             EventTimes::Wall => self.wall,
-        };
-        let mut data = json!({ "object": snapshot });
-        if let Some(previous) = previous {
-            data["previous_attributes"] = Value::Object(previous);
         }
-        self.keep(json!({
-            "id": id,
-            "object": "event",
-            "api_version": super::VERSION,
-            "created": created,
-            "data": data,
-            "livemode": false,
-            "pending_webhooks": told.len(),
-            "request": { "id": request, "idempotency_key": key.flatten() },
-            "type": kind,
-        }));
-        self.event_walls.insert(id.clone(), self.wall);
+    }
+
+    /// Keeps an event, and has those told who want to be.
+    fn happened(&mut self, id: String, kind: &str, said: Box<RawValue>) {
+        let hooks = self.kinds.get("webhook_endpoint").map(Vec::as_slice).unwrap_or_default();
+        let is_told = |hook: &&String| {
+            self.find("webhook_endpoint", hook).is_some_and(|hook| {
+                text(hook, "status") == "enabled" && wants(items(hook, "enabled_events"), kind)
+            })
+        };
+        let told: Vec<String> = hooks.iter().filter(is_told).cloned().collect();
+        let event = Event {
+            text: said,
+            id: id.clone(),
+            kind: kind.to_owned(),
+            created: self.event_time(),
+            pending: told.len(),
+            wall: Some(self.wall),
+        };
         let waiting = told.into_iter();
         let waiting = waiting.map(|endpoint| Waiting { event: id.clone(), endpoint, taken: false });
         self.waiting.extend(waiting);
+        self.kinds.entry("event".into()).or_default().push(id.clone());
+        self.events.insert(id, event);
     }
 
     /// Lets go of events that are older than the API shows, unless somebody waits for them.
     pub(super) fn forget_old_events(&mut self) {
         let oldest = self.wall.saturating_sub(self.config.switches.event_retention);
         let Some(ids) = self.kinds.get("event") else { return };
-        let old = |id: &&String| self.event_walls.get(*id).is_none_or(|wall| *wall < oldest);
-        let count = ids.iter().take_while(old).count();
+        let wall = |id: &String| self.events.get(id).and_then(|event| event.wall);
+        let count = ids.iter().take_while(|id| wall(id).is_none_or(|wall| wall < oldest)).count();
         if count == 0 {
             return;
         }
         let gone: Vec<String> =
             self.kinds.get_mut("event").map(|ids| ids.drain(..count).collect()).unwrap_or_default();
         for id in gone {
-            self.event_walls.remove(&id);
-            if !self.waiting.iter().any(|waiting| waiting.event == id) {
-                self.objects.remove(&id);
+            if let Some(event) = self.events.get_mut(&id) {
+                event.wall = None;
             }
+            self.forget_unless_awaited(&id);
         }
+    }
+
+    fn forget_unless_awaited(&mut self, id: &str) {
+        let shown = self.events.get(id).is_some_and(|event| event.wall.is_some());
+        if !shown && !self.waiting.iter().any(|waiting| waiting.event == id) {
+            self.events.remove(id);
+        }
+    }
+
+    /// An event that the API still shows.
+    pub(super) fn event(&self, id: &str) -> Option<Value> {
+        self.events.get(id).filter(|event| event.wall.is_some()).map(Event::tree)
+    }
+
+    /// The events that the API still shows, newest first.
+    pub(super) fn newest_events(&self) -> impl Iterator<Item = &Event> {
+        let ids = self.kinds.get("event").map(Vec::as_slice).unwrap_or_default();
+        ids.iter().rev().filter_map(|id| self.events.get(id))
     }
 
     pub(super) fn render_delivery(&self, event: &str, endpoint: &str) -> Option<Pending> {
@@ -119,7 +231,7 @@ impl World {
             event: event.to_owned(),
             endpoint: endpoint.to_owned(),
             url: text(hook, "url").to_owned(),
-            body: super::wire::pretty(self.objects.get(event)?),
+            body: super::wire::pretty(&self.events.get(event)?.tree()),
             secret: self.secrets.get(endpoint)?.clone(),
         })
     }
@@ -144,14 +256,14 @@ impl World {
             return;
         }
         self.waiting.retain(|waiting| !matches(waiting));
-        let left = self.objects.get(event).map(|event| int(event, "pending_webhooks"));
-        let left = left.filter(|_| ok);
-        if let Some(left) = left {
-            self.set(event, [("pending_webhooks", json!((left - 1).max(0)))]);
+        if let Some(event) = self.events.get_mut(event).filter(|_| ok) {
+            event.pending = event.pending.saturating_sub(1);
         }
-        if !self.event_walls.contains_key(event) && !self.waiting.iter().any(|w| w.event == event) {
-            self.objects.remove(event);
-        }
+        self.forget_unless_awaited(event);
+    }
+
+    pub(super) fn forget_deliveries_to(&mut self, endpoint: &str) {
+        self.waiting.retain(|waiting| waiting.endpoint != endpoint);
     }
 
     pub(super) fn untaken(&mut self) {
@@ -160,7 +272,7 @@ impl World {
         }
     }
 
-    pub(super) fn list_events(&self, given: &Given) -> Answer<Vec<&Value>> {
+    pub(super) fn list_events(&self, given: &Given) -> Answer<Vec<&Event>> {
         let types = given.texts("types");
         if given.filled("type").is_some() && !types.is_empty() {
             return Err(Fault::parameter(
@@ -173,93 +285,18 @@ impl World {
             let message = "You can filter by at most 20 event types.";
             return Err(Fault::parameter(message, "types"));
         }
-        let fits = |event: &&Value| {
-            let kind = text(event, "type");
+        let fits = |event: &&Event| {
+            let kind = event.kind.as_str();
             given.filled("type").is_none_or(|want| pattern(want, kind))
                 && (types.is_empty() || types.iter().any(|want| pattern(want, kind)))
-                && given
-                    .bool("delivery_success")
-                    .is_none_or(|ok| ok == (int(event, "pending_webhooks") == 0))
+                && given.bool("delivery_success").is_none_or(|ok| ok == (event.pending == 0))
         };
-        Ok(self.newest("event").filter(fits).collect())
+        Ok(self.newest_events().filter(fits).collect())
     }
 
-    pub(super) fn create_endpoint(&mut self, given: &Given) -> Answer {
-        let url = checked_url(given.filled("url").unwrap_or_default())?;
-        let events = checked_events(given)?;
-        if self.newest("webhook_endpoint").count() >= 16 {
-            return Err(Fault::invalid(
-                "You have reached the maximum of 16 test webhook endpoints.",
-            ));
-        }
-        if let Some(version) = given.filled("api_version")
-            && version != super::VERSION
-        {
-            return Err(Fault::unsupported("value of", "api_version"));
-        }
-        let id = self.long_id("we_", '1');
-        let secret = format!("whsec_{}", self.noise(32));
-        self.secrets.insert(id.clone(), secret.clone());
-        self.keep(object(
-            "application",
-            json!({
-                "id": id, "object": "webhook_endpoint", "api_version": given.filled("api_version"),
-                "created": self.now, "description": given.filled("description"),
-                "enabled_events": events, "livemode": false, "metadata": given.metadata("metadata"),
-                "status": "enabled", "url": url,
-            }),
-        ));
-        let mut shown = self.copy(&id);
-        shown["secret"] = json!(secret);
-        Ok(shown)
-    }
-
-    pub(super) fn update_endpoint(&mut self, id: &str, given: &Given) -> Answer {
-        let mut hook = self.need("webhook_endpoint", id)?;
-        if let Some(url) = given.filled("url") {
-            hook["url"] = json!(checked_url(url)?);
-        }
-        if given.at("enabled_events").is_some() {
-            hook["enabled_events"] = json!(checked_events(given)?);
-        }
-        if let Some(description) = given.text("description") {
-            hook["description"] =
-                if description.is_empty() { Value::Null } else { json!(description) };
-        }
-        if let Some(disabled) = given.bool("disabled") {
-            hook["status"] = json!(if disabled { "disabled" } else { "enabled" });
-        }
-        merge_metadata(&mut hook, given);
-        self.objects.insert(id.to_owned(), hook.clone());
-        Ok(hook)
-    }
-
-    /// Replaces an endpoint's signing secret, as a person does on Stripe's dashboard. The old one
-    /// signs beside the new one for `expire_in` seconds of wall time. Answers the new secret.
-    pub fn roll_secret(&mut self, endpoint: &str, expire_in: i64, wall: i64) -> Option<String> {
-        self.find("webhook_endpoint", endpoint)?;
-        let secret = format!("whsec_{}", self.noise(32));
-        let old = self.secrets.insert(endpoint.to_owned(), secret.clone())?;
-        let retiring = self.retiring.entry(endpoint.to_owned()).or_default();
-        retiring.retain(|(_, until)| *until > wall);
-        retiring.push((old, wall.saturating_add(expire_in.clamp(0, 86_400))));
-        Some(secret)
-    }
-
-    /// What signs for an endpoint at a moment of wall time, the newest first.
-    pub fn signing_secrets(&self, endpoint: &str, wall: i64) -> Vec<String> {
-        let old = self.retiring.get(endpoint).into_iter().flatten().rev();
-        let old = old.filter(|(_, until)| *until > wall).map(|(secret, _)| secret);
-        self.secrets.get(endpoint).into_iter().chain(old).cloned().collect()
-    }
-
-    pub(super) fn delete_endpoint(&mut self, id: &str) -> Answer {
-        self.need("webhook_endpoint", id)?;
-        self.objects.remove(id);
-        self.secrets.remove(id);
-        self.retiring.remove(id);
-        self.waiting.retain(|waiting| waiting.endpoint != id);
-        Ok(json!({ "id": id, "object": "webhook_endpoint", "deleted": true }))
+    /// Whether a customer was deleted, so that its stub is shown.
+    pub(super) fn is_stub(&self, id: &str) -> bool {
+        self.objects.get(id).is_some_and(|object| is(object, "deleted"))
     }
 }
 
@@ -275,35 +312,5 @@ fn pattern(want: &str, kind: &str) -> bool {
 pub(super) fn merge_metadata(object: &mut Value, given: &Given) {
     if let Some(Value::Object(kept)) = object.get_mut("metadata") {
         given.merge_metadata("metadata", kept);
-    }
-}
-
-fn checked_url(url: &str) -> Answer<String> {
-    let host = url.strip_prefix("https://").or(url.strip_prefix("http://"));
-    match host {
-        Some(host) if !host.is_empty() && !host.starts_with('/') && !host.contains(' ') => {
-            Ok(url.to_owned())
-        }
-        _ => Err(Fault::parameter(
-            "Invalid URL: An explicit scheme (such as https) must be provided.",
-            "url",
-        )
-        .code("url_invalid")),
-    }
-}
-
-fn checked_events(given: &Given) -> Answer<Vec<String>> {
-    let events = given.texts("enabled_events");
-    if events.is_empty() {
-        let fault = Fault::parameter("Missing required param: enabled_events.", "enabled_events");
-        return Err(fault.code("parameter_missing"));
-    }
-    Ok(events)
-}
-
-impl World {
-    /// Whether a customer was deleted, so that its stub is shown.
-    pub(super) fn is_stub(&self, id: &str) -> bool {
-        self.objects.get(id).is_some_and(|object| is(object, "deleted"))
     }
 }

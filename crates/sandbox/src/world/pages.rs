@@ -7,14 +7,41 @@ use super::fault::{Answer, Fault};
 use super::given::Given;
 use super::state::{int, items, text};
 
+/// What a list is made of.
+pub(super) trait Listed {
+    fn id(&self) -> &str;
+    fn created(&self) -> i64;
+    fn value(&self) -> Value;
+}
+
+impl Listed for &Value {
+    fn id(&self) -> &str {
+        text(self, "id")
+    }
+
+    fn created(&self) -> i64 {
+        int(self, "created")
+    }
+
+    fn value(&self) -> Value {
+        (*self).clone()
+    }
+}
+
 impl World {
     /// One page of `all`, which is newest first, as asked.
-    pub(super) fn page(&self, all: Vec<&Value>, kind: &str, url: &str, given: &Given) -> Answer {
+    pub(super) fn page<T: Listed>(
+        &self,
+        all: Vec<T>,
+        kind: &str,
+        url: &str,
+        given: &Given,
+    ) -> Answer {
         let limit = usize::try_from(given.int("limit").unwrap_or(10).clamp(1, 100)).unwrap_or(10);
         let (after, before) = (given.filled("starting_after"), given.filled("ending_before"));
         for (name, cursor) in [("starting_after", after), ("ending_before", before)] {
             if let Some(id) = cursor
-                && !all.iter().any(|object| text(object, "id") == id)
+                && !all.iter().any(|object| object.id() == id)
                 && self.place(kind, id).is_none()
             {
                 return Err(Fault::missing(400, thing(kind), id, name));
@@ -25,9 +52,9 @@ impl World {
                 "Received both starting_after and ending_before parameters. Please pass in only one.",
             ));
         }
-        let all: Vec<&Value> =
-            all.into_iter().filter(|o| given.in_range("created", int(o, "created"))).collect();
-        let older = |id: &str| match all.iter().position(|object| text(object, "id") == id) {
+        let all: Vec<T> =
+            all.into_iter().filter(|o| given.in_range("created", o.created())).collect();
+        let older = |id: &str| match all.iter().position(|object| object.id() == id) {
             Some(at) => at + 1,
             None => self.first_older(&all, kind, id),
         };
@@ -37,7 +64,7 @@ impl World {
                 (start, (start + limit).min(all.len()), start + limit < all.len())
             }
             (None, Some(id)) => {
-                let end = match all.iter().position(|object| text(object, "id") == id) {
+                let end = match all.iter().position(|object| object.id() == id) {
                     Some(at) => at,
                     None => self.first_older(&all, kind, id),
                 };
@@ -46,7 +73,7 @@ impl World {
             (None, None) => (0, limit.min(all.len()), all.len() > limit),
         };
         let data = all.get(start..end).unwrap_or_default().iter();
-        let data: Vec<Value> = data.map(|object| self.shown((*object).clone())).collect();
+        let data: Vec<Value> = data.map(|object| self.shown(object.value())).collect();
         let list = json!({ "object": "list", "data": data, "has_more": more, "url": url });
         self.expand(list, &given.texts("expand"))
     }
@@ -57,10 +84,10 @@ impl World {
     }
 
     /// Where in `all` those begin that are older than an object that is not among them.
-    fn first_older(&self, all: &[&Value], kind: &str, id: &str) -> usize {
+    fn first_older(&self, all: &[impl Listed], kind: &str, id: &str) -> usize {
         let at = self.place(kind, id).unwrap_or_default();
         let older =
-            |object: &&Value| self.place(kind, text(object, "id")).is_some_and(|other| other < at);
+            |object: &_| self.place(kind, Listed::id(object)).is_some_and(|other| other < at);
         all.iter().position(older).unwrap_or(all.len())
     }
 

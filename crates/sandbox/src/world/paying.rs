@@ -191,8 +191,8 @@ impl World {
                 self.emit("payment_intent.created", pi);
             }
         }
-        self.emit_as("invoice.created", draft, None);
-        self.emit_as("invoice.finalized", open, None);
+        self.emit_as("invoice.created", &draft, None);
+        self.emit_as("invoice.finalized", &open, None);
         self.tell_paid(&invoice);
         Ok(text(&session, "success_url").replace("{CHECKOUT_SESSION_ID}", id))
     }

@@ -96,10 +96,7 @@ impl World {
                 return self.need("billing_portal.configuration", id);
             }
             "GET /v1/events/{id}" => {
-                return match self.event_walls.contains_key(id) {
-                    true => self.need("event", id),
-                    false => Err(Fault::missing(404, "event", id, "id")),
-                };
+                return self.event(id).ok_or_else(|| Fault::missing(404, "event", id, "id"));
             }
             "GET /v1/customers" => {
                 let all = self.where_texts("customer", given, &[("email", "email")]);
@@ -182,7 +179,7 @@ impl World {
                 let fields = [("charge", "charge"), ("payment_intent", "payment_intent")];
                 (self.where_texts("refund", given, &fields), "refund")
             }
-            "GET /v1/events" => (self.list_events(given)?, "event"),
+            "GET /v1/events" => return self.page(self.list_events(given)?, "event", url, given),
             "GET /v1/webhook_endpoints" => {
                 (self.where_texts("webhook_endpoint", given, &[]), "webhook_endpoint")
             }

@@ -140,7 +140,7 @@ impl World {
     fn fresh(&mut self, prefix: &str, make: impl Fn(&mut Self) -> String) -> String {
         loop {
             let id = format!("{prefix}{}", make(self));
-            if !self.objects.contains_key(&id) {
+            if !self.objects.contains_key(&id) && !self.events.contains_key(&id) {
                 return id;
             }
         }

@@ -127,8 +127,8 @@ impl World {
             self.mark_paid(&invoice, 0);
             self.settle_currency(&id, &currency);
             self.emit("customer.subscription.created", &sub);
-            self.emit_as("invoice.created", draft, None);
-            self.emit_as("invoice.finalized", open, None);
+            self.emit_as("invoice.created", &draft, None);
+            self.emit_as("invoice.finalized", &open, None);
             self.tell_paid(&invoice);
             return Ok(self.copy(&sub));
         };

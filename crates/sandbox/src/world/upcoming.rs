@@ -33,6 +33,6 @@ impl World {
         preview["created"] = json!(end);
         preview["next_payment_attempt"] = json!(end + 3_600);
         preview["webhooks_delivered_at"] = Value::Null;
-        self.emit_as("invoice.upcoming", preview, None);
+        self.emit_as("invoice.upcoming", &preview, None);
     }
 }
