@@ -44,7 +44,7 @@ pub(super) enum PortalTask {
     responses(
         (status = 201, description = "Send the browser to `url`", body = PortalView),
         (status = 400, description = "The return address is not allowed, or the body is wrong", body = Problem),
-        (status = 409, description = "`no_stripe_customer`: nothing was ever bought; `not_subscribed`: nothing to cancel", body = Problem),
+        (status = 409, description = "`no_stripe_customer`: nothing bought, or nothing since the customer was deleted at Stripe; `not_subscribed`: nothing to cancel", body = Problem),
         (status = 503, description = "Stripe does not answer", body = Problem),
     )
 )]

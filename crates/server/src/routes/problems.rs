@@ -37,7 +37,7 @@ codes! {
     "currency_mismatch" 409 "The customer pays in another currency than the catalog's.";
     "idempotency_key_in_use" 409 "A request with this key is still being carried out. Try again.";
     "needs_operator" 409 "An earlier change is stuck, and a person must look at it first.";
-    "no_stripe_customer" 409 "The customer never bought anything, so there is nothing to manage.";
+    "no_stripe_customer" 409 "The customer has bought nothing, or nothing since they were deleted at Stripe: there is nothing to manage.";
     "not_possible" 409 "Stripe does not allow this in the present state; `subscription` says which.";
     "not_sold_yet" 409 "The catalog allows this, and the service cannot sell it yet.";
     "not_subscribed" 409 "The customer has no subscription to change.";
