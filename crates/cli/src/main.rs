@@ -13,6 +13,7 @@ mod explain;
 mod fail;
 mod files;
 mod init;
+mod intents;
 mod keys;
 mod logs;
 mod migrate;
@@ -64,6 +65,8 @@ enum Command {
     Keys(keys::Arguments),
     /// Lists, shows and replays what Stripe has sent.
     Events(events::Arguments),
+    /// Lists our changes at Stripe, and retries or closes those that are stuck.
+    Intents(intents::Arguments),
     /// Tells the story of one customer, subscription or payment.
     Explain(explain::Arguments),
     /// Looks whether the audit trail is as it was written.
@@ -105,6 +108,7 @@ async fn run(command: Command) -> Result<(), fail::Fail> {
         Command::Catalog(arguments) => catalog::run(arguments).await,
         Command::Keys(arguments) => keys::run(arguments).await,
         Command::Events(arguments) => events::run(arguments).await,
+        Command::Intents(arguments) => intents::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Audit(arguments) => audit::run(arguments).await,
         Command::Spec(arguments) => spec::run(&arguments),

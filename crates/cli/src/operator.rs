@@ -18,9 +18,10 @@ use specie_scenario::Door;
 use specie_server::auth::key::sha256;
 use specie_server::catalog::{self as in_stripe, Endpoint};
 use specie_server::events::{self, NotReplayed};
+use specie_server::intents::stuck::{self, Decision, NotDecided};
 use specie_server::{App, api_keys};
 use specie_stripe::https_transport;
-use specie_vocab::{Chance, Secret, SystemChance, SystemClock, WallClock};
+use specie_vocab::{Chance, IntentId, Secret, SystemChance, SystemClock, WallClock};
 use uuid::Uuid;
 
 use crate::fail::Fail;
@@ -55,6 +56,16 @@ pub struct NewCatalog {
 pub struct ToReplay {
     /// Their ids; none means all that are parked.
     pub ids: Vec<String>,
+}
+
+/// What is decided about stuck changes.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToDecide {
+    /// Their ids.
+    pub ids: Vec<IntentId>,
+    /// What is to become of them.
+    pub decision: Decision,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,6 +112,7 @@ pub fn open(database: &Path, address: &str, app: App) -> Result<Opened, Fail> {
         .route("/operator/keys/{id}", delete(revoke))
         .route("/operator/catalog", post(apply))
         .route("/operator/replays", post(replay))
+        .route("/operator/decisions", post(decide))
         .layer(middleware::from_fn_with_state(digest, authorised))
         .with_state(app);
     Ok(Opened { note, router })
@@ -174,6 +186,20 @@ async fn replay(State(app): State<App>, Json(wanted): Json<ToReplay>) -> Respons
             Json(json!({ "replayed": replayed.events })).into_response()
         }
         Err(NotReplayed::Store(error)) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
+        Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, error),
+    }
+}
+
+async fn decide(State(app): State<App>, Json(wanted): Json<ToDecide>) -> Response {
+    let now = app.wall.now();
+    match stuck::decide(&app.db, &SystemChance, &wanted.ids, wanted.decision, now).await {
+        Ok(customers) => {
+            for (payer, version) in customers {
+                app.cache.drop_below(payer, version);
+            }
+            Json(json!({ "decided": wanted.ids })).into_response()
+        }
+        Err(NotDecided::Store(error)) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
         Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, error),
     }
 }

@@ -8,19 +8,19 @@
 mod effect;
 mod request;
 mod step;
+pub mod stuck;
 pub(crate) mod what;
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use specie_billing::Slot;
 use specie_store::customers::{self, Payer};
 use specie_store::intents::{self as stored, Intent, IntentState};
 use specie_store::{StoreError, Tx};
 use specie_vocab::{IntentId, WallTime};
 
 use crate::trail::{self, Who};
-use crate::{ApiError, App, account, alarms, kept, lanes};
+use crate::{ApiError, App, account, alarms, lanes};
 use step::Stepped;
 
 /// What driving an intent came to.
@@ -194,13 +194,8 @@ async fn end(
         return Ok(Driven::Finished(ended)); // Another has ended it, and told the story.
     }
     // What a stuck one has done at Stripe is not known: its slot stays claimed.
-    if !matches!(state, IntentState::Done | IntentState::Stuck)
-        && let Some(group) = &intent.plan_group
-    {
-        let slot = kept::slots(&mut tx, intent.payer).await?.remove(group);
-        if slot == Some(Slot::Claimed { intent: intent.id }) {
-            kept::save_slot(&mut tx, intent.payer, group, &Slot::Empty).await?;
-        }
+    if !matches!(state, IntentState::Done | IntentState::Stuck) {
+        stuck::free_slot(&mut tx, intent).await?;
     }
     let now = tx.now().await?;
     stored::finish(&mut tx, intent.id, state, Some(&result), now).await?;

@@ -128,6 +128,8 @@ statements! {
                        where payer = $1 and plan_group = $2 and state in ('open', 'stuck')";
     OPEN_LIST: Intent = "select {columns} from intents where state = 'open' \
                          order by created_at, id limit $1";
+    LIST: Intent = "select {columns} from intents where state = $1 or $1 is null \
+                    order by created_at desc, id desc limit $2";
     DUE: DueIntent = "select {columns} from intents \
                    where state = 'open' and (leased_until is null or leased_until <= $1) \
                    order by created_at, id limit $2";
@@ -143,6 +145,8 @@ statements! {
     COUNT_SINCE = "select count(*) from intents where kind = $1 and created_at >= $2";
     FINISH = "update intents set state = $2, result = $3, finished_at = $4, leased_until = null \
               where id = $1 and state in ('open', 'stuck')";
+    REOPEN = "update intents set state = 'open', result = null, leased_until = $2 \
+              where id = $1 and state = 'stuck'";
     LEASE = "update intents set leased_until = $2 where id = $1 and state = 'open' \
              and (leased_until is null or leased_until <= $3)";
     LET_GO = "update intents set leased_until = $3 \
@@ -206,6 +210,15 @@ pub async fn open_list(tx: &mut Tx, limit: i64) -> Result<Vec<Intent>, StoreErro
     Ok(all!(tx, OPEN_LIST, [limit]))
 }
 
+/// Intents, those in a state or all, newest first.
+pub async fn list(
+    tx: &mut Tx,
+    state: Option<IntentState>,
+    limit: i64,
+) -> Result<Vec<Intent>, StoreError> {
+    Ok(all!(tx, LIST, [state, limit]))
+}
+
 /// Open intents that nobody carries out and that may be tried now, oldest first. What else their rows
 /// hold is read by whoever takes one: a row that cannot be read holds nobody else up.
 pub async fn due(tx: &mut Tx, now: WallTime, limit: i64) -> Result<Vec<IntentId>, StoreError> {
@@ -246,6 +259,11 @@ pub async fn finish(
 ) -> Result<bool, StoreError> {
     let ended = !matches!(state, IntentState::Open | IntentState::Stuck);
     Ok(run!(tx, FINISH, [id, state, result.cloned(), ended.then_some(now)]) == 1)
+}
+
+/// Opens a stuck intent again, to be taken from `not_before` on. False, if it is not stuck.
+pub async fn reopen(tx: &mut Tx, id: IntentId, not_before: WallTime) -> Result<bool, StoreError> {
+    Ok(run!(tx, REOPEN, [id, not_before]) == 1)
 }
 
 /// Takes an open intent until `until`. False, if another is carrying it out.

@@ -213,6 +213,7 @@ fn a_whole_walk_from_an_empty_folder_to_a_paid_subscription() {
     }
     assert!(!place.names().contains(&"specie.db.door".into()), "{:?}", place.names());
     sandbox.stops_by("INT", Duration::from_secs(10));
+    stuck_changes_are_decided_about(&place, port);
     what_is_done_to_the_trail_is_found(&place, &format!("{}{}", logs.join("\n"), ended.err));
 }
 
@@ -253,6 +254,44 @@ fn told_beside_it(place: &Place, checkout: &Value) {
         .refused(2, &["is handled, and only parked ones are replayed"]);
     assert!(place.run(&["audit", "verify"]).fine().out.ends_with("sound\n"));
 }
+
+/// By an operator: where no service runs, and through the door of one that does.
+fn stuck_changes_are_decided_about(place: &Place, port: u16) {
+    let listed = place.run(&["intents", "list", "--json"]).fine().json();
+    let known = listed["intents"].as_array().unwrap();
+    let checkout = known.iter().find(|it| it["kind"] == "checkout").unwrap();
+    assert_eq!((&checkout["state"], &checkout["customer"]), (&"done".into(), &"ada".into()));
+    let id = checkout["id"].as_str().unwrap();
+    let why = "is done, and only stuck ones are retried or closed";
+    place.run(&["intents", "close", id]).refused(2, &[why, "hint: `specie intents list`"]);
+    place.run(&["intents", "retry", "ada"]).refused(2, &["invalid value 'ada'"]);
+    place.run(&["intents", "retry"]).refused(2, &["<IDS>"]);
+    assert_eq!(place.run(&["intents", "list", "--state", "stuck"]).fine().out, NONE_STUCK);
+
+    let stick = r#"update intents set state = 'stuck', finished_at = null, result = '{"why":"said no"}'
+                   where kind = 'checkout'"#;
+    meddle(place, &[stick]);
+    let told = place.run(&["intents", "list", "--state", "stuck"]).fine().out;
+    assert!(told.contains(id) && told.contains("  said no\n"), "{told}");
+    let unknown = "019a0000-0000-7000-8000-000000000000";
+    place.run(&["intents", "close", id, unknown]).refused(2, &["there is no intent `019a0000"]);
+    let said = place.run(&["intents", "retry", id, "--json"]).fine().json();
+    assert_eq!(said["retried"][0], id);
+
+    meddle(place, &[stick]);
+    let (serve, ..) = start(place, port);
+    place.run(&["intents", "close", unknown]).refused(2, &["there is no intent `019a0000"]);
+    let said = place.run(&["intents", "close", id]).fine().out;
+    assert_eq!(said, format!("closed {id}\n"));
+    serve.stops_by("TERM", Duration::from_secs(10));
+    assert_eq!(place.run(&["intents", "list", "--state", "stuck"]).fine().out, NONE_STUCK);
+    let story = place.run(&["explain", id]).fine().out;
+    for said in ["checkout.undone, by operator", "checkout.retried, by operator"] {
+        assert!(story.contains(said), "`{said}` is not in {story}");
+    }
+}
+
+const NONE_STUCK: &str = "no change is like that\n";
 
 /// The log, kept elsewhere, finds a tail that was cut with the roots that anchored it.
 fn what_is_done_to_the_trail_is_found(place: &Place, log: &str) {

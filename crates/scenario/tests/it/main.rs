@@ -24,6 +24,7 @@ mod shapes;
 mod simulation;
 mod story;
 mod strangers;
+mod stuck;
 mod tampering;
 mod trail;
 mod views;

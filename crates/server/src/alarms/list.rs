@@ -41,7 +41,7 @@ pub const ALARMS: [Alarm; 19] = [
     state(
         "intent_stuck",
         "a change at Stripe cannot be finished or undone by itself",
-        "look at its customer in Stripe's dashboard and at its id in the log, and decide",
+        "look at its customer in Stripe's dashboard, then `specie intents retry ID` or `specie intents close ID`",
     ),
     state(
         "mail_failing",

@@ -9,6 +9,7 @@ use specie_stripe::{Answer, ApiFault, StoredRequest, StripeError};
 use specie_vocab::{CustomerId, WallTime};
 
 use super::request::Built;
+use super::stuck::REOPENED;
 use super::{effect, request};
 use crate::lanes::{self, WishFor};
 use crate::{ApiError, App, alarms, kept};
@@ -48,7 +49,7 @@ pub(super) async fn take(
         if let Some(found) = effect::find(app, intent, payer, name, &prepared.row.body).await? {
             return record(app, intent, payer, prepared, name, Recorded::Effect(found)).await;
         }
-        if prepared.replayed_twice {
+        if prepared.key_is_spent {
             return another_try(app, intent, payer, prepared, name).await;
         }
     }
@@ -78,8 +79,8 @@ struct Ready {
     request: StoredRequest,
     /// Whether its effect must be looked for before it is sent.
     look_first: bool,
-    /// Whether Stripe has said twice that this key will never do it.
-    replayed_twice: bool,
+    /// Whether this key will never do it: Stripe has said so twice, or an operator has.
+    key_is_spent: bool,
 }
 
 enum Prepared {
@@ -175,15 +176,16 @@ async fn first(
     stored::save_step(tx, &step).await?;
     stored::add_try(tx, &row).await?;
     let request = request_of(&row);
-    Ok(Ready { row, request, look_first: false, replayed_twice: false })
+    Ok(Ready { row, request, look_first: false, key_is_spent: false })
 }
 
 /// A try that was begun before: the same bytes under the same key.
 fn again(row: Try, now: WallTime) -> Ready {
-    let replayed = row.outcome.as_deref().is_some_and(|outcome| outcome.starts_with("replayed"));
+    let outcome = row.outcome.as_deref();
+    let key_is_spent = matches!(outcome, Some("replayed_looked" | REOPENED));
     let old = now.seconds_since(row.sent_at) >= FORGETFUL;
-    let replayed_twice = row.outcome.as_deref() == Some("replayed_looked");
-    Ready { request: request_of(&row), look_first: replayed || old, replayed_twice, row }
+    let look_first = key_is_spent || outcome == Some("replayed") || old;
+    Ready { request: request_of(&row), look_first, key_is_spent, row }
 }
 
 fn request_of(row: &Try) -> StoredRequest {

@@ -1,7 +1,7 @@
 //! Intents with their steps and tries.
 
 use serde_json::json;
-use specie_store::intents::{self, IntentState, Step, StepState, Try};
+use specie_store::intents::{self, Intent, IntentState, Step, StepState, Try};
 use specie_store::{Db, StoreError, lanes};
 use specie_vocab::IntentId;
 
@@ -61,6 +61,28 @@ both! {
         intents::insert(&mut tx, &intent(2, payer, Some("main"))).await.unwrap();
         assert_eq!(intents::open_list(&mut tx, 9).await.unwrap().len(), 5);
         assert_eq!(intents::of_payer(&mut tx, payer, 9).await.unwrap().len(), 5);
+    }
+
+    async fn a_stuck_one_is_listed_and_opened_again(db: Db) {
+        let payer = with_payer(&db, 1).await.id;
+        let mut tx = db.begin().await.unwrap();
+        intents::insert(&mut tx, &intent(1, payer, Some("main"))).await.unwrap();
+        intents::insert(&mut tx, &intent(2, payer, None)).await.unwrap();
+        let stuck = intent(1, payer, None).id;
+        assert!(!intents::reopen(&mut tx, stuck, wall(9)).await.unwrap(), "it is open");
+        let why = json!({ "why": "nobody knows" });
+        intents::finish(&mut tx, stuck, IntentState::Stuck, Some(&why), wall(3)).await.unwrap();
+        let ids = |all: Vec<Intent>| all.into_iter().map(|it| it.id).collect::<Vec<_>>();
+        let of = IntentState::Stuck;
+        assert_eq!(ids(intents::list(&mut tx, Some(of), 9).await.unwrap()), [stuck]);
+        assert_eq!(intents::list(&mut tx, None, 9).await.unwrap().len(), 2);
+        assert_eq!(intents::list(&mut tx, None, 1).await.unwrap().len(), 1);
+
+        assert!(intents::reopen(&mut tx, stuck, wall(9)).await.unwrap());
+        let found = intents::get(&mut tx, stuck).await.unwrap().unwrap();
+        assert_eq!((found.state, found.result), (IntentState::Open, None));
+        assert!(!intents::due(&mut tx, wall(8), 9).await.unwrap().contains(&stuck));
+        assert!(intents::due(&mut tx, wall(9), 9).await.unwrap().contains(&stuck));
     }
 
     async fn of_many_at_once_one_gets_the_slot(db: Db) {

@@ -1,0 +1,176 @@
+//! A change of which nobody knows what it has done at Stripe waits for an operator, who lets it go on
+//! or ends it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use serde_json::{Value, json};
+use specie_scenario::{Card, Person, Stage, agree};
+use specie_server::intents::stuck::{Decision, NotDecided, decide};
+use specie_store::intents::{Intent, IntentState};
+use specie_store::{audit, customers, intents};
+use specie_stripe::Transport;
+use specie_vocab::{IntentId, SystemChance, WallClock};
+use tower::ServiceExt;
+
+use crate::set::{beside, having, stage, text, way};
+
+/// A way to Stripe on which the key of the first request for a session is said to stand for another,
+/// whether it is carried out or not.
+fn mistaken(stage: &Stage, carried_out: bool) -> Transport {
+    let (inner, done) = (stage.stripe.transport.clone(), Arc::new(AtomicBool::default()));
+    way(move |request: Request<Bytes>| {
+        let (inner, done) = (inner.clone(), Arc::clone(&done));
+        async move {
+            let is_session =
+                request.method() == Method::POST && request.uri().path() == "/v1/checkout/sessions";
+            if !is_session || done.swap(true, Ordering::SeqCst) {
+                return inner.oneshot(request).await;
+            }
+            if carried_out {
+                inner.oneshot(request).await?;
+            }
+            let error = json!({ "error": {
+                "type": "idempotency_error", "message": "used with other parameters",
+            } });
+            let answer = Response::builder().status(400).body(Bytes::from(error.to_string()));
+            Ok(answer.unwrap())
+        }
+    })
+}
+
+/// Ada's checkout is stuck. Answers it.
+async fn stuck(stage: &Stage, carried_out: bool) -> IntentId {
+    let process = beside(stage, mistaken(stage, carried_out));
+    let blind = Person::new(stage, "ada", "Ada").at(&process.service);
+    for _ in 0..2 {
+        let body = json!({ "plan": "pro", "price": "monthly" });
+        let reply = blind.call(Method::POST, "checkout", body).await.unwrap().json().unwrap();
+        assert_eq!(reply["code"], "needs_operator", "{reply}");
+    }
+    stage.conductor.settle().await.unwrap();
+    let found = of_ada(stage).await;
+    let all: Vec<_> = found.iter().filter(|it| it.state == IntentState::Stuck).collect();
+    assert_eq!(all.len(), 1, "{found:?}");
+    all[0].id
+}
+
+async fn of_ada(stage: &Stage) -> Vec<Intent> {
+    let mut tx = stage.app.db.read().await.unwrap();
+    let ada = customers::find(&mut tx, "app", "ada").await.unwrap().unwrap();
+    intents::of_payer(&mut tx, ada.id, 100).await.unwrap()
+}
+
+async fn state_of(stage: &Stage, id: IntentId) -> IntentState {
+    let mut tx = stage.app.db.read().await.unwrap();
+    intents::get(&mut tx, id).await.unwrap().unwrap().state
+}
+
+async fn decided(stage: &Stage, id: IntentId, decision: Decision) -> Result<(), NotDecided> {
+    let now = stage.app.wall.now();
+    let decided = decide(&stage.app.db, &SystemChance, &[id], decision, now).await?;
+    for (payer, version) in decided {
+        stage.app.cache.drop_below(payer, version);
+    }
+    Ok(())
+}
+
+/// What an operator did to it, in the words of the trail.
+async fn by_operator(stage: &Stage, id: IntentId) -> Vec<String> {
+    let mut tx = stage.app.db.read().await.unwrap();
+    let ada = customers::find(&mut tx, "app", "ada").await.unwrap().unwrap();
+    let all = audit::list(&mut tx, ada.id).await.unwrap().into_iter();
+    let of_it = all.filter(|entry| entry.who == "operator" && entry.why == id.to_string());
+    of_it.map(|entry| entry.what).collect()
+}
+
+/// What came of each request of it, in order.
+async fn outcomes(stage: &Stage, id: IntentId) -> Vec<String> {
+    let mut tx = stage.app.db.read().await.unwrap();
+    let tries = intents::tries(&mut tx, id).await.unwrap();
+    let of_session = tries.into_iter().filter(|sent| sent.path == "/v1/checkout/sessions");
+    of_session.map(|sent| format!("{} {:?}", sent.n, sent.outcome.as_deref())).collect()
+}
+
+async fn a_minute(stage: &Stage) {
+    stage.wall.advance_to(stage.wall.now().plus_seconds(61).timestamp());
+    stage.conductor.settle().await.unwrap();
+}
+
+/// Ada buys by the session that is open, the only one.
+async fn buys(stage: &Stage) -> Value {
+    let ada = Person::new(stage, "ada", "Ada");
+    let checkout = ada.checkout("pro", "monthly").await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    let open = having(stage, "checkout.session", "open");
+    assert_eq!(open.len(), 1);
+    ada.pay(text(&checkout["url"]), Card::GOOD).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    assert_eq!(ada.subscription().await.unwrap()["status"], "active");
+    let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
+    assert_eq!(found.differing, [] as [String; 0]);
+    open[0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_done_is_asked_for_under_a_new_key() {
+    let (stage, _folder) = stage().await;
+    let id = stuck(&stage, false).await;
+    assert_eq!(having(&stage, "checkout.session", "open").len(), 0);
+    decided(&stage, id, Decision::Retry).await.unwrap();
+    assert_eq!(state_of(&stage, id).await, IntentState::Open);
+    a_minute(&stage).await;
+    assert_eq!(state_of(&stage, id).await, IntentState::Done);
+    let session = buys(&stage).await;
+    assert_eq!(session["metadata"]["specie_intent"], json!(id));
+    assert_eq!(outcomes(&stage, id).await, ["1 Some(\"gave_up\")", "2 Some(\"answered\")"]);
+    assert_eq!(by_operator(&stage, id).await, ["checkout.retried"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_is_taken_up_and_not_done_again() {
+    let (stage, _folder) = stage().await;
+    let id = stuck(&stage, true).await;
+    let made = having(&stage, "checkout.session", "open");
+    assert_eq!(made.len(), 1);
+    decided(&stage, id, Decision::Retry).await.unwrap();
+    a_minute(&stage).await;
+    assert_eq!(state_of(&stage, id).await, IntentState::Done);
+    assert_eq!(buys(&stage).await["id"], made[0]["id"]);
+    assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
+    assert_eq!(outcomes(&stage, id).await, ["1 Some(\"found\")"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retried_change_waits_until_no_list_lags_behind() {
+    let (stage, _folder) = stage().await;
+    let id = stuck(&stage, true).await;
+    decided(&stage, id, Decision::Retry).await.unwrap();
+    stage.wall.advance_to(stage.wall.now().plus_seconds(50).timestamp());
+    let mut tx = stage.app.db.read().await.unwrap();
+    let now = tx.now().await.unwrap();
+    assert!(!intents::due(&mut tx, now, 9).await.unwrap().contains(&id));
+    assert!(intents::due(&mut tx, now.plus_seconds(11), 9).await.unwrap().contains(&id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_change_gives_its_slot_back() {
+    let (stage, _folder) = stage().await;
+    let id = stuck(&stage, false).await;
+    decided(&stage, id, Decision::Close).await.unwrap();
+    assert_eq!(state_of(&stage, id).await, IntentState::Undone);
+    buys(&stage).await;
+    assert_eq!(by_operator(&stage, id).await, ["checkout.undone"]);
+    for decision in [Decision::Retry, Decision::Close] {
+        let again = decided(&stage, id, decision).await.unwrap_err().to_string();
+        assert_eq!(
+            again,
+            format!("intent `{id}` is undone, and only stuck ones are retried or closed")
+        );
+    }
+    let unknown = "019a0000-0000-7000-8000-000000000000".parse().unwrap();
+    let refused = decided(&stage, unknown, Decision::Close).await.unwrap_err();
+    assert!(matches!(refused, NotDecided::Unknown(_)));
+}

@@ -1,0 +1,127 @@
+//! Changes that are stuck, and what an operator decides about them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use specie_billing::Slot;
+use specie_store::intents::{self as stored, Intent, IntentState};
+use specie_store::{Db, StoreError, Tx, customers};
+use specie_vocab::{Chance, IntentId, PayerId, WallTime};
+
+use crate::trail::{Entry, Who, append_at};
+use crate::{kept, lanes};
+
+/// The outcome of a try whose change is to go on: what it did is looked for, and if that is nothing,
+/// it is asked for once more under a new key.
+pub(super) const REOPENED: &str = "reopened";
+
+/// What is to become of a stuck change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It goes on by itself a minute later, when no list of Stripe's lags behind any longer.
+    Retry,
+    /// Nothing more of it is done, and its slot is free. What it has made at Stripe stays there.
+    Close,
+}
+
+/// Why nothing was decided.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDecided {
+    /// No change has this id.
+    #[error("there is no intent `{0}`")]
+    Unknown(IntentId),
+    /// Nobody has to decide about it.
+    #[error("intent `{id}` is {state}, and only stuck ones are retried or closed")]
+    NotStuck {
+        /// Ours.
+        id: IntentId,
+        /// How far it has come.
+        state: &'static str,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Decides about stuck changes: all of them, or none if one is not stuck. Their customers' trails say
+/// so. Answers whose views are to be read anew, from which version on.
+pub async fn decide(
+    db: &Db,
+    chance: &dyn Chance,
+    ids: &[IntentId],
+    decision: Decision,
+    now: WallTime,
+) -> Result<Vec<(PayerId, i64)>, NotDecided> {
+    let mut tx = db.read().await?;
+    for id in ids {
+        stuck(&mut tx, *id).await?;
+    }
+    drop(tx);
+    let mut customers = Vec::new();
+    for id in ids {
+        customers.push(decide_one(db, chance, *id, decision, now).await?);
+    }
+    Ok(customers)
+}
+
+async fn stuck(tx: &mut Tx, id: IntentId) -> Result<Intent, NotDecided> {
+    let intent = stored::get(tx, id).await?.ok_or(NotDecided::Unknown(id))?;
+    match intent.state {
+        IntentState::Stuck => Ok(intent),
+        state => Err(NotDecided::NotStuck { id, state: state.as_str() }),
+    }
+}
+
+async fn decide_one(
+    db: &Db,
+    chance: &dyn Chance,
+    id: IntentId,
+    decision: Decision,
+    now: WallTime,
+) -> Result<(PayerId, i64), NotDecided> {
+    let mut tx = db.begin().await?;
+    let payer = stuck(&mut tx, id).await?.payer;
+    customers::lock(&mut tx, payer).await?;
+    let intent = stuck(&mut tx, id).await?;
+    let became = match decision {
+        Decision::Retry => retry(&mut tx, id).await?,
+        Decision::Close => close(&mut tx, &intent).await?,
+    };
+    let (who, what) = (Who::Operator.to_string(), format!("{}.{became}", intent.kind));
+    let why = id.to_string();
+    let entry = Entry { who: &who, what: &what, why: &why, details: &intent.what };
+    append_at(chance, now, &mut tx, intent.payer, entry).await?;
+    let version = customers::bump(&mut tx, intent.payer).await?;
+    tx.commit().await?;
+    tracing::info!(intent = %id, who = "operator", became, "a stuck change was decided about");
+    Ok((intent.payer, version))
+}
+
+async fn retry(tx: &mut Tx, id: IntentId) -> Result<&'static str, StoreError> {
+    for mut sent in stored::tries(tx, id).await? {
+        if sent.outcome.as_deref() == Some("stuck") {
+            sent.outcome = Some(REOPENED.into());
+            stored::answer(tx, &sent).await?;
+        }
+    }
+    let from = tx.now().await?.plus_seconds(lanes::LAG);
+    stored::reopen(tx, id, from).await?;
+    Ok("retried")
+}
+
+async fn close(tx: &mut Tx, intent: &Intent) -> Result<&'static str, StoreError> {
+    free_slot(tx, intent).await?;
+    let now = tx.now().await?;
+    let result = json!({ "why": "an operator closed it" });
+    stored::finish(tx, intent.id, IntentState::Undone, Some(&result), now).await?;
+    Ok(IntentState::Undone.as_str())
+}
+
+/// Frees the slot that an intent has claimed, if it has.
+pub(super) async fn free_slot(tx: &mut Tx, intent: &Intent) -> Result<(), StoreError> {
+    let Some(group) = &intent.plan_group else { return Ok(()) };
+    if kept::slot_of(tx, intent.payer, group).await? == (Slot::Claimed { intent: intent.id }) {
+        kept::save_slot(tx, intent.payer, group, &Slot::Empty).await?;
+    }
+    Ok(())
+}
