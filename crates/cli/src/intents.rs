@@ -42,16 +42,14 @@ enum What {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
     },
-    /// Lets stuck changes go on in a minute: what they have done at Stripe is taken up, what they have
-    /// not is asked for once more.
+    /// Lets stuck changes go on in a minute: what they have done at Stripe is looked for and taken up.
     #[command(after_help = "Examples:\n  specie intents retry 019a…")]
     Retry {
         /// Their ids.
         #[arg(required = true)]
         ids: Vec<IntentId>,
     },
-    /// Ends stuck changes: nothing more of them is done, and the customer can begin anew. What they
-    /// have made at Stripe stays there; look first.
+    /// Ends stuck changes: nothing more of them is done, and what they have made at Stripe stays.
     #[command(after_help = "Examples:\n  specie intents close 019a…")]
     Close {
         /// Their ids.

@@ -340,7 +340,7 @@ impl World {
 
     /// One object, as the API would print it.
     pub fn object(&self, id: &str) -> Option<Value> {
-        self.objects.get(id).cloned().or_else(|| self.event(id))
+        self.objects.get(id).cloned().or_else(|| self.events.get(id).map(events::Event::tree))
     }
 
     /// All objects of a kind (`customer`, `checkout.session`, ...), newest first.

@@ -15,18 +15,18 @@ use specie_stripe::Transport;
 use specie_vocab::{IntentId, SystemChance, WallClock};
 use tower::ServiceExt;
 
+use crate::losses::pay_a_second_session;
 use crate::set::{beside, having, stage, text, way};
 
-/// A way to Stripe on which the key of the first request for a session is said to stand for another,
-/// whether it is carried out or not.
-fn mistaken(stage: &Stage, carried_out: bool) -> Transport {
+/// A way to Stripe on which the key of the first request to `to` is said to stand for another, whether
+/// it is carried out or not.
+fn mistaken(stage: &Stage, to: (Method, &'static str), carried_out: bool) -> Transport {
     let (inner, done) = (stage.stripe.transport.clone(), Arc::new(AtomicBool::default()));
     way(move |request: Request<Bytes>| {
-        let (inner, done) = (inner.clone(), Arc::clone(&done));
+        let (inner, done, to) = (inner.clone(), Arc::clone(&done), to.clone());
         async move {
-            let is_session =
-                request.method() == Method::POST && request.uri().path() == "/v1/checkout/sessions";
-            if !is_session || done.swap(true, Ordering::SeqCst) {
+            let is_it = *request.method() == to.0 && request.uri().path().starts_with(to.1);
+            if !is_it || done.swap(true, Ordering::SeqCst) {
                 return inner.oneshot(request).await;
             }
             if carried_out {
@@ -43,13 +43,27 @@ fn mistaken(stage: &Stage, carried_out: bool) -> Transport {
 
 /// Ada's checkout is stuck. Answers it.
 async fn stuck(stage: &Stage, carried_out: bool) -> IntentId {
-    let process = beside(stage, mistaken(stage, carried_out));
+    let to = (Method::POST, "/v1/checkout/sessions");
+    let process = beside(stage, mistaken(stage, to, carried_out));
     let blind = Person::new(stage, "ada", "Ada").at(&process.service);
     for _ in 0..2 {
         let body = json!({ "plan": "pro", "price": "monthly" });
         let reply = blind.call(Method::POST, "checkout", body).await.unwrap().json().unwrap();
         assert_eq!(reply["code"], "needs_operator", "{reply}");
     }
+    the_stuck(stage).await
+}
+
+/// A second subscription of Ada's is not taken back: that is stuck. Answers it.
+async fn second_stuck(stage: &Stage, carried_out: bool) -> IntentId {
+    pay_a_second_session(stage).await;
+    let to = (Method::DELETE, "/v1/subscriptions/");
+    let process = beside(stage, mistaken(stage, to, carried_out));
+    process.conductor.settle().await.unwrap();
+    the_stuck(stage).await
+}
+
+async fn the_stuck(stage: &Stage) -> IntentId {
     stage.conductor.settle().await.unwrap();
     let found = of_ada(stage).await;
     let all: Vec<_> = found.iter().filter(|it| it.state == IntentState::Stuck).collect();
@@ -90,8 +104,8 @@ async fn by_operator(stage: &Stage, id: IntentId) -> Vec<String> {
 async fn outcomes(stage: &Stage, id: IntentId) -> Vec<String> {
     let mut tx = stage.app.db.read().await.unwrap();
     let tries = intents::tries(&mut tx, id).await.unwrap();
-    let of_session = tries.into_iter().filter(|sent| sent.path == "/v1/checkout/sessions");
-    of_session.map(|sent| format!("{} {:?}", sent.n, sent.outcome.as_deref())).collect()
+    let of_it = tries.into_iter().filter(|sent| sent.path != "/v1/customers");
+    of_it.map(|sent| format!("{} {:?}", sent.n, sent.outcome.as_deref())).collect()
 }
 
 async fn a_minute(stage: &Stage) {
@@ -115,17 +129,16 @@ async fn buys(stage: &Stage) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_not_done_is_asked_for_under_a_new_key() {
+async fn a_customer_may_ask_again_for_what_was_not_done() {
     let (stage, _folder) = stage().await;
     let id = stuck(&stage, false).await;
     assert_eq!(having(&stage, "checkout.session", "open").len(), 0);
     decided(&stage, id, Decision::Retry).await.unwrap();
     assert_eq!(state_of(&stage, id).await, IntentState::Open);
     a_minute(&stage).await;
-    assert_eq!(state_of(&stage, id).await, IntentState::Done);
-    let session = buys(&stage).await;
-    assert_eq!(session["metadata"]["specie_intent"], json!(id));
-    assert_eq!(outcomes(&stage, id).await, ["1 Some(\"gave_up\")", "2 Some(\"answered\")"]);
+    assert_eq!(state_of(&stage, id).await, IntentState::Undone);
+    assert_eq!(outcomes(&stage, id).await, ["1 Some(\"reopened\")"]);
+    buys(&stage).await;
     assert_eq!(by_operator(&stage, id).await, ["checkout.retried"]);
 }
 
@@ -173,4 +186,54 @@ async fn a_closed_change_gives_its_slot_back() {
     let unknown = "019a0000-0000-7000-8000-000000000000".parse().unwrap();
     let refused = decided(&stage, unknown, Decision::Close).await.unwrap_err();
     assert!(matches!(refused, NotDecided::Unknown(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_subscription_is_taken_back_once_more() {
+    let (stage, _folder) = stage().await;
+    let id = second_stuck(&stage, false).await;
+    assert_eq!(having(&stage, "subscription", "active").len(), 2);
+    decided(&stage, id, Decision::Retry).await.unwrap();
+    a_minute(&stage).await;
+    assert_eq!(state_of(&stage, id).await, IntentState::Done);
+    assert_eq!(having(&stage, "subscription", "active").len(), 1);
+    assert_eq!(stage.sandbox.list("refund").len(), 1);
+    let outcomes = outcomes(&stage, id).await;
+    assert_eq!(outcomes[..2], ["1 Some(\"gave_up\")", "2 Some(\"answered\")"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_the_only_subscription_by_now_is_not_taken_back() {
+    let (stage, _folder) = stage().await;
+    let id = second_stuck(&stage, false).await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    let view = ada.subscription().await.unwrap();
+    let first = format!("/v1/subscriptions/{}", text(&view["subscription"]));
+    ada.api(Method::DELETE, &first, "").await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    decided(&stage, id, Decision::Retry).await.unwrap();
+    a_minute(&stage).await;
+    assert_eq!(state_of(&stage, id).await, IntentState::Undone);
+    assert_eq!(having(&stage, "subscription", "active").len(), 1);
+    assert_eq!(stage.sandbox.list("refund").len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_a_canceled_one_is_paid_back_is_for_a_person_to_say() {
+    let (stage, _folder) = stage().await;
+    let id = second_stuck(&stage, true).await;
+    decided(&stage, id, Decision::Retry).await.unwrap();
+    a_minute(&stage).await;
+    assert_eq!(state_of(&stage, id).await, IntentState::Failed);
+    assert_eq!(stage.sandbox.list("refund").len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_is_named_twice_is_decided_once() {
+    let (stage, _folder) = stage().await;
+    let id = stuck(&stage, false).await;
+    let now = stage.app.wall.now();
+    let twice = decide(&stage.app.db, &SystemChance, &[id, id], Decision::Close, now).await;
+    assert_eq!(twice.unwrap().len(), 1);
+    assert_eq!(by_operator(&stage, id).await, ["checkout.undone"]);
 }

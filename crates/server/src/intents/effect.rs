@@ -26,6 +26,7 @@ pub(crate) async fn find(
             let since = app.business.now().plus_seconds(-age - 2 * 86_400).as_second().to_string();
             listed(app, "/v1/customers", Form::new().set("created[gte]", &since), &mark).await?
         }
+        "session" if customer.is_empty() => None,
         "session" => {
             let query = Form::new().set("customer", &customer);
             listed(app, "/v1/checkout/sessions", query, &mark).await?
@@ -63,8 +64,12 @@ async fn listed(
     query: Form,
     mark: &str,
 ) -> Result<Option<Value>, StripeError> {
-    let all = app.stripe.list_all(path, &query, Priority::Interactive).await?;
-    Ok(all.into_iter().find(|it| it["metadata"]["specie_intent"] == mark))
+    match app.stripe.list_all(path, &query, Priority::Interactive).await {
+        Ok(all) => Ok(all.into_iter().find(|it| it["metadata"]["specie_intent"] == mark)),
+        // Of a customer who was deleted.
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 async fn aimed_at(

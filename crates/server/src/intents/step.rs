@@ -9,7 +9,7 @@ use specie_stripe::{Answer, ApiFault, StoredRequest, StripeError};
 use specie_vocab::{CustomerId, WallTime};
 
 use super::request::Built;
-use super::stuck::REOPENED;
+use super::stuck::{self, REOPENED};
 use super::{effect, request};
 use crate::lanes::{self, WishFor};
 use crate::{ApiError, App, alarms, kept};
@@ -46,7 +46,14 @@ pub(super) async fn take(
         Prepared::NotYet => return Ok(Stepped::Waits(10)),
     };
     if prepared.look_first {
-        if let Some(found) = effect::find(app, intent, payer, name, &prepared.row.body).await? {
+        let found = effect::find(app, intent, payer, name, &prepared.row.body).await?;
+        if prepared.row.outcome.as_deref() == Some(REOPENED)
+            && let Some((state, why)) =
+                stuck::ends(app, intent, payer, name, found.is_some()).await?
+        {
+            return Ok(Stepped::Ends(state, json!({ "why": why })));
+        }
+        if let Some(found) = found {
             return record(app, intent, payer, prepared, name, Recorded::Effect(found)).await;
         }
         if prepared.key_is_spent {
@@ -69,7 +76,7 @@ pub(super) async fn take(
         Err(StripeError::Refused(fault)) => {
             refused(app, intent, payer, prepared, name, *fault).await
         }
-        Err(error) => stuck(app, intent, payer, &prepared, name, &error).await,
+        Err(error) => sticks(app, intent, payer, &prepared, name, &error).await,
     }
 }
 
@@ -241,7 +248,7 @@ async fn replayed(app: &App, payer: &Payer, ready: &Ready) -> Result<Stepped, Ap
 }
 
 /// Stripe cannot be asked for this, and nobody knows why.
-async fn stuck(
+async fn sticks(
     app: &App,
     intent: &Intent,
     payer: &Payer,

@@ -3,22 +3,25 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use specie_billing::Slot;
+use specie_store::customers::{self, Payer};
 use specie_store::intents::{self as stored, Intent, IntentState};
-use specie_store::{Db, StoreError, Tx, customers};
+use specie_store::{Db, StoreError, Tx};
 use specie_vocab::{Chance, IntentId, PayerId, WallTime};
 
+use super::request;
 use crate::trail::{Entry, Who, append_at};
-use crate::{kept, lanes};
+use crate::{ApiError, App, kept, lanes};
 
-/// The outcome of a try whose change is to go on: what it did is looked for, and if that is nothing,
-/// it is asked for once more under a new key.
+/// The outcome of a try whose change is to go on: what it did is looked for first.
 pub(super) const REOPENED: &str = "reopened";
 
 /// What is to become of a stuck change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// It goes on by itself a minute later, when no list of Stripe's lags behind any longer.
+    /// A minute later, when no list of Stripe's lags behind any longer, what it has done is taken up.
+    /// What it has not done is asked for under a new key if a rule of ours wants it and still does;
+    /// a customer was told that it is not done, and may ask again.
     Retry,
     /// Nothing more of it is done, and its slot is free. What it has made at Stripe stays there.
     Close,
@@ -59,7 +62,12 @@ pub async fn decide(
     drop(tx);
     let mut customers = Vec::new();
     for id in ids {
-        customers.push(decide_one(db, chance, *id, decision, now).await?);
+        match decide_one(db, chance, *id, decision, now).await {
+            Ok(customer) => customers.push(customer),
+            // It was named twice, or another has decided meanwhile.
+            Err(NotDecided::NotStuck { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(customers)
 }
@@ -115,6 +123,26 @@ async fn close(tx: &mut Tx, intent: &Intent) -> Result<&'static str, StoreError>
     let result = json!({ "why": "an operator closed it" });
     stored::finish(tx, intent.id, IntentState::Undone, Some(&result), now).await?;
     Ok(IntentState::Undone.as_str())
+}
+
+/// Whether a retried change ends here, how and why, now that its step was found to be done or not.
+pub(super) async fn ends(
+    app: &App,
+    intent: &Intent,
+    payer: &Payer,
+    step: &str,
+    done: bool,
+) -> Result<Option<(IntentState, &'static str)>, ApiError> {
+    Ok(match (intent.kind.as_str(), step, done) {
+        // By whom is not known, nor whether its payment is owed back.
+        ("cancel_and_refund", "cancel", true) => Some((IntentState::Failed, "it is canceled")),
+        (_, _, true) | ("cancel_and_refund", "refund", false) => None,
+        ("cancel_and_refund" | "recover", _, false) => {
+            let over = request::is_over(app, intent, payer).await?;
+            over.then_some((IntentState::Undone, "over already"))
+        }
+        _ => Some((IntentState::Undone, "not done")),
+    })
 }
 
 /// Frees the slot that an intent has claimed, if it has.

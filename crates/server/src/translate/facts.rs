@@ -62,7 +62,8 @@ pub(crate) async fn facts(
     // One that made a session has left it, though its mirror may not show it yet.
     let ended = |it: &&Intent| {
         let made = it.result.as_ref().is_some_and(|result| result["session"].is_string());
-        let over = it.kind == "checkout" && it.state != IntentState::Open;
+        let over =
+            it.kind == "checkout" && !matches!(it.state, IntentState::Open | IntentState::Stuck);
         over && !made && !left.contains(&it.id)
     };
     let subscriptions = subscriptions(tx, mirrors.subscriptions, &of_ours, &mark).await?;
