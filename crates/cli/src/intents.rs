@@ -100,13 +100,16 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
         What::Retry { ids } => (ids, Decision::Retry),
         What::Close { ids } => (ids, Decision::Close),
     };
-    decide(database::writer(&environment).await?, &ids, decision).await?;
+    let ids = decide(database::writer(&environment).await?, ids, decision).await?;
     let done = match decision {
         Decision::Retry => "retried",
         Decision::Close => "closed",
     };
     if as_json {
         return out::json(&json!({ done: ids }));
+    }
+    if ids.is_empty() {
+        return out::say("another has decided about them meanwhile");
     }
     for id in ids {
         out::say(format!("{done} {id}"))?;
@@ -162,19 +165,27 @@ fn one(it: &Intent, customer: &str) -> Value {
     })
 }
 
-async fn decide(writer: Writer, ids: &[IntentId], decision: Decision) -> Result<(), Fail> {
+/// Which of them it was that decided.
+async fn decide(
+    writer: Writer,
+    ids: Vec<IntentId>,
+    decision: Decision,
+) -> Result<Vec<IntentId>, Fail> {
     match writer {
         Writer::Direct(db) => {
             let now = SystemClock.now();
-            let decided = stuck::decide(&db, &SystemChance, ids, decision, now).await;
-            decided.map(drop).map_err(|error| match error {
+            let decided = stuck::decide(&db, &SystemChance, &ids, decision, now).await;
+            let decided = decided.map_err(|error| match error {
                 NotDecided::Store(error) => error.into(),
                 error => Fail::Input(format!("{error}\n\nhint: `specie intents list` shows them")),
-            })
+            })?;
+            Ok(decided.intents)
         }
         Writer::Through(path) => {
-            let body = ToDecide { ids: ids.to_vec(), decision };
-            operator::ask(&path, Method::POST, "/operator/decisions", &body).await.map(drop)
+            let body = ToDecide { ids, decision };
+            let answer = operator::ask(&path, Method::POST, "/operator/decisions", &body).await?;
+            let decided = answer["decided"].as_array().into_iter().flatten();
+            Ok(decided.filter_map(|id| id.as_str()?.parse().ok()).collect())
         }
     }
 }

@@ -193,11 +193,11 @@ async fn replay(State(app): State<App>, Json(wanted): Json<ToReplay>) -> Respons
 async fn decide(State(app): State<App>, Json(wanted): Json<ToDecide>) -> Response {
     let now = app.wall.now();
     match stuck::decide(&app.db, &SystemChance, &wanted.ids, wanted.decision, now).await {
-        Ok(customers) => {
-            for (payer, version) in customers {
+        Ok(decided) => {
+            for (payer, version) in decided.customers {
                 app.cache.drop_below(payer, version);
             }
-            Json(json!({ "decided": wanted.ids })).into_response()
+            Json(json!({ "decided": decided.intents })).into_response()
         }
         Err(NotDecided::Store(error)) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
         Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, error),

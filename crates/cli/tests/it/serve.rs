@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::catalog::project;
 use crate::force::postgres::Own;
@@ -275,13 +275,13 @@ fn stuck_changes_are_decided_about(place: &Place, port: u16) {
     assert!(told.contains(id) && told.contains("  said no\n"), "{told}");
     let unknown = "019a0000-0000-7000-8000-000000000000";
     place.run(&["intents", "close", id, unknown]).refused(2, &["there is no intent `019a0000"]);
-    let said = place.run(&["intents", "retry", id, "--json"]).fine().json();
-    assert_eq!(said["retried"][0], id);
+    let said = place.run(&["intents", "retry", id, id, "--json"]).fine().json();
+    assert_eq!(said, json!({ "retried": [id] }));
 
     meddle(place, &[stick]);
     let (serve, ..) = start(place, port);
     place.run(&["intents", "close", unknown]).refused(2, &["there is no intent `019a0000"]);
-    let said = place.run(&["intents", "close", id]).fine().out;
+    let said = place.run(&["intents", "close", id, id]).fine().out;
     assert_eq!(said, format!("closed {id}\n"));
     serve.stops_by("TERM", Duration::from_secs(10));
     assert_eq!(place.run(&["intents", "list", "--state", "stuck"]).fine().out, NONE_STUCK);

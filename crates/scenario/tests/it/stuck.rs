@@ -85,7 +85,7 @@ async fn state_of(stage: &Stage, id: IntentId) -> IntentState {
 async fn decided(stage: &Stage, id: IntentId, decision: Decision) -> Result<(), NotDecided> {
     let now = stage.app.wall.now();
     let decided = decide(&stage.app.db, &SystemChance, &[id], decision, now).await?;
-    for (payer, version) in decided {
+    for (payer, version) in decided.customers {
         stage.app.cache.drop_below(payer, version);
     }
     Ok(())
@@ -234,6 +234,6 @@ async fn a_change_that_is_named_twice_is_decided_once() {
     let id = stuck(&stage, false).await;
     let now = stage.app.wall.now();
     let twice = decide(&stage.app.db, &SystemChance, &[id, id], Decision::Close, now).await;
-    assert_eq!(twice.unwrap().len(), 1);
+    assert_eq!(twice.unwrap().intents, [id]);
     assert_eq!(by_operator(&stage, id).await, ["checkout.undone"]);
 }

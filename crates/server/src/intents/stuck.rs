@@ -46,30 +46,42 @@ pub enum NotDecided {
     Store(#[from] StoreError),
 }
 
+/// What was decided about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// The changes. One that another has decided about meanwhile is not among them.
+    pub intents: Vec<IntentId>,
+    /// Whose views are to be read anew, from which version on.
+    pub customers: Vec<(PayerId, i64)>,
+}
+
 /// Decides about stuck changes: all of them, or none if one is not stuck. Their customers' trails say
-/// so. Answers whose views are to be read anew, from which version on.
+/// so.
 pub async fn decide(
     db: &Db,
     chance: &dyn Chance,
     ids: &[IntentId],
     decision: Decision,
     now: WallTime,
-) -> Result<Vec<(PayerId, i64)>, NotDecided> {
+) -> Result<Decided, NotDecided> {
     let mut tx = db.read().await?;
     for id in ids {
         stuck(&mut tx, *id).await?;
     }
     drop(tx);
-    let mut customers = Vec::new();
+    let mut decided = Decided::default();
     for id in ids {
         match decide_one(db, chance, *id, decision, now).await {
-            Ok(customer) => customers.push(customer),
+            Ok(customer) => {
+                decided.intents.push(*id);
+                decided.customers.push(customer);
+            }
             // It was named twice, or another has decided meanwhile.
             Err(NotDecided::NotStuck { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(customers)
+    Ok(decided)
 }
 
 async fn stuck(tx: &mut Tx, id: IntentId) -> Result<Intent, NotDecided> {
