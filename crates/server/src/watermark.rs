@@ -2,7 +2,9 @@
 //!
 //! It reads Stripe's list of events, newest first, back to the event that headed the list at the
 //! last complete pass that began ten minutes or more before. No event's time is compared. The first
-//! pass only notes the head. What the inbox lacks is stored there as a delivery would be.
+//! pass only notes the head. What the inbox lacks is stored there as a delivery would be, page by
+//! page: nothing is held but one of them, and what was read before a call fails is not lost. The
+//! next pass reads back to the same event.
 
 use serde_json::Value;
 use specie_store::inbox::{self, NewEvent};
@@ -33,32 +35,37 @@ pub async fn pass(app: &App) -> Result<u64, ApiError> {
         }
         None => None,
     };
-    let (head, events) = read_back(app, until.as_deref(), known).await?;
+    let read = read_back(app, until.as_deref(), known).await?;
     if let Some(stripe) = app.stripe.stripe_time() {
         app.watch.compared(stripe, app.wall.now());
     }
     let mut tx = app.db.begin().await?;
-    let added = inbox::add_in(&mut tx, &events).await?;
     // What it brought is not known before its lanes have looked.
     let restless = lanes::restless(&mut tx).await?;
-    let mark = Watermark::new(app.id(), head, began_at, events.len() as i64, &restless);
+    let mark = Watermark::new(app.id(), read.head, began_at, read.events, &restless);
     watermarks::add(&mut tx, &mark).await?;
     tx.commit().await?;
-    if added > 0 {
+    if read.added > 0 {
+        let added = read.added;
         tracing::info!(added, "the watermark pass found events that no delivery had brought");
-        app.work.notify_one();
     }
-    Ok(added)
+    Ok(read.added)
 }
 
-/// The list's head, and the events down to `until` (all of them, if it is not there any more).
-async fn read_back(
-    app: &App,
-    until: Option<&str>,
-    known: bool,
-) -> Result<(Option<String>, Vec<NewEvent>), ApiError> {
-    let mut head = None;
-    let mut events = Vec::new();
+/// What a pass has read.
+#[derive(Default)]
+struct Read {
+    /// The event at the list's head.
+    head: Option<String>,
+    /// How many follow, down to where it stopped.
+    events: i64,
+    /// How many of them the inbox had lacked.
+    added: u64,
+}
+
+/// Stores the events of the list down to `until` (all of them, if it is not there any more).
+async fn read_back(app: &App, until: Option<&str>, known: bool) -> Result<Read, ApiError> {
+    let mut read = Read::default();
     let mut after: Option<String> = None;
     loop {
         let mut query = Form::new().set("limit", "100");
@@ -66,23 +73,32 @@ async fn read_back(
             query = query.set("starting_after", after);
         }
         let page = app.stripe.page("/v1/events", &query, Priority::Background).await?;
-        for event in &page.data {
-            let id = event["id"].as_str().unwrap_or_default();
-            head.get_or_insert_with(|| id.to_owned());
-            if Some(id) == until {
-                return Ok((head, events));
-            }
-            // Without an earlier head there is nothing to catch up with: only the head is noted.
-            if !known {
-                return Ok((head, events));
-            }
-            events.extend(as_delivered(app, event));
-            after = Some(id.to_owned());
+        let ids: Vec<_> = page.data.iter().map(|event| event["id"].as_str()).collect();
+        let first = ids.first().copied().flatten().map(String::from);
+        read.head = read.head.or(first);
+        // Without an earlier head there is nothing to catch up with: only the head is noted.
+        if !known {
+            return Ok(read);
         }
-        if !page.has_more || page.data.is_empty() {
-            return Ok((head, events));
+        let end = ids.iter().position(|id| *id == until && until.is_some());
+        store(app, &mut read, &page.data[..end.unwrap_or(page.data.len())]).await?;
+        after = ids.last().copied().flatten().map(String::from);
+        if end.is_some() || !page.has_more || after.is_none() {
+            return Ok(read);
         }
     }
+}
+
+/// Stores what the inbox lacks of `page`.
+async fn store(app: &App, read: &mut Read, page: &[Value]) -> Result<(), ApiError> {
+    let events: Vec<_> = page.iter().filter_map(|event| as_delivered(app, event)).collect();
+    let added = inbox::add(&app.db, &events).await?;
+    read.events += events.len() as i64;
+    read.added += added;
+    if added > 0 {
+        app.work.notify_one();
+    }
+    Ok(())
 }
 
 /// An event as a delivery would have brought it.

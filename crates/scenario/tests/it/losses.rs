@@ -9,8 +9,10 @@ use http::{Method, Request};
 use serde_json::{Value, json};
 use specie_sandbox::{Fault, Odds};
 use specie_scenario::{Card, Person, Stage, agree};
-use specie_store::{lanes, mails};
-use specie_stripe::Transport;
+use specie_server::watermark;
+use specie_store::{inbox, lanes, mails};
+use specie_stripe::{Transport, TransportError};
+use specie_vocab::WallClock;
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
@@ -53,6 +55,22 @@ both! {
         assert_agreed(stage).await;
     }
 
+    async fn what_a_pass_has_read_is_kept_though_it_fails_further_down(stage: &Stage) {
+        stage.conductor.watermark().await.unwrap();
+        stage.wall.advance_to(stage.wall.now().plus_seconds(601).timestamp());
+        stage.sandbox.faults_by_chance(1, all_of(Odds { lose: 100, ..Odds::default() }));
+        let ada = Person::new(stage, "ada", "Ada");
+        for _ in 0..250 {
+            ada.api(Method::POST, "/v1/customers", "name=Bob").await.unwrap();
+        }
+        let before = stored(stage).await;
+        let process = beside(stage, failing_from_page(stage, 2));
+        watermark::pass(&process.app).await.unwrap_err();
+        assert_eq!(stored(stage).await, before + 100);
+        assert_eq!(watermark::pass(&stage.app).await.unwrap(), 150);
+        assert_eq!(watermark::pass(&stage.app).await.unwrap(), 0);
+    }
+
     async fn a_month_without_any_webhook_ends_as_one_with_all_of_them(stage: &Stage) {
         stage.conductor.watermark().await.unwrap();
         let ada = Person::new(stage, "ada", "Ada");
@@ -88,6 +106,27 @@ both! {
         stage.sandbox.faults_by_chance(5, all_of(odds));
         a_month(stage).await;
     }
+}
+
+/// A way to Stripe on which the list of events is not answered from its `n`th page on.
+fn failing_from_page(stage: &Stage, n: usize) -> Transport {
+    let (inner, pages) = (stage.stripe.transport.clone(), Arc::new(AtomicUsize::default()));
+    way(move |request: Request<Bytes>| {
+        let (inner, pages) = (inner.clone(), Arc::clone(&pages));
+        async move {
+            let is_page = request.uri().path() == "/v1/events";
+            if is_page && pages.fetch_add(1, Ordering::SeqCst) + 1 >= n {
+                return Err(TransportError::new("nobody answers"));
+            }
+            inner.oneshot(request).await
+        }
+    })
+}
+
+/// How many events the inbox has.
+async fn stored(stage: &Stage) -> i64 {
+    let mut tx = stage.app.db.read().await.unwrap();
+    inbox::count(&mut tx).await.unwrap()
 }
 
 /// A month with a decline, a new card and a cancellation, whatever the webhooks do.
