@@ -2,7 +2,7 @@
 
 mod facts;
 
-pub(crate) use facts::{Mirrors, facts};
+pub(crate) use facts::{Mirrors, facts, refunds_today};
 
 use serde_json::json;
 use specie_store::mirrors as m;

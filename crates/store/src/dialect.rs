@@ -43,6 +43,11 @@ pub(crate) fn only_reads(tx: &Tx) -> &'static Statement {
 pub(crate) static MIGRATION_LOCK: Statement =
     Statement::new("select pg_advisory_xact_lock(5787809)", "");
 
+/// Keeps others from counting against a ceiling, until the transaction ends. On SQLite the one writer
+/// does.
+pub(crate) static CEILING_LOCK: Statement =
+    Statement::new("select pg_advisory_xact_lock(5787810)", "");
+
 /// Adds events, each column as one array: the text is the same for any number of them, and is planned
 /// once.
 pub(crate) static ADD_EVENTS: Statement = Statement::new(

@@ -5,7 +5,7 @@ use serde_json::Value;
 use specie_vocab::{IntentId, PayerId, WallTime};
 
 use crate::sql::{all, one, row, run, statements, value, words};
-use crate::{StoreError, Tx};
+use crate::{StoreError, Tx, dialect};
 
 words! {
     /// How far an intent has come.
@@ -231,6 +231,15 @@ pub async fn due(tx: &mut Tx, now: WallTime, limit: i64) -> Result<Vec<IntentId>
 pub async fn forget_links(tx: &mut Tx, until: WallTime) -> Result<(), StoreError> {
     run!(tx, FORGET_LINKS, [until]);
     run!(tx, FORGET_LINKS_OF_STEPS, [until]);
+    Ok(())
+}
+
+/// Lets nobody else count against a ceiling until this transaction ends: what is counted now, and what
+/// is begun because of it, are one thing.
+pub async fn hold_ceiling(tx: &mut Tx) -> Result<(), StoreError> {
+    if tx.is_postgres() {
+        run!(tx, dialect::CEILING_LOCK, []);
+    }
     Ok(())
 }
 

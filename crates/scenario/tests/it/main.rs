@@ -5,6 +5,7 @@ mod account;
 mod alarms;
 mod away;
 mod browser;
+mod ceiling;
 mod doors;
 mod endpoints;
 mod fetches;

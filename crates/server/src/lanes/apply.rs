@@ -48,8 +48,13 @@ pub(super) async fn apply(
         slots: kept::slots(&mut tx, payer.id).await?,
         held: kept::held(&mut tx, payer.id).await?,
     };
-    let facts = translate::facts(app, &mut tx, payer, customer, mirrors).await?;
-    let decision = decide(&before, &facts, &app.catalog.policies, app.business.now());
+    let mut facts = translate::facts(app, &mut tx, payer, customer, mirrors).await?;
+    let mut decision = decide(&before, &facts, &app.catalog.policies, app.business.now());
+    if decision.effects.iter().any(takes_back) {
+        intents_table::hold_ceiling(&mut tx).await?;
+        facts.refunds_today = translate::refunds_today(app, &mut tx).await?;
+        decision = decide(&before, &facts, &app.catalog.policies, app.business.now());
+    }
     let wake_at = decision.wake_at;
     let changed = written.changed
         || decision.slots != before.slots
@@ -69,6 +74,11 @@ pub(super) async fn apply(
     tx.commit().await?;
     app.cache.drop_below(payer.id, version);
     Ok(())
+}
+
+/// Whether a second subscription is canceled and refunded, which the day's ceiling limits.
+fn takes_back(effect: &Effect) -> bool {
+    matches!(effect, Effect::Intent(IntentRequest::CancelAndRefund { .. }))
 }
 
 /// What came of writing mirrors.
@@ -239,8 +249,38 @@ async fn ask(
         let (what, due) = (WishFor::Ask { ask: request }, now.plus_seconds(wait));
         return wish(app, tx, lane, &what, due, why).await;
     }
+    if let IntentRequest::CancelAndRefund { subscription, group } = &request
+        && is_at_ceiling(app, tx).await?
+    {
+        return leave_to_a_person(app, tx, payer, subscription.as_str(), group, why).await;
+    }
     let (group, told) = (Some(request.group()), format!("{kind}.begun"));
     let new = New { who: Who::Specie, group, kind, what, told: &told };
     intents::begin(app, tx, payer, new).await?;
+    Ok(())
+}
+
+/// Whether no further one is taken back today, until the transaction ends.
+async fn is_at_ceiling(app: &App, tx: &mut Tx) -> Result<bool, StoreError> {
+    intents_table::hold_ceiling(tx).await?;
+    Ok(translate::refunds_today(app, tx).await? >= app.catalog.policies.refunds_per_day)
+}
+
+/// While a second subscription waited for its turn, others were taken back up to the ceiling.
+async fn leave_to_a_person(
+    app: &App,
+    tx: &mut Tx,
+    payer: &Payer,
+    subscription: &str,
+    group: &str,
+    why: &str,
+) -> Result<(), StoreError> {
+    let code = "refund_ceiling";
+    let details = json!({ "group": group, "code": code });
+    let audit =
+        Effect::Audit { what: "subscription.conflict", subject: subscription.into(), details };
+    for effect in [audit, Effect::Alarm { code, subject: subscription.into() }] {
+        Box::pin(carry(app, tx, payer, effect, "", why)).await?;
+    }
     Ok(())
 }

@@ -81,8 +81,9 @@ pub(crate) async fn facts(
     })
 }
 
-/// How many second subscriptions of this installation were taken back in the last day.
-async fn refunds_today(app: &App, tx: &mut Tx) -> Result<u32, StoreError> {
+/// How many second subscriptions of this installation were taken back in the last day. It is exact
+/// under [`intents::hold_ceiling`].
+pub(crate) async fn refunds_today(app: &App, tx: &mut Tx) -> Result<u32, StoreError> {
     let since = app.wall.now().plus_seconds(-86_400);
     let count = intents::count_since(tx, "cancel_and_refund", since).await?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
