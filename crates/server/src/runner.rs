@@ -299,7 +299,7 @@ async fn housekeeping(app: App, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Forgets sign-in links, sessions, answers and handled events whose time is over.
+/// Forgets sign-in links, sessions, answers and events whose time is over.
 pub async fn sweep(app: &App) -> Result<(), StoreError> {
     let mut tx = app.db.begin().await?;
     let now = tx.now().await?;
@@ -312,7 +312,7 @@ pub async fn sweep(app: &App) -> Result<(), StoreError> {
     loop {
         let mut tx = app.db.begin().await?;
         let old = now.plus_seconds(-EVENTS_KEPT);
-        let forgotten = inbox::forget_handled(&mut tx, old, FORGOTTEN).await?;
+        let forgotten = inbox::forget_old(&mut tx, old, FORGOTTEN).await?;
         tx.commit().await?;
         if forgotten < FORGOTTEN.unsigned_abs() {
             return Ok(());

@@ -183,7 +183,7 @@ statements! {
     PEND = "update inbox set state = 'pending', lane = coalesce(lane, customer) \
             where customer = $1 and state = 'unclaimed'";
     FORGET = "delete from inbox where id in ( \
-                  select id from inbox where received_at <= $1 and state = 'handled' \
+                  select id from inbox where received_at <= $1 and state not in ('pending', 'parked') \
                   order by received_at, id limit $2)";
 }
 
@@ -406,9 +406,9 @@ pub async fn replay(tx: &mut Tx, id: &str) -> Result<bool, StoreError> {
     Ok(run!(tx, REPLAY, [id]) == 1)
 }
 
-/// Forgets handled events that came at `before` or earlier, at most `limit` of them, the oldest
-/// first. Answers how many. What waits, is parked or was kept apart stays.
-pub async fn forget_handled(tx: &mut Tx, before: WallTime, limit: i64) -> Result<u64, StoreError> {
+/// Forgets events that came at `before` or earlier, at most `limit` of them, the oldest first. Answers
+/// how many. What waits or is parked stays.
+pub async fn forget_old(tx: &mut Tx, before: WallTime, limit: i64) -> Result<u64, StoreError> {
     Ok(run!(tx, FORGET, [before, limit]))
 }
 

@@ -206,19 +206,31 @@ both! {
         assert!(!lanes::extend(&mut tx, "cus_1", 2, wall(99)).await.unwrap(), "it was given back");
     }
 
-    async fn what_was_handled_long_ago_is_forgotten_and_nothing_else(db: Db) {
-        let all: Vec<_> = (1..=6).map(|n| event(n, "cus_1")).collect();
+    async fn what_came_long_ago_is_forgotten_unless_it_waits_or_is_parked(db: Db) {
+        let all: Vec<_> = (1..=8).map(|n| event(n, "cus_1")).collect();
         inbox::add(&db, &all).await.unwrap();
         let mut tx = db.begin().await.unwrap();
         let id = |n: i64| format!("evt_{n}");
-        inbox::mark(&mut tx, &[id(1), id(2), id(4)], InboxState::Handled, wall(7)).await.unwrap();
-        inbox::mark(&mut tx, &[id(3)], InboxState::Parked, wall(7)).await.unwrap();
-        let at = inbox::get(&mut tx, &id(2)).await.unwrap().unwrap().received_at;
-        assert_eq!(inbox::forget_handled(&mut tx, at, 1).await.unwrap(), 1);
+        let states = [
+            InboxState::Handled,
+            InboxState::Unclaimed,
+            InboxState::Parked,
+            InboxState::Foreign,
+            InboxState::Unroutable,
+            InboxState::Pending,
+            InboxState::Handled,
+        ];
+        for (n, state) in (1..).zip(states) {
+            inbox::mark(&mut tx, &[id(n)], state, wall(7)).await.unwrap();
+        }
+        let at = inbox::get(&mut tx, &id(6)).await.unwrap().unwrap().received_at;
+        assert_eq!(inbox::forget_old(&mut tx, at, 1).await.unwrap(), 1);
         assert_eq!(inbox::get(&mut tx, &id(1)).await.unwrap(), None, "the oldest first");
-        assert_eq!(inbox::forget_handled(&mut tx, at, 9).await.unwrap(), 1);
-        assert_eq!(inbox::forget_handled(&mut tx, at, 9).await.unwrap(), 0);
-        assert_eq!(inbox::count(&mut tx).await.unwrap(), 4);
+        assert_eq!(inbox::forget_old(&mut tx, at, 9).await.unwrap(), 3);
+        assert_eq!(inbox::forget_old(&mut tx, at, 9).await.unwrap(), 0);
+        let ids: Vec<_> = (1..=8).map(id).collect();
+        let stay = [id(3), id(6), id(7), id(8)];
+        assert_eq!(inbox::known(&mut tx, &ids).await.unwrap(), stay.into());
     }
 
     async fn what_waits_is_told_for_whoever_watches(db: Db) {
