@@ -18,6 +18,7 @@ mod drafts;
 mod dunning;
 mod events;
 mod expand;
+mod expandable;
 mod fault;
 mod given;
 mod hooks;

@@ -3,80 +3,9 @@
 use serde_json::{Value, json};
 
 use super::World;
+use super::expandable::{is_branch, is_reference};
 use super::fault::{Answer, Fault};
 use super::state::text;
-
-/// Which fields of which objects are references.
-const REFERENCES: &[(&str, &str)] = &[
-    ("customer", "default_source"),
-    ("customer", "invoice_settings.default_payment_method"),
-    ("customer", "test_clock"),
-    ("payment_method", "customer"),
-    ("product", "default_price"),
-    ("product", "tax_code"),
-    ("price", "product"),
-    ("plan", "product"),
-    ("subscription", "application"),
-    ("subscription", "customer"),
-    ("subscription", "default_payment_method"),
-    ("subscription", "default_source"),
-    ("subscription", "discounts"),
-    ("subscription", "latest_invoice"),
-    ("subscription", "on_behalf_of"),
-    ("subscription", "pending_setup_intent"),
-    ("subscription", "schedule"),
-    ("subscription", "test_clock"),
-    ("subscription_item", "discounts"),
-    ("invoice", "account_tax_ids"),
-    ("invoice", "application"),
-    ("invoice", "customer"),
-    ("invoice", "default_payment_method"),
-    ("invoice", "default_source"),
-    ("invoice", "discounts"),
-    ("invoice", "latest_revision"),
-    ("invoice", "on_behalf_of"),
-    ("invoice", "parent.subscription_details.subscription"),
-    ("invoice", "test_clock"),
-    ("line_item", "discounts"),
-    ("line_item", "pricing.price_details.price"),
-    ("line_item", "subscription"),
-    ("invoice_payment", "invoice"),
-    ("invoice_payment", "payment.charge"),
-    ("invoice_payment", "payment.payment_intent"),
-    ("payment_intent", "application"),
-    ("payment_intent", "customer"),
-    ("payment_intent", "latest_charge"),
-    ("payment_intent", "on_behalf_of"),
-    ("payment_intent", "payment_method"),
-    ("payment_intent", "review"),
-    ("balance_transaction", "source"),
-    ("charge", "application"),
-    ("charge", "balance_transaction"),
-    ("charge", "customer"),
-    ("charge", "failure_balance_transaction"),
-    ("charge", "on_behalf_of"),
-    ("charge", "payment_intent"),
-    ("charge", "review"),
-    ("refund", "balance_transaction"),
-    ("refund", "charge"),
-    ("refund", "customer"),
-    ("refund", "payment_intent"),
-    ("refund", "payment_method"),
-    ("checkout.session", "customer"),
-    ("checkout.session", "invoice"),
-    ("checkout.session", "payment_intent"),
-    ("checkout.session", "payment_link"),
-    ("checkout.session", "setup_intent"),
-    ("checkout.session", "subscription"),
-    ("billing_portal.session", "configuration"),
-];
-
-/// Hashes that hold references deeper down.
-fn is_branch(kind: &str, path: &str) -> bool {
-    REFERENCES.iter().any(|(of, field)| {
-        *of == kind && field.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
-    })
-}
 
 impl World {
     /// Expands `value`, an object or a list, as asked.
@@ -136,12 +65,13 @@ impl World {
             node[*part] = included;
         }
         let wrong = || Wrong { segment: (*part).to_owned(), first };
-        let reference = REFERENCES.contains(&(kind, path.as_str()));
+        let reference = is_reference(kind, &path);
         let Some(child) = node.get_mut(*part) else {
             let known = reference || is_branch(kind, &path);
             return if known { Ok(()) } else { Err(Wrong { segment: (*part).to_owned(), first }) };
         };
-        if reference && let Some(found) = child.as_str().and_then(|id| self.objects.get(id)) {
+        if reference && let Some(id) = child.as_str() {
+            let Some(found) = self.objects.get(id) else { return Ok(()) };
             *child = self.shown(found.clone());
         }
         if child.is_null() || child.is_array() {
@@ -162,7 +92,7 @@ impl World {
         self.open(child, rest, &kind, &path)
     }
 
-    /// A part that is left out unless it is asked for.
+    /// A part that is left out unless it is asked for, one of [`PARTS`](super::expandable).
     fn included(&self, kind: &str, object: &Value, part: &str) -> Option<Value> {
         let id = text(object, "id");
         let list = |data: Vec<Value>, url: String| {

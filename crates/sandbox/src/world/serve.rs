@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::expandable::opens_surely;
 use super::fault::{Answer, Fault};
 use super::given::Given;
 use super::params::{self};
@@ -275,12 +276,14 @@ impl World {
         }
         self.check_room(&ids, &given)?;
         let expand = given.texts("expand");
-        let before = (!expand.is_empty()).then(|| self.clone());
+        let sure = expand.iter().all(|path| opens_surely(&call.path, path));
+        let before = (!sure).then(|| self.clone());
         let clock = self.clock_for(endpoint, &ids, &given)?;
         let write = |world: &mut Self| world.write(endpoint, &ids, &given);
         let answer = self.within(clock.as_deref(), write)?;
         match self.expand(answer, &expand) {
             Err(fault) => {
+                debug_assert!(before.is_some(), "{expand:?} opens surely in {}", call.path);
                 if let Some(before) = before {
                     let chance = self.chance;
                     *self = before;
