@@ -135,6 +135,8 @@ statements! {
                    order by created_at, id limit $2";
     OF_PAYER: Intent = "select {columns} from intents where payer = $1 \
                         order by created_at desc, id desc limit $2";
+    OF_KIND: Intent = "select {columns} from intents where payer = $1 and kind = $2 \
+                       order by created_at desc, id desc";
     COUNT_IN = "select count(*) from intents where state = $1";
     FORGET_LINKS = "update intents set result = null \
                     where kind = 'portal' and finished_at <= $1 and result is not null";
@@ -256,6 +258,11 @@ pub async fn count_in(tx: &mut Tx, state: IntentState) -> Result<i64, StoreError
 /// A payer's intents, newest first.
 pub async fn of_payer(tx: &mut Tx, payer: PayerId, limit: i64) -> Result<Vec<Intent>, StoreError> {
     Ok(all!(tx, OF_PAYER, [payer, limit]))
+}
+
+/// All of a payer's intents of a kind, newest first.
+pub async fn of_kind(tx: &mut Tx, payer: PayerId, kind: &str) -> Result<Vec<Intent>, StoreError> {
+    Ok(all!(tx, OF_KIND, [payer, kind]))
 }
 
 /// Says how an intent ended (or that it is stuck). False, if it had ended before.

@@ -239,8 +239,8 @@ async fn ask(
         IntentRequest::CancelAndRefund { .. } => ("cancel_and_refund", json!(request)),
         IntentRequest::Recover { .. } => ("recover", json!(request)),
     };
-    let earlier = intents_table::of_payer(tx, payer.id, 1000).await?;
-    if earlier.iter().any(|it| it.kind == kind && it.what == what) {
+    let earlier = intents_table::of_kind(tx, payer.id, kind).await?;
+    if earlier.iter().any(|it| it.what == what) {
         return Ok(());
     }
     let now = tx.now().await?;

@@ -49,9 +49,9 @@ pub(crate) async fn facts(
     customer: &CustomerId,
     mirrors: Mirrors,
 ) -> Result<Facts, StoreError> {
-    // Of this payer's intents a few stand open or ended lately; all are read, newest first.
-    let intents = intents::of_payer(tx, payer.id, 1000).await?;
-    let of_ours: BTreeMap<IntentId, &Intent> = intents.iter().map(|it| (it.id, it)).collect();
+    // What else a payer asks for, the portal above all, leaves no mark on a session.
+    let checkouts = intents::of_kind(tx, payer.id, "checkout").await?;
+    let of_ours: BTreeMap<IntentId, &Intent> = checkouts.iter().map(|it| (it.id, it)).collect();
     let mark = |text: Option<&str>| {
         let id: IntentId = text?.parse().ok()?;
         of_ours.contains_key(&id).then_some(id)
@@ -62,15 +62,14 @@ pub(crate) async fn facts(
     // One that made a session has left it, though its mirror may not show it yet.
     let ended = |it: &&Intent| {
         let made = it.result.as_ref().is_some_and(|result| result["session"].is_string());
-        let over =
-            it.kind == "checkout" && !matches!(it.state, IntentState::Open | IntentState::Stuck);
+        let over = !matches!(it.state, IntentState::Open | IntentState::Stuck);
         over && !made && !left.contains(&it.id)
     };
-    let subscriptions = subscriptions(tx, mirrors.subscriptions, &of_ours, &mark).await?;
+    let subscriptions = subscriptions(tx, mirrors.subscriptions, &mark).await?;
     Ok(Facts {
         customer: customer_fact(tx, customer).await?,
         invoices: invoices(mirrors.invoices, &mirrors.payments)?,
-        ended_intents: intents.iter().filter(ended).map(|it| it.id).collect(),
+        ended_intents: checkouts.iter().filter(ended).map(|it| it.id).collect(),
         refunds_today: match subscriptions.len() {
             // What is taken back is a second one.
             0 | 1 => 0,
@@ -108,7 +107,6 @@ async fn customer_fact(
 async fn subscriptions(
     tx: &mut Tx,
     rows: Vec<SubscriptionRow>,
-    of_ours: &BTreeMap<IntentId, &Intent>,
     mark: &impl Fn(Option<&str>) -> Option<IntentId>,
 ) -> Result<Vec<SubscriptionFact>, StoreError> {
     let mut facts = Vec::new();
@@ -119,8 +117,7 @@ async fn subscriptions(
             None => None,
         };
         // The intent that an update left as its mark says nothing of where it came from.
-        let intent = mark(row.raw["metadata"]["specie_intent"].as_str())
-            .filter(|id| of_ours.get(id).is_some_and(|it| it.kind == "checkout"));
+        let intent = mark(row.raw["metadata"]["specie_intent"].as_str());
         let start = row.current_period_start.ok_or_else(|| wrong("current_period_start"))?;
         let end = row.current_period_end.ok_or_else(|| wrong("current_period_end"))?;
         facts.push(SubscriptionFact {

@@ -125,6 +125,8 @@ both! {
             let ended = wall(10 * n as i64);
             intents::finish(&mut tx, it.id, IntentState::Done, Some(&result), ended).await.unwrap();
         }
+        let of_kind = intents::of_kind(&mut tx, payer, "portal").await.unwrap();
+        assert_eq!(of_kind.iter().map(|it| it.id).collect::<Vec<_>>(), [2, 1].map(|n| IntentId(id(n))));
         intents::forget_links(&mut tx, wall(10)).await.unwrap();
         let mut left = Vec::new();
         for n in 1..=3 {
