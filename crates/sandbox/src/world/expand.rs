@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::World;
-use super::expandable::{is_branch, is_reference};
+use super::expandable::{is_branch, is_reference, may_be_gone};
 use super::fault::{Answer, Fault};
 use super::state::text;
 
@@ -71,8 +71,11 @@ impl World {
             return if known { Ok(()) } else { Err(Wrong { segment: (*part).to_owned(), first }) };
         };
         if reference && let Some(id) = child.as_str() {
-            let Some(found) = self.objects.get(id) else { return Ok(()) };
-            *child = self.shown(found.clone());
+            match self.objects.get(id) {
+                Some(found) => *child = self.shown(found.clone()),
+                None if may_be_gone(kind, &path) => return Ok(()),
+                None => {}
+            }
         }
         if child.is_null() || child.is_array() {
             let known = reference || leaf || is_branch(kind, &path);

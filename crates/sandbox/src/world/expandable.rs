@@ -1,57 +1,57 @@
 //! What `expand[]` can reach, whatever an object holds.
 
-/// Which fields of which objects are references, and to what; to nothing, where it is of several kinds
-/// or of one that the sandbox does not have.
+/// Which fields of which objects are references, and to what: to nothing, where it is of several kinds,
+/// and to `-` where the sandbox has none of that kind.
 const REFERENCES: &[(&str, &str, &str)] = &[
     ("customer", "default_source", ""),
     ("customer", "invoice_settings.default_payment_method", "payment_method"),
     ("customer", "test_clock", "test_helpers.test_clock"),
     ("payment_method", "customer", "customer"),
     ("product", "default_price", "price"),
-    ("product", "tax_code", ""),
+    ("product", "tax_code", "-"),
     ("price", "product", "product"),
     ("plan", "product", "product"),
-    ("subscription", "application", ""),
+    ("subscription", "application", "-"),
     ("subscription", "customer", "customer"),
     ("subscription", "default_payment_method", "payment_method"),
     ("subscription", "default_source", ""),
-    ("subscription", "discounts", ""),
+    ("subscription", "discounts", "-"),
     ("subscription", "latest_invoice", "invoice"),
-    ("subscription", "on_behalf_of", ""),
-    ("subscription", "pending_setup_intent", ""),
-    ("subscription", "schedule", ""),
+    ("subscription", "on_behalf_of", "-"),
+    ("subscription", "pending_setup_intent", "-"),
+    ("subscription", "schedule", "-"),
     ("subscription", "test_clock", "test_helpers.test_clock"),
-    ("subscription_item", "discounts", ""),
-    ("invoice", "account_tax_ids", ""),
-    ("invoice", "application", ""),
+    ("subscription_item", "discounts", "-"),
+    ("invoice", "account_tax_ids", "-"),
+    ("invoice", "application", "-"),
     ("invoice", "customer", "customer"),
     ("invoice", "default_payment_method", "payment_method"),
     ("invoice", "default_source", ""),
-    ("invoice", "discounts", ""),
+    ("invoice", "discounts", "-"),
     ("invoice", "latest_revision", "invoice"),
-    ("invoice", "on_behalf_of", ""),
+    ("invoice", "on_behalf_of", "-"),
     ("invoice", "parent.subscription_details.subscription", "subscription"),
     ("invoice", "test_clock", "test_helpers.test_clock"),
-    ("line_item", "discounts", ""),
+    ("line_item", "discounts", "-"),
     ("line_item", "pricing.price_details.price", "price"),
     ("line_item", "subscription", "subscription"),
     ("invoice_payment", "invoice", "invoice"),
     ("invoice_payment", "payment.charge", "charge"),
     ("invoice_payment", "payment.payment_intent", "payment_intent"),
-    ("payment_intent", "application", ""),
+    ("payment_intent", "application", "-"),
     ("payment_intent", "customer", "customer"),
     ("payment_intent", "latest_charge", "charge"),
-    ("payment_intent", "on_behalf_of", ""),
+    ("payment_intent", "on_behalf_of", "-"),
     ("payment_intent", "payment_method", "payment_method"),
-    ("payment_intent", "review", ""),
+    ("payment_intent", "review", "-"),
     ("balance_transaction", "source", ""),
-    ("charge", "application", ""),
+    ("charge", "application", "-"),
     ("charge", "balance_transaction", "balance_transaction"),
     ("charge", "customer", "customer"),
     ("charge", "failure_balance_transaction", "balance_transaction"),
-    ("charge", "on_behalf_of", ""),
+    ("charge", "on_behalf_of", "-"),
     ("charge", "payment_intent", "payment_intent"),
-    ("charge", "review", ""),
+    ("charge", "review", "-"),
     ("refund", "balance_transaction", "balance_transaction"),
     ("refund", "charge", "charge"),
     ("refund", "customer", "customer"),
@@ -60,10 +60,10 @@ const REFERENCES: &[(&str, &str, &str)] = &[
     ("checkout.session", "customer", "customer"),
     ("checkout.session", "invoice", "invoice"),
     ("checkout.session", "payment_intent", "payment_intent"),
-    ("checkout.session", "payment_link", ""),
-    ("checkout.session", "setup_intent", ""),
+    ("checkout.session", "payment_link", "-"),
+    ("checkout.session", "setup_intent", "-"),
     ("checkout.session", "subscription", "subscription"),
-    ("billing_portal.session", "configuration", ""),
+    ("billing_portal.session", "configuration", "-"),
 ];
 
 /// Parts that every object has, or gets when they are asked for: hashes, objects, and lists (`[]`).
@@ -93,12 +93,16 @@ const ANSWERS: &[(&str, &str)] = &[
     ("/v1/subscriptions", "subscription"),
     ("/v1/invoices", "invoice"),
     ("/v1/refunds", "refund"),
-    ("/v1/billing_portal/sessions", "billing_portal.session"),
 ];
 
 /// Whether a field of an object is a reference.
 pub(super) fn is_reference(kind: &str, path: &str) -> bool {
     REFERENCES.iter().any(|(of, field, _)| *of == kind && *field == path)
+}
+
+/// Whether what a reference names may be gone, rather than never have been there.
+pub(super) fn may_be_gone(kind: &str, path: &str) -> bool {
+    REFERENCES.iter().any(|(of, field, to)| *of == kind && *field == path && *to != "-")
 }
 
 /// Hashes that hold references deeper down.
@@ -124,6 +128,7 @@ fn opens(kind: &str, path: &str, parts: &[&str]) -> bool {
     let path = if path.is_empty() { (*part).to_owned() } else { format!("{path}.{part}") };
     let mut known = REFERENCES.iter().chain(PARTS);
     match (known.find(|(of, field, _)| *of == kind && *field == path), rest) {
+        (Some((_, _, "-")), _) => false,
         (Some(_), []) => true,
         (Some((_, _, to)), rest) => match (to.strip_suffix("[]"), rest) {
             (Some(of), ["data", rest @ ..]) => opens(of, "", rest),
@@ -143,9 +148,13 @@ mod tests {
     const START: i64 = 1_767_225_600;
 
     fn post(world: &mut World, path: &str, form: &[(&str, &str)]) -> String {
+        ask(world, "POST", path, form)
+    }
+
+    fn ask(world: &mut World, method: &str, path: &str, form: &[(&str, &str)]) -> String {
         let body: Vec<_> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let call = Call {
-            method: "POST".into(),
+            method: method.into(),
             path: path.into(),
             query: String::new(),
             body: body.join("&"),
@@ -160,7 +169,8 @@ mod tests {
         body["id"].as_str().unwrap().to_owned()
     }
 
-    /// A world with a paid subscription, an open checkout and a refund.
+    /// A world with a paid subscription, one that is canceled, an open checkout, a refund and a
+    /// customer who is deleted.
     fn world() -> World {
         let mut world = World::new(Config::new(1, START, "http://stripe.localhost"));
         let ada = post(&mut world, "/v1/customers", &[]);
@@ -175,6 +185,14 @@ mod tests {
         );
         let bought = [("items[0][price]", &*price), ("default_payment_method", &*card)];
         post(&mut world, "/v1/subscriptions", &[&bought[..], &[("customer", &*ada)]].concat());
+        let bob = post(&mut world, "/v1/customers", &[]);
+        let his =
+            post(&mut world, "/v1/payment_methods/pm_card_visa/attach", &[("customer", &bob)]);
+        let bought = [("items[0][price]", &*price), ("default_payment_method", &*his)];
+        let sub =
+            post(&mut world, "/v1/subscriptions", &[&bought[..], &[("customer", &*bob)]].concat());
+        ask(&mut world, "DELETE", &format!("/v1/subscriptions/{sub}"), &[]);
+        ask(&mut world, "DELETE", &format!("/v1/customers/{bob}"), &[]);
         let paid = world.list("payment_intent")[0]["id"].as_str().unwrap().to_owned();
         post(&mut world, "/v1/refunds", &[("payment_intent", &paid), ("amount", "100")]);
         let line = [("line_items[0][price]", &*price), ("line_items[0][quantity]", "1")];
@@ -186,7 +204,8 @@ mod tests {
     /// All paths of up to four parts that the tables know below an object of a kind.
     fn below(kind: &str, room: usize) -> Vec<String> {
         let mut paths = Vec::new();
-        for (_, field, to) in REFERENCES.iter().chain(PARTS).filter(|(of, ..)| *of == kind) {
+        let known = REFERENCES.iter().chain(PARTS);
+        for (_, field, to) in known.filter(|(of, _, to)| *of == kind && *to != "-") {
             let (to, own) = match to.strip_suffix("[]") {
                 Some(of) => (of, format!("{field}.data")),
                 None => (*to, (*field).to_owned()),
@@ -206,6 +225,7 @@ mod tests {
         let (mut tried, mut gone) = (0, world.clone());
         gone.objects.retain(|id, _| !id.starts_with("ch_") && !id.starts_with("prod_"));
         for (path, kind) in ANSWERS {
+            assert!(!world.list(kind).is_empty(), "{kind}");
             for object in world.list(kind) {
                 for expand in below(kind, 4) {
                     assert!(opens_surely(path, &expand), "{kind} {expand}");
@@ -227,6 +247,7 @@ mod tests {
             ("/v1/customers", "default_source.nope"),
             ("/v1/customers", "invoice_settings"),
             ("/v1/subscriptions", "items.price"),
+            ("/v1/products", "tax_code"),
             ("/v1/subscriptions", "latest_invoice.nope"),
             ("/v1/subscriptions", "items.data.price.product.default_price"),
             ("/v1/subscriptionsx", "customer"),
