@@ -43,6 +43,9 @@ pub(crate) fn only_reads(tx: &Tx) -> &'static Statement {
 pub(crate) static MIGRATION_LOCK: Statement =
     Statement::new("select pg_advisory_xact_lock(5787809)", "");
 
+/// How long the transaction waits for what others hold from now on.
+pub(crate) static LOCK_PATIENCE: Statement = Statement::new("set local lock_timeout = '5s'", "");
+
 /// Keeps others from counting against a ceiling, until the transaction ends. On SQLite the one writer
 /// does.
 pub(crate) static CEILING_LOCK: Statement =

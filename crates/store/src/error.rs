@@ -94,11 +94,13 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
-            // Postgres: connection lost, shutting down, deadlock, serialisation; SQLite: busy, full.
+            // Postgres: connection lost, shutting down, deadlock, serialisation, a lock that was waited
+            // for too long; SQLite: busy, full.
             _ => self.code().is_some_and(|code| {
                 code.starts_with("08")
                     || code.starts_with("57P")
-                    || ["40001", "40P01", "53100", "53300", "5", "13"].contains(&code.as_ref())
+                    || ["40001", "40P01", "53100", "53300", "55P03", "5", "13"]
+                        .contains(&code.as_ref())
             }),
         }
     }

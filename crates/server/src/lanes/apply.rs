@@ -10,7 +10,7 @@ use specie_store::lanes::{self as stored, Claim};
 use specie_store::mirrors::{self as m, Mirrored};
 use specie_store::outbox;
 use specie_store::{StoreError, Tx, quarantine};
-use specie_vocab::{CustomerId, WallTime};
+use specie_vocab::{CustomerId, SubscriptionId, WallTime};
 
 use super::fetch::Seen;
 use super::{LaneError, WishFor, cause, finish, look_later, second_look, wish};
@@ -252,7 +252,7 @@ async fn ask(
     if let IntentRequest::CancelAndRefund { subscription, group } = &request
         && is_at_ceiling(app, tx).await?
     {
-        return leave_to_a_person(app, tx, payer, subscription.as_str(), group, why).await;
+        return leave_to_a_person(app, tx, payer, subscription, group, why).await;
     }
     let (group, told) = (Some(request.group()), format!("{kind}.begun"));
     let new = New { who: Who::Specie, group, kind, what, told: &told };
@@ -271,16 +271,19 @@ async fn leave_to_a_person(
     app: &App,
     tx: &mut Tx,
     payer: &Payer,
-    subscription: &str,
+    subscription: &SubscriptionId,
     group: &str,
     why: &str,
 ) -> Result<(), StoreError> {
-    let code = "refund_ceiling";
-    let details = json!({ "group": group, "code": code });
-    let audit =
-        Effect::Audit { what: "subscription.conflict", subject: subscription.into(), details };
-    for effect in [audit, Effect::Alarm { code, subject: subscription.into() }] {
-        Box::pin(carry(app, tx, payer, effect, "", why)).await?;
+    match kept::slot_of(tx, payer.id, group).await? {
+        Slot::Conflict { others, .. } if others.contains(subscription) => {}
+        // It came to an end meanwhile, or is the only one by now.
+        _ => return Ok(()),
     }
-    Ok(())
+    let code = "refund_ceiling";
+    tracing::error!(code, %subscription, payer = %payer.id, "this needs a person");
+    alarms::raise(app, code);
+    let details = json!({ "subject": subscription, "details": { "group": group, "code": code } });
+    let (who, what) = (Who::Specie.to_string(), "subscription.not_taken_back");
+    append(app, tx, payer.id, Entry { who: &who, what, why, details: &details }).await
 }
