@@ -108,9 +108,6 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     if as_json {
         return out::json(&json!({ done: ids }));
     }
-    if ids.is_empty() {
-        return out::say("another has decided about them meanwhile");
-    }
     for id in ids {
         out::say(format!("{done} {id}"))?;
     }
@@ -165,7 +162,7 @@ fn one(it: &Intent, customer: &str) -> Value {
     })
 }
 
-/// Which of them it was that decided.
+/// Answers which they are, each once.
 async fn decide(
     writer: Writer,
     ids: Vec<IntentId>,

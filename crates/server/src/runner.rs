@@ -43,7 +43,7 @@ const BEAT: Duration = Duration::from_secs(30);
 const KEPT: i64 = 86_400;
 /// How long links into Stripe's portal are kept, in seconds; Stripe's own last no longer.
 const LINKS_KEPT: i64 = 3_600;
-/// How long handled events are kept, in seconds: three times as long as Stripe lists them.
+/// How long events are kept, unless they wait or are parked, in seconds: three times as long as Stripe lists them.
 const EVENTS_KEPT: i64 = 90 * 86_400;
 /// How many of them are forgotten at once, so that nobody waits for it.
 const FORGOTTEN: i64 = 1_000;
@@ -256,7 +256,7 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 async fn passes(app: App, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        // Half a pass leaves nothing behind.
+        // The next pass reads again what half a pass has read.
         let pass = tokio::select! {
             pass = watermark::pass(&app) => pass,
             () = stopped(&mut stop) => return,

@@ -1,5 +1,7 @@
 //! Changes that are stuck, and what an operator decides about them.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use specie_billing::Slot;
@@ -49,7 +51,7 @@ pub enum NotDecided {
 /// What was decided about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decided {
-    /// The changes. One that another has decided about meanwhile is not among them.
+    /// The changes, each once.
     pub intents: Vec<IntentId>,
     /// Whose views are to be read anew, from which version on.
     pub customers: Vec<(PayerId, i64)>,
@@ -64,22 +66,22 @@ pub async fn decide(
     decision: Decision,
     now: WallTime,
 ) -> Result<Decided, NotDecided> {
-    let mut tx = db.read().await?;
+    let mut tx = db.begin().await?;
+    // Two operators who name the same customers must not meet each other's locks the wrong way round.
+    let mut all = BTreeSet::new();
     for id in ids {
-        stuck(&mut tx, *id).await?;
+        all.insert((stuck(&mut tx, *id).await?.payer, *id));
     }
-    drop(tx);
     let mut decided = Decided::default();
-    for id in ids {
-        match decide_one(db, chance, *id, decision, now).await {
-            Ok(customer) => {
-                decided.intents.push(*id);
-                decided.customers.push(customer);
-            }
-            // It was named twice, or another has decided meanwhile.
-            Err(NotDecided::NotStuck { .. }) => {}
-            Err(error) => return Err(error),
-        }
+    for (payer, id) in all {
+        customers::lock(&mut tx, payer).await?;
+        let version = decide_one(&mut tx, chance, id, decision, now).await?;
+        decided.intents.push(id);
+        decided.customers.push((payer, version));
+    }
+    tx.commit().await?;
+    for intent in &decided.intents {
+        tracing::info!(%intent, who = "operator", ?decision, "a stuck change was decided about");
     }
     Ok(decided)
 }
@@ -92,29 +94,24 @@ async fn stuck(tx: &mut Tx, id: IntentId) -> Result<Intent, NotDecided> {
     }
 }
 
+/// Decides about one of a customer who is locked, and answers the version of their view.
 async fn decide_one(
-    db: &Db,
+    tx: &mut Tx,
     chance: &dyn Chance,
     id: IntentId,
     decision: Decision,
     now: WallTime,
-) -> Result<(PayerId, i64), NotDecided> {
-    let mut tx = db.begin().await?;
-    let payer = stuck(&mut tx, id).await?.payer;
-    customers::lock(&mut tx, payer).await?;
-    let intent = stuck(&mut tx, id).await?;
+) -> Result<i64, NotDecided> {
+    let intent = stuck(tx, id).await?;
     let became = match decision {
-        Decision::Retry => retry(&mut tx, id).await?,
-        Decision::Close => close(&mut tx, &intent).await?,
+        Decision::Retry => retry(tx, id).await?,
+        Decision::Close => close(tx, &intent).await?,
     };
     let (who, what) = (Who::Operator.to_string(), format!("{}.{became}", intent.kind));
     let why = id.to_string();
     let entry = Entry { who: &who, what: &what, why: &why, details: &intent.what };
-    append_at(chance, now, &mut tx, intent.payer, entry).await?;
-    let version = customers::bump(&mut tx, intent.payer).await?;
-    tx.commit().await?;
-    tracing::info!(intent = %id, who = "operator", became, "a stuck change was decided about");
-    Ok((intent.payer, version))
+    append_at(chance, now, tx, intent.payer, entry).await?;
+    Ok(customers::bump(tx, intent.payer).await?)
 }
 
 async fn retry(tx: &mut Tx, id: IntentId) -> Result<&'static str, StoreError> {
