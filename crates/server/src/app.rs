@@ -23,6 +23,9 @@ use crate::reads::Cache;
 use crate::smtp::Mailer;
 use crate::turns::Turns;
 
+/// How often another task is waited for while Stripe does not answer: a second.
+const BLIP: usize = 20;
+
 /// The service's parts, shared by all tasks.
 #[derive(Clone)]
 pub struct App(Arc<AppParts>);
@@ -148,6 +151,12 @@ impl App {
     /// sees each step of theirs: if they have not come to an end by then, they stand still.
     pub(crate) fn rounds(&self, most: usize) -> usize {
         if self.patience == Patience::Yields { most.div_ceil(8) } else { most }
+    }
+
+    /// Whether what another task has under way most likely waits for its next try: it was waited for
+    /// this often, and Stripe's last call had no answer.
+    pub(crate) fn waits_for_stripe(&self, rounds: usize) -> bool {
+        rounds >= BLIP && self.stripe.outages() > 0
     }
 
     /// Says that something moved on and that there may be more to do.

@@ -72,7 +72,7 @@ where
 {
     let Some(_turn) = app.turns.take(payer).await else { return Ok(Settled::Busy) };
     let mut so_far = SoFar::default();
-    for _ in 0..app.rounds(ROUNDS) {
+    for round in 0..app.rounds(ROUNDS) {
         let id = match look(so_far).await? {
             Begun::Found(it) => return Ok(Settled::Found(it)),
             Begun::New(id) => {
@@ -94,6 +94,9 @@ where
             // Somebody else's failure says nothing of what is wanted here.
             Driven::Finished(IntentState::Failed) if own => return Ok(Settled::Failed),
             Driven::Finished(state) => so_far.done |= own && state == IntentState::Done,
+            Driven::Busy if app.waits_for_stripe(round) => {
+                return Err(ApiError::stripe_unavailable());
+            }
             Driven::Busy => app.wait_for_others().await,
             Driven::Waits => return Err(ApiError::stripe_unavailable()),
         }

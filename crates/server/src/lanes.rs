@@ -151,7 +151,7 @@ pub async fn settle(app: &App, lane: &str) -> Result<(), ApiError> {
 
 /// The same, waiting for others no more than `rounds` times.
 pub(crate) async fn settle_within(app: &App, lane: &str, rounds: usize) -> Result<(), ApiError> {
-    for _ in 0..rounds {
+    for round in 0..rounds {
         match run(app, lane).await? {
             Ran::Done => {}
             Ran::BackedOff => return Err(ApiError::stripe_unavailable()),
@@ -162,6 +162,9 @@ pub(crate) async fn settle_within(app: &App, lane: &str, rounds: usize) -> Resul
                     return Ok(());
                 }
                 drop(tx);
+                if app.waits_for_stripe(round) {
+                    return Err(ApiError::stripe_unavailable());
+                }
                 app.wait_for_others().await;
             }
         }
