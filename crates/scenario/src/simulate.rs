@@ -122,6 +122,7 @@ struct Simulation {
     begun: Vec<(&'static str, Begun)>,
     /// At which commit what is stored was checked last, and what the chains ended with.
     checked: Option<(u64, String)>,
+    looked: checks::Looked,
     ends: u32,
     stalls: u32,
     outages: u32,
@@ -160,6 +161,7 @@ impl Simulation {
             replicas,
             begun: Vec::new(),
             checked: None,
+            looked: checks::Looked::new(),
             ends: 0,
             stalls: 0,
             outages: 0,
@@ -203,7 +205,9 @@ impl Simulation {
                 self.calmly(Act::Ask { customer, what: Ask::Look }, at).await?;
             }
         }
-        checks::at_rest(&self.stage.sides()).await.map_err(|broken| broken.to_string())
+        let sides = self.stage.sides();
+        checks::always(&sides).await.map_err(|broken| broken.to_string())?;
+        checks::at_rest(&sides).await.map_err(|broken| broken.to_string())
     }
 
     /// Whether somebody has switched the endpoint off: events are found by passes alone.
@@ -397,7 +401,8 @@ impl Simulation {
         checks::at_stripe(&sides).map_err(|broken| broken.to_string())?;
         let commits = self.storage.commits();
         if self.checked.as_ref().is_none_or(|(at, _)| *at != commits) {
-            let heads = checks::stored(&sides).await.map_err(|broken| broken.to_string())?;
+            let stored = checks::stored(&sides, &mut self.looked).await;
+            let heads = stored.map_err(|broken| broken.to_string())?;
             self.checked = Some((commits, heads));
         }
         self.checked.iter().for_each(|(_, heads)| self.story.note(heads));

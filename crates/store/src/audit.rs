@@ -81,7 +81,7 @@ pub async fn append(
     salt: [u8; 32],
     digest: Digest,
 ) -> Result<(), StoreError> {
-    let last: Option<Entry> = one!(tx, LAST, [payer]);
+    let last = last(tx, payer).await?;
     let details = details.to_string().into_bytes();
     let mut entry = Entry {
         payer,
@@ -131,6 +131,11 @@ pub(crate) fn behind_lengths(parts: &[&[u8]]) -> Vec<u8> {
         bytes.extend(*part);
     }
     bytes
+}
+
+/// The newest entry of a payer's chain.
+pub async fn last(tx: &mut Tx, payer: PayerId) -> Result<Option<Entry>, StoreError> {
+    Ok(one!(tx, LAST, [payer]))
 }
 
 /// A payer's chain, from its first entry on.
