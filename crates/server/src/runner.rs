@@ -43,7 +43,8 @@ const BEAT: Duration = Duration::from_secs(30);
 const KEPT: i64 = 86_400;
 /// How long links into Stripe's portal are kept, in seconds; Stripe's own last no longer.
 const LINKS_KEPT: i64 = 3_600;
-/// How long events are kept, unless they wait or are parked, in seconds: three times as long as Stripe lists them.
+/// How long events are kept, unless they wait or are parked, in seconds: three times as long as Stripe
+/// lists them.
 const EVENTS_KEPT: i64 = 90 * 86_400;
 /// How many of them are forgotten at once, so that nobody waits for it.
 const FORGOTTEN: i64 = 1_000;
