@@ -95,6 +95,11 @@ pub(crate) enum What {
 }
 
 impl What {
+    /// Whether the world's objects stay as they are, whatever comes of it.
+    pub fn only_reads(&self) -> bool {
+        matches!(self, Self::Call(call) if call.method == "GET")
+    }
+
     /// The texts of a page's action.
     pub fn texts(&self) -> Vec<&str> {
         match self {

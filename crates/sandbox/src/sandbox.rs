@@ -74,6 +74,7 @@ struct Inner {
     journal: Option<Journal>,
     flowing: bool,
     broken: bool,
+    changes: u64,
 }
 
 impl Sandbox {
@@ -91,7 +92,7 @@ impl Sandbox {
         };
 
         let moved = state.world.config().base_url != base_url;
-        let inner = Inner { state, journal, flowing: false, broken: false };
+        let inner = Inner { state, journal, flowing: false, broken: false, changes: 0 };
         let sandbox = Self(Arc::new(Shared {
             inner: Mutex::new(inner),
             faults: Mutex::default(),
@@ -227,6 +228,12 @@ impl Sandbox {
     /// Makes another card (a template) the customer's default, as a person does in the portal.
     pub fn portal_replace_card(&self, session: &str, card: &str) -> Result<(), ActionError> {
         self.act(What::ReplaceCard { session: session.into(), card: card.into() }).map(|_| ())
+    }
+
+    /// How much has happened since the sandbox was opened that may have changed an object: all but
+    /// reading calls. While it stands still, so do the objects.
+    pub fn changes(&self) -> u64 {
+        self.lock().changes
     }
 
     /// One object, as the API would print it.
@@ -440,6 +447,7 @@ impl Inner {
             return Err(Unwritable);
         }
         let answer = self.state.apply(input);
+        self.changes += u64::from(!input.what.only_reads());
         let Some(journal) = &mut self.journal else { return Ok(answer) };
         let mut written = journal.append(input, &answer.digest());
         if written.is_ok() && journal.wants_snapshot() {

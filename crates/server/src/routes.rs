@@ -53,10 +53,10 @@ struct Api;
 /// address, for proxies that leave it in place.
 pub fn router(app: App) -> Router {
     let root = app.settings.prefix().to_owned();
-    let (api, document) = api();
-    let doors = api
+    let doors = api()
+        .0
         .layer(limits::cors(&app))
-        .merge(docs::router(&document))
+        .merge(docs::router())
         .route("/healthz", get(health::healthz))
         .route("/", get(to_plans))
         .merge(pages::router(&app))

@@ -1,6 +1,6 @@
 //! The OpenAPI document, and a page that shows it without script.
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use askama::Template;
 use axum::Router;
@@ -104,14 +104,23 @@ fn complete(door: &mut Operation, changes: bool) {
     }
 }
 
-pub(super) fn router(document: &OpenApi) -> Router<App> {
-    let value = serde_json::to_value(document).expect("the document is plain data");
-    let text: Arc<str> = serde_json::to_string_pretty(&value).expect("a value is JSON").into();
-    let doors = Arc::new(doors(&value));
+/// The document as it is served: its text, and its doors for the page.
+struct Docs {
+    text: String,
+    doors: Vec<Door>,
+}
+
+static DOCS: LazyLock<Docs> = LazyLock::new(|| {
+    let value = serde_json::to_value(super::openapi()).expect("the document is plain data");
+    let text = serde_json::to_string_pretty(&value).expect("a value is JSON");
+    Docs { text, doors: doors(&value) }
+});
+
+pub(super) fn router() -> Router<App> {
     let json = HeaderValue::from_static("application/json");
     Router::new()
-        .route("/openapi.json", get(async move || ([(CONTENT_TYPE, json)], text.to_string())))
-        .route("/docs", get(async move |State(app): State<App>| page(&app, &doors)))
+        .route("/openapi.json", get(async move || ([(CONTENT_TYPE, json)], DOCS.text.as_str())))
+        .route("/docs", get(async |State(app): State<App>| page(&app, &DOCS.doors)))
 }
 
 /// One door of the API.
