@@ -163,6 +163,10 @@ statements! {
                     on conflict do nothing";
     ANSWER = "update tries set status = $4, request_id = $5, original_request = $6, outcome = $7 \
               where intent = $1 and step = $2 and n = $3";
+    ANOTHER_SENT = "select count(*) from intents join steps on steps.intent = intents.id \
+                    where intents.payer = $1 and intents.id <> $2 \
+                    and intents.state in ('open', 'stuck') \
+                    and steps.name = $3 and steps.state = 'sent'";
     TRIES: Try = "select {columns} from tries where intent = $1 order by step, n";
 }
 
@@ -321,6 +325,17 @@ pub async fn save_step(tx: &mut Tx, step: &Step) -> Result<(), StoreError> {
 /// An intent's steps, in their order.
 pub async fn steps(tx: &mut Tx, intent: IntentId) -> Result<Vec<Step>, StoreError> {
     Ok(all!(tx, STEPS, [intent]))
+}
+
+/// Whether another unfinished intent of a payer has sent this step, and does not know yet what came of
+/// it.
+pub async fn another_sent(
+    tx: &mut Tx,
+    payer: PayerId,
+    but: IntentId,
+    step: &str,
+) -> Result<bool, StoreError> {
+    Ok(value!(tx, i64, ANOTHER_SENT, [payer, but, step]) > 0)
 }
 
 /// Stores a request before it is sent. A conflict, if that try was made before.

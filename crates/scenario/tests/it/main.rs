@@ -28,6 +28,7 @@ mod strangers;
 mod stuck;
 mod tampering;
 mod trail;
+mod two_groups;
 mod views;
 mod webhooks;
 mod year;

@@ -171,7 +171,7 @@ async fn subscribe_in_the_dashboard(stage: &Stage) -> Value {
 
 /// A way to Stripe on which the answer to the making of a customer is held back: it tells that it is
 /// there, and waits until it may be heard.
-fn customer_held_back(stage: &Stage) -> (Transport, Arc<Notify>, Arc<Notify>) {
+pub fn customer_held_back(stage: &Stage) -> (Transport, Arc<Notify>, Arc<Notify>) {
     let (made, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (inner, tell, wait) = (stage.stripe.transport.clone(), Arc::clone(&made), Arc::clone(&go));
     let transport = way(move |request: Request<Bytes>| {

@@ -44,6 +44,7 @@ pub(super) async fn take(
         Prepared::Ends(state, result) => return Ok(Stepped::Ends(state, result)),
         Prepared::NotNeeded => return Ok(Stepped::Done),
         Prepared::NotYet => return Ok(Stepped::Waits(10)),
+        Prepared::InHand => return Ok(Stepped::Waits(1)),
     };
     if prepared.look_first {
         let found = effect::find(app, intent, payer, name, &prepared.row.body).await?;
@@ -95,6 +96,8 @@ enum Prepared {
     NotNeeded,
     /// What it needs cannot be read yet.
     NotYet,
+    /// Another intent has sent the same, and does not know yet what came of it.
+    InHand,
     Ends(IntentState, Value),
 }
 
@@ -107,7 +110,7 @@ async fn prepare(
     steps: &[Step],
 ) -> Result<Prepared, ApiError> {
     let mut tx = app.db.begin().await?;
-    customers::lock(&mut tx, payer.id).await?;
+    let locked = customers::lock(&mut tx, payer.id).await?;
     let found = stored::get(&mut tx, intent.id).await?;
     if found.is_none_or(|found| found.state != IntentState::Open) {
         return Ok(Prepared::Ends(IntentState::Undone, json!({ "why": "ended meanwhile" })));
@@ -120,6 +123,14 @@ async fn prepare(
         return Ok(Prepared::Send(Box::new(again(row, now))));
     }
 
+    if name == "customer" {
+        if locked.is_some_and(|payer| payer.stripe.is_some()) {
+            return Ok(Prepared::NotNeeded); // Made for another plan group meanwhile.
+        }
+        if stored::another_sent(&mut tx, payer.id, intent.id, name).await? {
+            return Ok(Prepared::InHand);
+        }
+    }
     if name == "session" {
         // The slot may have been taken by a session of ours that was paid meanwhile.
         let group = intent.plan_group.as_deref().unwrap_or_default();
