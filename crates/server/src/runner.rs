@@ -10,8 +10,10 @@ use specie_store::intents as stored_intents;
 use specie_store::outbox::Effect;
 use specie_store::replicas::{self, Replica};
 use specie_store::{StoreError, idempotency, inbox, page_sessions, session_tokens, watermarks};
+use specie_vocab::WallTime;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
+use uuid::Uuid;
 
 use crate::quiet::{due_intents, due_lanes};
 use crate::smtp::SENDERS;
@@ -69,20 +71,27 @@ pub async fn run(app: App, stop: watch::Receiver<bool>) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// Says every half minute that this process lives, for whoever wants to change the schema.
+/// Says that this process lives, for whoever wants to change the schema, and keeps from then on to its
+/// share of Stripe's limits: as many share them as live. `id` is this process's own; `started`, when it
+/// said so first.
+pub async fn beat(app: &App, id: Uuid, started: &mut Option<WallTime>) -> Result<(), StoreError> {
+    let mut tx = app.db.begin().await?;
+    let seen_at = tx.now().await?;
+    let started_at = *started.get_or_insert(seen_at);
+    let delivered_at = app.watch.delivered_at();
+    replicas::beat(&mut tx, &Replica { id, started_at, seen_at, delivered_at }).await?;
+    let all = replicas::alive(&mut tx, seen_at).await?;
+    tx.commit().await?;
+    app.stripe.share(u32::try_from(all).unwrap_or(u32::MAX));
+    Ok(())
+}
+
+/// Says so every half minute, and takes its leave.
 async fn alive(app: App, mut stop: watch::Receiver<bool>) {
     let id = app.id();
     let mut started = None;
     while !*stop.borrow() {
-        let said = async {
-            let mut tx = app.db.begin().await?;
-            let seen_at = tx.now().await?;
-            let started_at = *started.get_or_insert(seen_at);
-            let delivered_at = app.watch.delivered_at();
-            replicas::beat(&mut tx, &Replica { id, started_at, seen_at, delivered_at }).await?;
-            tx.commit().await
-        };
-        if let Err(error) = said.await {
+        if let Err(error) = beat(&app, id, &mut started).await {
             tracing::warn!(%error, "this process cannot say that it lives");
         }
         tokio::select! {

@@ -122,6 +122,11 @@ impl Client {
         Self(Arc::new(Inner { transport, base_url, key, rate, sleep, timeout, notes }))
     }
 
+    /// Shares Stripe's limits with so many processes in all, this one included.
+    pub fn share(&self, processes: u32) {
+        self.0.rate.share(processes);
+    }
+
     /// Waits by `sleep`: between retries, for the rate budget, and for a timeout.
     #[must_use]
     pub fn with_sleep(self, sleep: Sleep) -> Self {

@@ -10,14 +10,15 @@ use http::{Method, Request, Response, StatusCode};
 use serde_json::Value;
 use specie_sandbox::Chaos;
 use specie_scenario::{Card, Person, Stage, agree};
-use specie_server::{App, alarms};
+use specie_server::{App, alarms, runner};
 use specie_store::inbox::{self, Filter, InboxState};
 use specie_store::intents::{self, IntentState};
 use specie_store::{lanes, mails};
 use specie_stripe::client::Sleep;
-use specie_stripe::{Client, Limits, RateBudget, Transport, TransportError};
+use specie_stripe::{Client, Form, Limits, Priority, RateBudget, Transport, TransportError};
 use specie_vocab::{Secret, WallClock};
 use tower::ServiceExt;
+use uuid::Uuid;
 
 use crate::set::{Process, beside, beside_but, both, having, stage, text, way};
 
@@ -157,6 +158,26 @@ both! {
         assert_eq!(having(stage, "subscription", "active").len(), 6);
         let most = road.most();
         assert!((5..=LIMIT).contains(&most), "{most} calls in a second");
+    }
+
+    async fn two_processes_share_the_limits(stage: &Stage) {
+        let road = Road::default();
+        let both = [measured(stage, &road), measured(stage, &road)];
+        for _each_knows_of_the_other in 0..2 {
+            for (n, process) in both.iter().enumerate() {
+                let id = Uuid::from_u128(n as u128 + 1);
+                runner::beat(&process.app, id, &mut None).await.unwrap();
+            }
+        }
+        let reads = async |process: &Process| {
+            for _ in 0..100 {
+                let none = Form::new();
+                process.app.stripe.get("/v1/account", &none, Priority::Interactive).await.unwrap();
+            }
+        };
+        tokio::join!(reads(&both[0]), reads(&both[1]));
+        let most = road.most();
+        assert!((10..=LIMIT).contains(&most), "{most} calls in a second");
     }
 }
 
