@@ -79,8 +79,7 @@ impl StoreError {
 
     /// Whether there is no room on the database's disk.
     pub fn is_full(&self) -> bool {
-        // Postgres: disk full; SQLite: full.
-        self.code().is_some_and(|code| ["53100", "13"].contains(&code.as_ref()))
+        self.code().is_some_and(|code| is_full(&code))
     }
 
     fn code(&self) -> Option<Cow<'_, str>> {
@@ -94,14 +93,7 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
-            // Postgres: connection lost, shutting down, deadlock, serialisation, a lock that was waited
-            // for too long; SQLite: busy, full.
-            _ => self.code().is_some_and(|code| {
-                code.starts_with("08")
-                    || code.starts_with("57P")
-                    || ["40001", "40P01", "53100", "53300", "55P03", "5", "13"]
-                        .contains(&code.as_ref())
-            }),
+            _ => self.code().is_some_and(|code| is_full(&code) || passes(&code)),
         }
     }
 }
@@ -132,6 +124,53 @@ impl From<sqlx::Error> for StoreError {
                 }
                 _ => Self::Database(error),
             },
+        }
+    }
+}
+
+/// Postgres: disk full; SQLite: full, or no room for the memory that its processes share.
+fn is_full(code: &str) -> bool {
+    code == "4874" || ["53100", "13"].contains(&&*plain(code))
+}
+
+/// Postgres: connection lost, shutting down, too many connections, deadlock, serialisation, a lock that
+/// was waited for too long; SQLite: busy.
+fn passes(code: &str) -> bool {
+    code.starts_with("08")
+        || code.starts_with("57P")
+        || ["40001", "40P01", "53300", "55P03", "5"].contains(&&*plain(code))
+}
+
+/// A code without what SQLite's extended ones add to it: their last byte. Postgres's have five
+/// characters, SQLite's fewer.
+fn plain(code: &str) -> Cow<'_, str> {
+    match code.parse::<u32>() {
+        Ok(extended) if code.len() < 5 => (extended & 0xff).to_string().into(),
+        _ => code.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extended_codes_of_sqlite_mean_what_the_plain_ones_do() {
+        // Busy, and busy while another recovers or its snapshot is old; full, no room for shared memory.
+        for (code, full, passing) in [
+            ("5", false, true),
+            ("261", false, true),
+            ("517", false, true),
+            ("13", true, false),
+            ("4874", true, false),
+            ("10", false, false),
+            ("2067", false, false),
+            ("53100", true, false),
+            ("40001", false, true),
+            ("23505", false, false),
+            ("08006", false, true),
+        ] {
+            assert_eq!((is_full(code), passes(code)), (full, passing), "{code}");
         }
     }
 }
