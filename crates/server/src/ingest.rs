@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use specie_store::inbox::{self, InboxState, NewEvent};
 use specie_store::{Db, StoreError};
-use specie_stripe::{Routing, Verified, routing};
+use specie_stripe::{Routing, Unroutable, routing};
 use specie_vocab::{BusinessTime, WallTime, hex};
 use tokio::sync::{mpsc, oneshot};
 
@@ -69,7 +69,7 @@ pub async fn receive(app: &App, headers: &HeaderMap, body: &Bytes) -> StatusCode
         tracing::warn!("a webhook's stamp lies ahead of this machine's clock");
     }
     app.watch.delivered(now);
-    let event = event(app, &verified, now);
+    let event = event(app, routing(&verified), verified.bytes(), now);
     if event.state == InboxState::Foreign {
         tracing::error!(event = %event.id, "an event of another account or mode was kept apart");
         alarms::raise(app, "foreign_event");
@@ -96,19 +96,24 @@ pub async fn receive(app: &App, headers: &HeaderMap, body: &Bytes) -> StatusCode
     }
 }
 
-/// What is stored of a delivery: its bytes, and where it belongs.
-fn event(app: &App, verified: &Verified, now: WallTime) -> NewEvent {
-    match routing(verified) {
-        Ok(facts) => routed(app, facts, verified.bytes(), now),
+/// What is stored of an event: its bytes, and where it belongs. Also used for those that a list brought.
+pub(crate) fn event(
+    app: &App,
+    facts: Result<Routing, Unroutable>,
+    bytes: &[u8],
+    now: WallTime,
+) -> NewEvent {
+    match facts {
+        Ok(facts) => routed(app, facts, bytes, now),
         Err(reason) => {
-            tracing::warn!(%reason, "a signed body that is no event was stored as unroutable");
-            unroutable(verified.bytes(), now)
+            tracing::warn!(%reason, "a body that is no event is stored as unroutable");
+            unroutable(bytes, now)
         }
     }
 }
 
-/// An event as `routing` read it, pending in its lane. Also used for events that a list brought.
-pub(crate) fn routed(app: &App, facts: Routing, bytes: &[u8], now: WallTime) -> NewEvent {
+/// An event as `routing` read it, pending in its lane.
+fn routed(app: &App, facts: Routing, bytes: &[u8], now: WallTime) -> NewEvent {
     let lane = facts.customer.clone().or_else(|| facts.object.clone());
     let foreign = facts.livemode != app.settings.livemode || facts.account.is_some();
     let state = match (&lane, foreign) {

@@ -91,7 +91,7 @@ async fn read_back(app: &App, until: Option<&str>, known: bool) -> Result<Read, 
 
 /// Stores what the inbox lacks of `page`.
 async fn store(app: &App, read: &mut Read, page: &[Value]) -> Result<(), ApiError> {
-    let events: Vec<_> = page.iter().filter_map(|event| as_delivered(app, event)).collect();
+    let events: Vec<_> = page.iter().map(|event| as_delivered(app, event)).collect();
     let added = inbox::add(&app.db, &events).await?;
     read.events += events.len() as i64;
     read.added += added;
@@ -102,8 +102,7 @@ async fn store(app: &App, read: &mut Read, page: &[Value]) -> Result<(), ApiErro
 }
 
 /// An event as a delivery would have brought it.
-fn as_delivered(app: &App, event: &Value) -> Option<NewEvent> {
-    let facts = routing_of_fetched(event).ok()?;
-    let bytes = serde_json::to_vec_pretty(event).ok()?;
-    Some(ingest::routed(app, facts, &bytes, app.wall.now()))
+fn as_delivered(app: &App, event: &Value) -> NewEvent {
+    let bytes = serde_json::to_vec_pretty(event).expect("a value is JSON");
+    ingest::event(app, routing_of_fetched(event), &bytes, app.wall.now())
 }

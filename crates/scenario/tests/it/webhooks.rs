@@ -2,15 +2,17 @@
 //! changes by it.
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use specie_scenario::{Card, Door, Person, Stage};
+use specie_server::watermark;
 use specie_store::inbox::{self, InboxState};
 use specie_store::{customers, held, mails, slots};
-use specie_stripe::{API_VERSION, Secrets, sign};
+use specie_stripe::{API_VERSION, Secrets, Transport, sign};
 use specie_vocab::Secret;
+use tower::ServiceExt;
 
-use crate::set::{Process, beside_but, stage};
+use crate::set::{Process, beside, beside_but, stage, way};
 
 /// The largest body that is taken.
 const LARGEST: usize = 1024 * 1024;
@@ -323,4 +325,35 @@ async fn an_event_of_a_customer_who_is_not_ours_waits_unclaimed() {
     assert_eq!(of_it, [InboxState::Unclaimed]);
     drop(tx);
     assert_eq!(state(&stage, &people).await, before);
+}
+
+/// A way on which Stripe's list of events has one that is none.
+fn odd_events(stage: &Stage) -> Transport {
+    let inner = stage.stripe.transport.clone();
+    way(move |request: Request<Bytes>| {
+        let inner = inner.clone();
+        async move {
+            let of_events = request.uri().path() == "/v1/events";
+            let (head, body) = inner.oneshot(request).await?.into_parts();
+            let mut list: Value = serde_json::from_slice(&body).unwrap_or_default();
+            if of_events && list["data"][0].is_object() {
+                list["data"][0]["object"] = json!("novelty");
+                return Ok(Response::from_parts(head, list.to_string().into()));
+            }
+            Ok(Response::from_parts(head, body))
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_of_the_list_that_is_no_event_is_kept_as_unroutable() {
+    let (stage, _folder) = stage().await;
+    stage.conductor.watermark().await.unwrap();
+    let _people = inhabited(&stage).await;
+    let process = beside(&stage, odd_events(&stage));
+    watermark::pass(&process.app).await.unwrap();
+    watermark::pass(&process.app).await.unwrap();
+    let mut tx = stage.app.db.read().await.unwrap();
+    let odd = inbox::Filter { state: Some(InboxState::Unroutable), ..Default::default() };
+    assert_eq!(inbox::list(&mut tx, &odd, 9).await.unwrap().len(), 1);
 }
