@@ -17,12 +17,14 @@ pub struct ApiError {
     pub detail: String,
     /// More members of the problem document, such as the state that a conflict found.
     pub more: Map<String, Value>,
+    /// Whether a row of the database is at fault, that cannot be read.
+    pub(crate) corrupt: bool,
 }
 
 impl ApiError {
     /// An error with a status, a stable code and a sentence.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), more: Map::new() }
+        Self { status, code, detail: detail.into(), more: Map::new(), corrupt: false }
     }
 
     /// The same with one more member.
@@ -88,7 +90,11 @@ impl ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
+        if error.is_transient() {
+            return Self::unavailable(error);
+        }
+        let corrupt = error.is_corrupt();
+        Self { corrupt, ..Self::internal(error) }
     }
 }
 

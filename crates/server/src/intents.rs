@@ -83,10 +83,9 @@ pub async fn drive(app: &App, id: IntentId) -> Result<Driven, ApiError> {
     let mut tx = app.db.begin().await?;
     let found = match stored::get(&mut tx, id).await {
         Err(error) if error.is_corrupt() => {
+            drop(tx);
             alarms::corrupt(app, [&error]);
-            let now = tx.now().await?;
-            stored::put_off(&mut tx, id, now.plus_seconds(lanes::MENDING)).await?;
-            tx.commit().await?;
+            put_off(app, id).await?;
             return Err(error.into());
         }
         found => found?,
@@ -106,10 +105,24 @@ pub async fn drive(app: &App, id: IntentId) -> Result<Driven, ApiError> {
 
     let driven = walk(app, &intent, until).await;
     app.stir();
-    if driven.is_err() {
-        let_go(app, &intent, until, 1).await?;
+    match &driven {
+        // The row is named in the log already.
+        Err(error) if error.corrupt => {
+            alarms::raise(app, "row_corrupt");
+            put_off(app, id).await?;
+        }
+        Err(_) => let_go(app, &intent, until, 1).await?,
+        Ok(_) => {}
     }
     driven
+}
+
+/// A row is at fault, that somebody has to put right first.
+async fn put_off(app: &App, id: IntentId) -> Result<(), StoreError> {
+    let mut tx = app.db.begin().await?;
+    let now = tx.now().await?;
+    stored::put_off(&mut tx, id, now.plus_seconds(lanes::MENDING)).await?;
+    tx.commit().await
 }
 
 /// 409 for an intent that waits for a person: nothing else may be begun in its slot until then.

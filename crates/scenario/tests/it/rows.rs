@@ -1,14 +1,18 @@
 //! Rows that somebody has spoiled: they are named and not guessed, and stop nobody else.
 
-use http::Method;
-use serde_json::json;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
 use specie_scenario::{Card, Person, Stage, checks};
 use specie_server::lanes::{self, WishFor};
-use specie_server::{alarms, intents};
+use specie_server::{App, alarms, intents};
 use specie_store::inbox::InboxState;
-use specie_store::{customers, inbox, lanes as stored, outbox, raw, raw_texts};
+use specie_store::intents::{Intent, IntentState};
+use specie_store::{
+    customers, inbox, intents as intent_list, lanes as stored, outbox, raw, raw_texts,
+};
+use specie_vocab::IntentId;
 
-use crate::set::{both, stage};
+use crate::set::{beside, both, stage};
 
 async fn change(stage: &Stage, sql: String) {
     let mut tx = stage.app.db.begin().await.unwrap();
@@ -16,8 +20,8 @@ async fn change(stage: &Stage, sql: String) {
     tx.commit().await.unwrap();
 }
 
-async fn standing(stage: &Stage) -> Vec<&'static str> {
-    let standing = alarms::standing(&stage.app).await.unwrap();
+async fn standing(app: &App) -> Vec<&'static str> {
+    let standing = alarms::standing(app).await.unwrap();
     standing.iter().map(|it| it.alarm.code).collect()
 }
 
@@ -39,9 +43,14 @@ both! {
         drop(tx);
         change(stage, "update held_subscriptions set more = '{}'".into()).await;
 
+        let process = beside(stage, stage.stripe.transport.clone());
+        let asking = Person::new(stage, "ada", "Ada").at(&process.service);
+        let refused = asking.call(Method::GET, "subscription", Value::Null).await.unwrap();
+        assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(standing(&process.app).await, ["row_corrupt"], "a request has met it");
         let lane = lane_of(stage, "ada").await;
         lanes::look_now(&stage.app, &lane, WishFor::Everything, "call:sync").await.unwrap_err();
-        assert_eq!(standing(stage).await, ["row_corrupt"]);
+        assert_eq!(standing(&stage.app).await, ["row_corrupt"]);
         let refused = ada.call(Method::POST, "subscription/cancellation", json!({})).await;
         let status = refused.unwrap().status;
         assert!(status.is_server_error(), "{status}");
@@ -59,6 +68,37 @@ both! {
         checks::at_rest(&stage.sides()).await.unwrap();
     }
 
+    async fn what_a_change_is_about_is_spoiled_and_it_waits_for_a_person(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let mut tx = stage.app.db.begin().await.unwrap();
+        let now = tx.now().await.unwrap();
+        let ada = customers::find(&mut tx, "app", "ada").await.unwrap().unwrap();
+        let spoiled = Intent {
+            id: IntentId(stage.app.id()),
+            payer: ada.id,
+            plan_group: Some("main".into()),
+            kind: "cancellation".into(),
+            what: json!({ "subscription": 7 }),
+            asked_by: "app".into(),
+            state: IntentState::Open,
+            decided_version: 1,
+            created_at: now,
+            finished_at: None,
+            result: None,
+        };
+        intent_list::insert(&mut tx, &spoiled).await.unwrap();
+        tx.commit().await.unwrap();
+
+        intents::drive(&stage.app, spoiled.id).await.unwrap_err();
+        assert_eq!(standing(&stage.app).await, ["row_corrupt"]);
+        let mut tx = stage.app.db.read().await.unwrap();
+        let soon = now.plus_seconds(50);
+        let due = intent_list::due(&mut tx, soon, 9).await.unwrap();
+        assert!(due.is_empty(), "it waits to be put right");
+    }
+
     async fn an_event_that_is_spoiled_is_parked_and_the_others_of_its_lane_are_handled(stage: &Stage) {
         let ada = Person::new(stage, "ada", "Ada");
         ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
@@ -69,7 +109,7 @@ both! {
         change(stage, format!("update inbox set state = 'pending', handled_at = null, payload = {bytes} where id = (\
             select min(id) from inbox where lane = '{lane}')")).await;
         lanes::look_now(&stage.app, &lane, WishFor::Everything, "call:sync").await.unwrap();
-        assert_eq!(standing(stage).await, ["event_parked", "row_corrupt"]);
+        assert_eq!(standing(&stage.app).await, ["event_parked", "row_corrupt"]);
         assert_eq!(ada.subscription().await.unwrap()["stale"], true);
         let mut tx = stage.app.db.read().await.unwrap();
         let parked = inbox::Filter { state: Some(InboxState::Parked), ..Default::default() };
@@ -113,5 +153,5 @@ async fn spoiled_changes_effects_and_lanes_hold_nobody_up() {
     drop(tx);
     let bob = Person::new(&stage, "bob", "Bob");
     bob.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
-    assert!(standing(&stage).await.contains(&"row_corrupt"));
+    assert!(standing(&stage.app).await.contains(&"row_corrupt"));
 }

@@ -2,12 +2,12 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use specie_store::Tx;
 use specie_store::customers::Payer;
 use specie_store::intents::{Intent, Step, StepState};
 use specie_store::mirrors::invoices::{self, InvoiceRow};
 use specie_store::mirrors::payments::{self, PaymentRow};
 use specie_store::mirrors::{checkout_sessions, customers, subscriptions};
+use specie_store::{StoreError, Tx};
 use specie_stripe::{ApiFault, Form};
 use specie_vocab::{CustomerId, SubscriptionId};
 
@@ -69,7 +69,13 @@ pub(crate) fn result(intent: &Intent, steps: &[Step]) -> Value {
 }
 
 fn read<T: for<'a> Deserialize<'a>>(intent: &Intent) -> Result<T, ApiError> {
-    serde_json::from_value(intent.what.clone()).map_err(ApiError::internal)
+    let corrupt = |error: serde_json::Error| StoreError::Corrupt {
+        table: "intents",
+        column: "what",
+        id: intent.id.to_string(),
+        found: error.to_string(),
+    };
+    Ok(serde_json::from_value(intent.what.clone()).map_err(corrupt)?)
 }
 
 /// What there is to send for a step.

@@ -32,6 +32,9 @@ pub(super) async fn count(State(app): State<App>, request: Request, next: Next) 
     let status = response.status().as_u16();
     tracing::debug!(%method, %route, status, "answered");
     meter::answered(method, route, status, meter::seconds(begun, app.wall.now()));
+    if response.extensions().get::<ApiError>().is_some_and(|error| error.corrupt) {
+        alarms::raise(&app, "row_corrupt");
+    }
     response
 }
 
