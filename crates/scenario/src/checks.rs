@@ -81,7 +81,7 @@ fn is_live(subscription: &Value) -> bool {
 
 /// What holds at every moment.
 pub async fn always(sides: &Sides<'_>) -> Checked {
-    at_stripe(sides)?;
+    at_stripe(sides.sandbox)?;
     stored(sides, &mut Looked::default()).await.map(drop)
 }
 
@@ -159,8 +159,8 @@ fn has_others(sides: &Sides<'_>, own: &[CustomerId]) -> bool {
 }
 
 /// Nothing was done twice, as far as Stripe can tell.
-pub fn at_stripe(sides: &Sides<'_>) -> Checked {
-    let list = |kind| sides.sandbox.list(kind);
+pub fn at_stripe(sandbox: &Sandbox) -> Checked {
+    let list = |kind| sandbox.list(kind);
     let ours = |it: &&Value| it["metadata"]["specie_intent"].is_string();
     let sessions = list("checkout.session");
     let open = sessions.iter().filter(ours).filter(|it| is(it, "status", "open"));
@@ -179,16 +179,16 @@ pub fn at_stripe(sides: &Sides<'_>) -> Checked {
     let prices = list("price");
     none_twice("a price is at Stripe twice", prices.iter().map(|it| text(it, "lookup_key")))?;
 
-    charges(sides)
+    charges(sandbox)
 }
 
-fn charges(sides: &Sides<'_>) -> Checked {
+fn charges(sandbox: &Sandbox) -> Checked {
     let intents: BTreeMap<_, _> =
-        sides.sandbox.list("payment_intent").into_iter().map(|it| (text(&it, "id"), it)).collect();
+        sandbox.list("payment_intent").into_iter().map(|it| (text(&it, "id"), it)).collect();
     let invoices: BTreeMap<_, _> =
-        sides.sandbox.list("invoice").into_iter().map(|it| (text(&it, "id"), it)).collect();
+        sandbox.list("invoice").into_iter().map(|it| (text(&it, "id"), it)).collect();
     let mut paid = Vec::new();
-    for charge in sides.sandbox.list("charge").iter().filter(|it| is(it, "status", "succeeded")) {
+    for charge in sandbox.list("charge").iter().filter(|it| is(it, "status", "succeeded")) {
         let intent = &intents[&text(charge, "payment_intent")];
         let invoice = text(&intent["payment_details"], "order_reference");
         let found = &invoices[&invoice];

@@ -4,8 +4,9 @@
 //! Webhooks get lost, late or doubled; calls to Stripe fail in all the ways in which they can; a
 //! process ends between any two steps, or stands still while the other one works; the database goes
 //! away, or a commit's connection is lost; the replicas' clocks are apart. After each act all that
-//! must always hold is checked, and in the end, in good weather and after one watermark pass, that
-//! what is stored is what Stripe has. The same seed gives the same story.
+//! must always hold is checked, at Stripe after each call that changes something there, and in the
+//! end, in good weather and after one watermark pass, that what is stored is what Stripe has. The same
+//! seed gives the same story.
 
 mod acts;
 mod dice;
@@ -142,7 +143,7 @@ impl Simulation {
             watch: None,
         });
         let stage = stage.await.map_err(|error| error.to_string())?;
-        let weather = Weather::new(play.seed ^ 0x5EA);
+        let weather = Weather::new(play.seed ^ 0x5EA, stage.sandbox.clone());
         let (stops, dice) = (Stops::default(), Dice::new(play.seed ^ 0xD00));
         let storage = Storage::new(play.seed ^ 0xDB);
         let replicas = Replicas::start(
@@ -378,6 +379,8 @@ impl Simulation {
 
     /// Notes what became of an act, and checks what must always hold.
     async fn learn(&mut self, act: &Act, done: Done) -> Result<(), String> {
+        // What a call of its own broke explains whatever went wrong with the act after that.
+        self.weather.holds()?;
         match (act, done) {
             (_, Done::Wrong(what)) => return Err(format!("{act}: {what}")),
             (_, Done::Told(line)) => self.story.note(&line),
@@ -400,10 +403,11 @@ impl Simulation {
     }
 
     async fn check(&mut self) -> Result<(), String> {
+        self.weather.holds()?;
         let sides = self.stage.sides();
         let changes = self.stage.sandbox.changes();
         if self.checked_at_stripe.replace(changes) != Some(changes) {
-            checks::at_stripe(&sides).map_err(|broken| broken.to_string())?;
+            checks::at_stripe(sides.sandbox).map_err(|broken| broken.to_string())?;
         }
         let commits = self.storage.commits();
         if self.checked.as_ref().is_none_or(|(at, _)| *at != commits) {

@@ -1,5 +1,6 @@
 //! The way to Stripe, on bad days: answers get lost after the work was done, 500 comes before or
-//! after it (and stays stored under its key), 429, keys in use, reads that lag.
+//! after it (and stays stored under its key), 429, keys in use, reads that lag. Who comes by here
+//! looks at what each change has made of Stripe.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
+use specie_sandbox::Sandbox;
 use specie_stripe::{Transport, TransportError};
 use specie_vocab::{ManualClock, WallClock, WallTime};
 use tower::{ServiceExt, service_fn};
@@ -15,6 +17,7 @@ use tower::{ServiceExt, service_fn};
 use super::dice::Dice;
 use super::stops::{Passing, Point};
 use super::story::Story;
+use crate::checks;
 
 /// What goes wrong with a call.
 enum Trouble {
@@ -55,7 +58,10 @@ impl fmt::Display for Trouble {
 
 /// The weather on the way to Stripe.
 #[derive(Clone)]
-pub(super) struct Weather(Arc<Mutex<State>>);
+pub(super) struct Weather {
+    sandbox: Sandbox,
+    state: Arc<Mutex<State>>,
+}
 
 struct State {
     dice: Dice,
@@ -68,13 +74,22 @@ struct State {
     /// The answers to each read that may still come back.
     read: BTreeMap<String, Vec<(WallTime, Response<Bytes>)>>,
     requests: u64,
+    /// The first rule that a call of ours has broken at Stripe.
+    broken: Option<String>,
 }
 
 impl Weather {
-    pub(super) fn new(seed: u64) -> Self {
-        let dice = Dice::new(seed);
-        let (failed, read) = (BTreeMap::new(), BTreeMap::new());
-        Self(Arc::new(Mutex::new(State { dice, trouble: 0, lag: 0, failed, read, requests: 0 })))
+    pub(super) fn new(seed: u64, sandbox: Sandbox) -> Self {
+        let state = State {
+            dice: Dice::new(seed),
+            trouble: 0,
+            lag: 0,
+            failed: BTreeMap::new(),
+            read: BTreeMap::new(),
+            requests: 0,
+            broken: None,
+        };
+        Self { sandbox, state: Arc::new(Mutex::new(state)) }
     }
 
     /// From now on so many calls in a hundred go wrong, and a read may lag so many seconds behind.
@@ -83,7 +98,12 @@ impl Weather {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What a call of ours has broken at Stripe, if one ever did.
+    pub(super) fn holds(&self) -> Result<(), String> {
+        self.with(|state| state.broken.clone()).map_or(Ok(()), Err)
     }
 
     /// The way by which one replica reaches `inner`.
@@ -127,18 +147,42 @@ impl Weather {
             None => {}
             Some(Trouble::Before(how)) => return self.failed(how, &call),
             Some(Trouble::After(how)) => {
-                inner.oneshot(request).await?;
+                self.carry_out(inner, request, &call).await?;
                 return self.failed(how, &call);
             }
             Some(Trouble::Limited) => return Ok(refusal(StatusCode::TOO_MANY_REQUESTS)),
             Some(Trouble::KeyInUse) => return Ok(refusal(StatusCode::CONFLICT)),
             Some(Trouble::Stale(old)) => return Ok(old),
         }
-        let answer = inner.oneshot(request).await?;
+        let answer = self.carry_out(inner, request, &call).await?;
         if call.method == Method::GET {
             self.with(|state| state.remember(&call, now, answer.clone()));
         }
         Ok(answer)
+    }
+
+    async fn carry_out(
+        &self,
+        inner: Transport,
+        request: Request<Bytes>,
+        call: &Call,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let answer = inner.oneshot(request).await?;
+        if call.method != Method::GET {
+            self.look(call);
+        }
+        Ok(answer)
+    }
+
+    /// Looks at what a change has made of Stripe, at once: what one call breaks, a later one of the
+    /// same act may mend.
+    fn look(&self, call: &Call) {
+        if let Err(broken) = checks::at_stripe(&self.sandbox) {
+            let what = format!("after {call}: {broken}");
+            self.with(|state| {
+                state.broken.get_or_insert(what);
+            });
+        }
     }
 
     fn failed(&self, how: Failing, call: &Call) -> Result<Response<Bytes>, TransportError> {
