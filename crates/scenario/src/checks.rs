@@ -82,7 +82,7 @@ fn is_live(subscription: &Value) -> bool {
 /// What holds at every moment.
 pub async fn always(sides: &Sides<'_>) -> Checked {
     at_stripe(sides.sandbox)?;
-    stored(sides, &mut Looked::default()).await.map(drop)
+    stored(sides.db, sides.sandbox, &mut Looked::default()).await.map(drop)
 }
 
 /// Each customer at the last look: the version of their view, the newest entry of their trail, and the
@@ -92,8 +92,8 @@ pub type Looked = BTreeMap<PayerId, (i64, Option<Entry>, String)>;
 /// What holds of what is stored. A customer is looked at again when their version or their trail has
 /// moved since `looked`: what changed without a word is found by the next look of its own. Answers the
 /// end of each chain of the audit trail, shortened.
-pub async fn stored(sides: &Sides<'_>, looked: &mut Looked) -> Checked<String> {
-    let mut tx = sides.db.read().await?;
+pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<String> {
+    let mut tx = db.read().await?;
     let mails = mails::list(&mut tx, MOST).await?;
     none_twice("mails of one key", mails.iter().map(|mail| &mail.key))?;
     let receipts = mails.iter().filter(|mail| mail.kind == "receipt");
@@ -116,7 +116,7 @@ pub async fn stored(sides: &Sides<'_>, looked: &mut Looked) -> Checked<String> {
         let taken_back = ours.iter().any(|it| it.kind == "cancel_and_refund");
         let mut own = customers::former(&mut tx, payer.id).await?;
         own.extend(payer.stripe.clone());
-        must(!taken_back || has_others(sides, &own), || {
+        must(!taken_back || has_others(sandbox, &own), || {
             format!("the only subscription of {} is taken back", payer.app_id)
         })?;
         let stuck = ours.iter().find(|it| it.state == IntentState::Stuck);
@@ -149,10 +149,10 @@ async fn chain(tx: &mut Tx, payer: &Payer) -> Checked<String> {
 }
 
 /// Whether somebody else ever made a subscription for a customer.
-fn has_others(sides: &Sides<'_>, own: &[CustomerId]) -> bool {
-    let sessions = sides.sandbox.list("checkout.session");
+fn has_others(sandbox: &Sandbox, own: &[CustomerId]) -> bool {
+    let sessions = sandbox.list("checkout.session");
     let made: BTreeSet<_> = sessions.iter().map(|it| text(it, "subscription")).collect();
-    let all = sides.sandbox.list("subscription");
+    let all = sandbox.list("subscription");
     let is_own = |it: &&Value| own.iter().any(|customer| is(it, "customer", customer.as_str()));
     let mut of_them = all.iter().filter(is_own);
     of_them.any(|it| !made.contains(&text(it, "id")))

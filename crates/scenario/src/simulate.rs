@@ -3,10 +3,10 @@
 //!
 //! Webhooks get lost, late or doubled; calls to Stripe fail in all the ways in which they can; a
 //! process ends between any two steps, or stands still while the other one works; the database goes
-//! away, or a commit's connection is lost; the replicas' clocks are apart. After each act all that
-//! must always hold is checked, at Stripe after each call that changes something there, and in the
-//! end, in good weather and after one watermark pass, that what is stored is what Stripe has. The same
-//! seed gives the same story.
+//! away, or a commit's connection is lost; the replicas' clocks are apart. After each act, and each
+//! step of one that takes days, all that must always hold is checked, at Stripe after each call that
+//! changes something there, and in the end, in good weather and after one watermark pass, that what is
+//! stored is what Stripe has. The same seed gives the same story.
 
 mod acts;
 mod dice;
@@ -17,6 +17,7 @@ mod skew;
 mod stops;
 mod storage;
 mod story;
+mod watcher;
 mod weather;
 
 use std::fmt;
@@ -34,6 +35,7 @@ use replicas::Replicas;
 use stops::{Caught, Stops, Trap};
 use storage::Storage;
 use story::Story;
+use watcher::Watcher;
 use weather::Weather;
 
 use crate::checks;
@@ -119,13 +121,9 @@ struct Simulation {
     stops: Stops,
     story: Story,
     replicas: Replicas,
+    watcher: Watcher,
     /// The checkouts that each customer has begun.
     begun: Vec<(&'static str, Begun)>,
-    /// At which commit what is stored was checked last, and what the chains ended with.
-    checked: Option<(u64, String)>,
-    looked: checks::Looked,
-    /// How much had happened at Stripe when it was checked last.
-    checked_at_stripe: Option<u64>,
     ends: u32,
     stalls: u32,
     outages: u32,
@@ -154,6 +152,8 @@ impl Simulation {
             story.clone(),
             dice,
         );
+        let (db, sandbox) = (stage.app.db.clone(), stage.sandbox.clone());
+        let watcher = Watcher::new(db, sandbox, storage.clone(), weather.clone());
         Ok(Self {
             stage,
             dice: Dice::new(play.seed),
@@ -162,10 +162,8 @@ impl Simulation {
             stops,
             story,
             replicas,
+            watcher,
             begun: Vec::new(),
-            checked: None,
-            looked: checks::Looked::new(),
-            checked_at_stripe: None,
             ends: 0,
             stalls: 0,
             outages: 0,
@@ -256,6 +254,7 @@ impl Simulation {
         let tools = Tools {
             replica: self.replicas.get(at).clone(),
             conductor: self.replicas.conductor(&self.stage, working),
+            watcher: self.watcher.clone(),
             stripe: self.stage.stripe.clone(),
             key: self.stage.server_key.clone(),
             now: self.stage.sandbox.now(),
@@ -402,20 +401,9 @@ impl Simulation {
         self.check().await
     }
 
-    async fn check(&mut self) -> Result<(), String> {
-        self.weather.holds()?;
-        let sides = self.stage.sides();
-        let changes = self.stage.sandbox.changes();
-        if self.checked_at_stripe.replace(changes) != Some(changes) {
-            checks::at_stripe(sides.sandbox).map_err(|broken| broken.to_string())?;
-        }
-        let commits = self.storage.commits();
-        if self.checked.as_ref().is_none_or(|(at, _)| *at != commits) {
-            let stored = checks::stored(&sides, &mut self.looked).await;
-            let heads = stored.map_err(|broken| broken.to_string())?;
-            self.checked = Some((commits, heads));
-        }
-        self.checked.iter().for_each(|(_, heads)| self.story.note(heads));
+    async fn check(&self) -> Result<(), String> {
+        let heads = self.watcher.check().await?;
+        self.story.note(&heads);
         Ok(())
     }
 }

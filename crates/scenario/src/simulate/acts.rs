@@ -13,6 +13,7 @@ use specie_server::watermark;
 use specie_vocab::Secret;
 
 use super::replicas::Replica;
+use super::watcher::Watcher;
 use crate::conductor::{Conductor, Stuck};
 use crate::door::{Door, DoorError, Reply};
 use crate::person::{Refusal, stripe_api};
@@ -117,6 +118,7 @@ fn short(session: &str) -> &str {
 pub(super) struct Tools {
     pub(super) replica: Replica,
     pub(super) conductor: Conductor,
+    pub(super) watcher: Watcher,
     pub(super) stripe: Door,
     pub(super) key: Secret,
     /// The world's time when the act begins.
@@ -158,7 +160,11 @@ impl Tools {
     async fn wait(&self, seconds: i64) -> Done {
         let to = self.now + seconds;
         loop {
-            match self.conductor.step(to).await {
+            let stepped = self.conductor.step(to).await;
+            if let Err(broken) = self.watcher.check().await {
+                return Done::Wrong(broken);
+            }
+            match stepped {
                 Ok(true) => {}
                 other => return came_to(other.map(drop)),
             }
