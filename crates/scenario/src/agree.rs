@@ -246,7 +246,7 @@ pub async fn compare(db: &Db, stripe: &Door) -> Result<Agreement, NotCompared> {
     Ok(found)
 }
 
-/// A deleted customer is in no list, and Stripe says no more of them than that.
+/// A deleted customer is in no list, and Stripe says no more of them than that: nor do we.
 async fn unlisted(
     stripe: &Door,
     id: &str,
@@ -259,6 +259,15 @@ async fn unlisted(
         found.equal += 1;
     } else {
         found.differing.push(format!("stripe_customers has {id}, which no list has"));
+    }
+    for column in ["email", "name", "default_payment_method"] {
+        found.of += 1;
+        match row.get(column) {
+            Some(Value::Null) => found.equal += 1,
+            kept => found
+                .differing
+                .push(format!("stripe_customers.{column} of {id}, who is deleted: {kept:?} here")),
+        }
     }
     Ok(())
 }

@@ -95,7 +95,7 @@ impl Simulation {
                 .map(|it| post("charges again", format!("/v1/invoices/{}/pay", id(&it)), "")),
             16..18 => self.any("customer", |it| it["email"].is_string()).map(|it| {
                 let path = format!("/v1/customers/{}", id(&it));
-                post("renames", path, &format!("name=Name{}", self.dice.below(1000)))
+                post("renames", path, &format!("name=Name+{}", self.dice.below(1000)))
             }),
             18 => self
                 .any("customer", |it| it["deleted"] != true)
