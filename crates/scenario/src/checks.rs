@@ -1,18 +1,19 @@
 //! What must hold between the service's database and Stripe: at every moment, and at rest.
 
 mod named;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use specie_billing::{Access, Held, Standing, Status};
+use specie_billing::Held;
 use specie_sandbox::Sandbox;
 use specie_store::audit::{Entry, Verdict};
 use specie_store::customers::Payer;
 use specie_store::intents::IntentState;
 use specie_store::slots::{SlotState, StoredSlot};
 use specie_store::{
-    Db, StoreError, Tx, audit, customers, held, intents, lanes, mails, quarantine, rows, slots,
+    Db, StoreError, Tx, audit, customers, held, intents, lanes, mails, quarantine, slots,
 };
 use specie_vocab::{BusinessTime, CustomerId, PayerId, hex};
 
@@ -31,6 +32,8 @@ pub struct Sides<'a> {
     pub sandbox: &'a Sandbox,
     /// The sandbox, as a stranger reaches it.
     pub stripe: &'a Door,
+    /// For how many days the catalog lets access go on while a renewal is not paid.
+    pub grace_days: u32,
 }
 
 /// What does not hold, in a sentence.
@@ -112,7 +115,7 @@ pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<
         let head = chain(&mut tx, &payer).await?;
         heads.push(head.clone());
         for (_, row) in held::load(&mut tx, payer.id).await? {
-            coherent(&read(row.more)?)?;
+            rows::coherent(&read(row.more)?)?;
         }
         let ours = intents::of_payer(&mut tx, payer.id, 1000).await?;
         let taken_back = ours.iter().any(|it| it.kind == "cancel_and_refund");
@@ -201,25 +204,6 @@ fn charges(sandbox: &Sandbox) -> Checked {
     none_twice("a period was charged twice", paid)
 }
 
-/// Access is what the table says for the status of the row.
-fn coherent(row: &Held) -> Checked {
-    let ends = row
-        .cancel_at
-        .or_else(|| row.cancel_at_period_end.then(|| BusinessTime::from_second(row.period.end)));
-    let holds = match (row.status, row.access) {
-        (_, access) if row.standing == Standing::Second => access == Access::None,
-        // While an end is set, or before the first payment has come.
-        (Status::Trialing | Status::Active, Access::Until(end)) => Some(end) == ends,
-        (Status::Trialing | Status::Active, Access::Open) => ends.is_none(),
-        (Status::Active, Access::None) => true,
-        (Status::PastDue, Access::Until(end)) => {
-            row.grace_until.is_some_and(|grace| end == ends.map_or(grace, |ends| ends.min(grace)))
-        }
-        (_, access) => access == Access::None,
-    };
-    must(holds, || format!("{} is {:?} and gives {:?}", row.subscription, row.status, row.access))
-}
-
 /// What a customer was shown is what is stored.
 pub async fn shown(sides: &Sides<'_>, customer: &str, view: &Value) -> Checked {
     let mut tx = sides.db.read().await?;
@@ -251,7 +235,7 @@ pub async fn at_rest(sides: &Sides<'_>) -> Checked {
         slot(sides, &mut tx, &payer).await?;
         named::nobody(&mut tx, &payer).await?;
         for (_, row) in held::load(&mut tx, payer.id).await? {
-            given(sides, &read(row.more)?)?;
+            rows::given(sides, &read(row.more)?)?;
         }
     }
     Ok(())
@@ -268,7 +252,7 @@ async fn complete(sides: &Sides<'_>) -> Checked {
         ("checkout.session", "stripe_checkout_sessions"),
     ];
     for (kind, table) in tables {
-        let rows = rows::of_table(sides.db, table).await?;
+        let rows = specie_store::rows::of_table(sides.db, table).await?;
         let known: BTreeSet<_> = rows.iter().filter_map(|row| row["id"].as_str()).collect();
         for object in sides.sandbox.list(kind) {
             let id = text(&object, "id");
@@ -307,25 +291,4 @@ async fn slot(sides: &Sides<'_>, tx: &mut Tx, payer: &Payer) -> Checked {
     };
     let name = &payer.app_id;
     must(holds, || format!("the slot of {name} is {slot:?}; alive {live:?}, open {open:?}"))
-}
-
-/// A row gives what follows from Stripe's object.
-fn given(sides: &Sides<'_>, row: &Held) -> Checked {
-    let Some(object) = sides.sandbox.object(row.subscription.as_str()) else {
-        return Err(Broken::Said(format!("{} is held, and not at Stripe", row.subscription)));
-    };
-    let second = |value: &Value| value.as_i64().map(BusinessTime::from_second);
-    let period_end = second(&object["items"]["data"][0]["current_period_end"]);
-    let ends = second(&object["cancel_at"])
-        .or_else(|| period_end.filter(|_| object["cancel_at_period_end"] == true));
-    let expected = match object["status"].as_str().unwrap_or_default() {
-        _ if row.standing == Standing::Second => Access::None,
-        "active" | "trialing" => ends.map_or(Access::Open, Access::Until),
-        "past_due" => row.grace_until.map_or(Access::None, |grace| {
-            Access::Until(ends.map_or(grace, |ends| ends.min(grace)))
-        }),
-        _ => Access::None,
-    };
-    let same = row.access == expected && object["status"] == row.status.as_str();
-    must(same, || format!("{row:?} is held where Stripe has {object}"))
 }

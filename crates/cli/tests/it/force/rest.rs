@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use specie_billing::{Catalog, catalog};
 use specie_sandbox::{Options as SandboxOptions, Sandbox};
 use specie_scenario::Door;
 use specie_scenario::checks::{self, Sides};
@@ -43,7 +44,8 @@ pub fn all_is_right(mut town: Town, load: &Load, stops: u64) {
     let sandbox = taken_over(town);
     let stripe = Door { transport: transport(sandbox.0.router()), base: sandbox.1.stripe.clone() };
     let (sandbox, town) = (&sandbox.0, &sandbox.1);
-    let sides = Sides { db: &db, sandbox, stripe: &stripe };
+    let grace_days = sold(town).policies.grace_days;
+    let sides = Sides { db: &db, sandbox, stripe: &stripe, grace_days };
     on(async {
         checks::always(&sides).await.unwrap();
         checks::at_rest(&sides).await.unwrap();
@@ -92,6 +94,10 @@ fn setting(town: &Town) -> String {
         file if !file.contains("://") => town.place.path(file).display().to_string(),
         url => url.into(),
     }
+}
+
+fn sold(town: &Town) -> Catalog {
+    catalog::parse(&town.place.read("specie.toml"), "specie.toml").unwrap()
 }
 
 fn wait_for(db: &Db, what: &str, is_so: impl AsyncFn(&mut Tx) -> bool) {

@@ -1,0 +1,107 @@
+//! What is held of a subscription, by itself and beside Stripe's object. Nothing of what the service
+//! decides with takes part.
+
+use serde_json::Value;
+use specie_billing::{Access, Held, Standing, Status};
+use specie_vocab::BusinessTime;
+
+use super::{Broken, Checked, Sides, is, must};
+
+const DAY: i64 = 86_400;
+
+/// Access is what the table says for the status of the row.
+pub(super) fn coherent(row: &Held) -> Checked {
+    let ends = row
+        .cancel_at
+        .or_else(|| row.cancel_at_period_end.then(|| BusinessTime::from_second(row.period.end)));
+    let holds = match (row.status, row.access) {
+        (_, access) if row.standing == Standing::Second => access == Access::None,
+        // While an end is set, or before the first payment has come.
+        (Status::Trialing | Status::Active, Access::Until(end)) => Some(end) == ends,
+        (Status::Trialing | Status::Active, Access::Open) => ends.is_none(),
+        (Status::Active, Access::None) => true,
+        (Status::PastDue, Access::Until(end)) => {
+            row.grace_until.is_some_and(|grace| end == ends.map_or(grace, |ends| ends.min(grace)))
+        }
+        (_, access) => access == Access::None,
+    };
+    must(holds, || format!("{} is {:?} and gives {:?}", row.subscription, row.status, row.access))
+}
+
+/// A row gives what follows from Stripe's objects.
+pub(super) fn given(sides: &Sides<'_>, row: &Held) -> Checked {
+    let Some(object) = sides.sandbox.object(row.subscription.as_str()) else {
+        return Err(Broken::Said(format!("{} is held, and not at Stripe", row.subscription)));
+    };
+    let mut invoices = sides.sandbox.list("invoice");
+    invoices.retain(|it| it["parent"]["subscription_details"]["subscription"] == object["id"]);
+    let grace = grace_until(&object, &invoices, sides.grace_days);
+    let expected = match row.standing {
+        Standing::Second => Access::None,
+        Standing::Holder => access(&object, grace),
+    };
+    let same = (row.access, row.grace_until) == (expected, grace)
+        && object["status"] == row.status.as_str();
+    must(same, || format!("{row:?} is held where Stripe has {object}"))
+}
+
+fn access(object: &Value, grace: Option<BusinessTime>) -> Access {
+    let second = |value: &Value| value.as_i64().map(BusinessTime::from_second);
+    let period_end = || second(&object["items"]["data"][0]["current_period_end"]);
+    let ends = match object["cancel_at_period_end"] == true {
+        true => second(&object["cancel_at"]).or_else(period_end),
+        false => second(&object["cancel_at"]),
+    };
+    let until = |end: BusinessTime| Access::Until(ends.map_or(end, |ends| ends.min(end)));
+    match object["status"].as_str().unwrap_or_default() {
+        "active" | "trialing" => ends.map_or(Access::Open, Access::Until),
+        "past_due" => grace.map_or(Access::None, until),
+        _ => Access::None,
+    }
+}
+
+/// Until when access goes on although a renewal is not paid: so many days from when the oldest invoice
+/// since the last paid one became final, or from the period's beginning if there is none. `invoices` are
+/// the subscription's, newest first.
+fn grace_until(object: &Value, invoices: &[Value], days: u32) -> Option<BusinessTime> {
+    if object["status"] != "past_due" {
+        return None;
+    }
+    let since_paid = invoices.iter().take_while(|it| !is(it, "status", "paid"));
+    let due = since_paid.filter(|it| is(it, "status", "open") || is(it, "status", "uncollectible"));
+    let since = match due.last() {
+        Some(it) => it["status_transitions"]["finalized_at"].as_i64().or(it["created"].as_i64()),
+        None => object["items"]["data"][0]["current_period_start"].as_i64(),
+    };
+    since.map(|since| BusinessTime::from_second(since + i64::from(days) * DAY))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn invoice(status: &str, created: i64, finalized_at: Option<i64>) -> Value {
+        let transitions = json!({ "finalized_at": finalized_at });
+        json!({ "status": status, "created": created, "status_transitions": transitions })
+    }
+
+    #[test]
+    fn grace_counts_from_the_oldest_invoice_since_the_last_paid_one() {
+        let items = json!({ "data": [{ "current_period_start": 300 }] });
+        let late = json!({ "status": "past_due", "items": items });
+        let grace = |invoices: &[Value]| {
+            let until = grace_until(&late, invoices, 2)?;
+            Some(until.as_second() - 2 * DAY)
+        };
+        let (open, paid) = (invoice("open", 200, Some(203)), invoice("paid", 100, Some(101)));
+        let (void, never) = (invoice("void", 250, Some(251)), invoice("uncollectible", 260, None));
+        assert_eq!(grace(&[void.clone(), open.clone(), paid.clone()]), Some(203));
+        assert_eq!(grace(&[never.clone(), void.clone(), paid.clone()]), Some(260));
+        assert_eq!(grace(&[never.clone(), open.clone()]), Some(203));
+        assert_eq!(grace(&[paid, open]), Some(300), "what is older than a paid one is settled");
+        assert_eq!(grace(&[]), Some(300));
+        assert_eq!(grace_until(&json!({ "status": "active" }), &[never], 2), None);
+    }
+}
