@@ -84,6 +84,12 @@ fn is_live(subscription: &Value) -> bool {
     !is(subscription, "status", "canceled") && !is(subscription, "status", "incomplete_expired")
 }
 
+/// The plan group, the plan and the price that a price at Stripe stands for, by its lookup key.
+fn sold(price: &Value) -> Option<[&str; 3]> {
+    let mut keys = price["lookup_key"].as_str()?.strip_prefix("specie.")?.split('.');
+    Some([keys.next()?, keys.next()?, keys.next()?])
+}
+
 /// What holds at every moment.
 pub async fn always(sides: &Sides<'_>) -> Checked {
     at_stripe(sides.sandbox)?;

@@ -1,11 +1,11 @@
 //! What is held of a subscription, by itself and beside Stripe's object. Nothing of what the service
 //! decides with takes part.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use specie_billing::{Access, Held, Standing, Status};
 use specie_vocab::BusinessTime;
 
-use super::{Broken, Checked, Sides, is, must};
+use super::{Broken, Checked, Sides, is, must, sold};
 
 const DAY: i64 = 86_400;
 
@@ -28,7 +28,7 @@ pub(super) fn coherent(row: &Held) -> Checked {
     must(holds, || format!("{} is {:?} and gives {:?}", row.subscription, row.status, row.access))
 }
 
-/// A row gives what follows from Stripe's objects.
+/// A row says what Stripe's object says, and gives what follows from it.
 pub(super) fn given(sides: &Sides<'_>, row: &Held) -> Checked {
     let Some(object) = sides.sandbox.object(row.subscription.as_str()) else {
         return Err(Broken::Said(format!("{} is held, and not at Stripe", row.subscription)));
@@ -36,13 +36,49 @@ pub(super) fn given(sides: &Sides<'_>, row: &Held) -> Checked {
     let mut invoices = sides.sandbox.list("invoice");
     invoices.retain(|it| it["parent"]["subscription_details"]["subscription"] == object["id"]);
     let grace = grace_until(&object, &invoices, sides.grace_days);
-    let expected = match row.standing {
+    let access = match row.standing {
         Standing::Second => Access::None,
         Standing::Holder => access(&object, grace),
     };
-    let same = (row.access, row.grace_until) == (expected, grace)
-        && object["status"] == row.status.as_str();
-    must(same, || format!("{row:?} is held where Stripe has {object}"))
+    let expected = [
+        ("access", json!(row.access), json!(access)),
+        ("grace_until", at(row.grace_until), at(grace)),
+    ];
+    for (field, ours, theirs) in said(row, &object).into_iter().chain(expected) {
+        must(ours == theirs, || {
+            format!("{field} of {}: {ours} here, {theirs} by Stripe's objects", row.subscription)
+        })?;
+    }
+    Ok(())
+}
+
+/// What a row repeats of Stripe's object: each field, ours, and Stripe's.
+fn said(row: &Held, object: &Value) -> Vec<(&'static str, Value, Value)> {
+    let item = &object["items"]["data"][0];
+    let their = |field: &str| object[field].clone();
+    vec![
+        ("status", json!(row.status), their("status")),
+        ("plan", json!([row.group, row.plan, row.price]), json!(sold(&item["price"]))),
+        ("period_start", json!(row.period.start), item["current_period_start"].clone()),
+        ("period_end", json!(row.period.end), item["current_period_end"].clone()),
+        ("cancel_at_period_end", json!(row.cancel_at_period_end), their("cancel_at_period_end")),
+        ("cancel_at", at(row.cancel_at), their("cancel_at")),
+        ("canceled_at", at(row.canceled_at), their("canceled_at")),
+        ("ended_at", at(row.ended_at), their("ended_at")),
+        ("created", at(Some(row.created)), their("created")),
+        ("currency", json!(row.currency), their("currency")),
+        ("latest_invoice", json!(row.latest_invoice), their("latest_invoice")),
+        (
+            "default_payment_method",
+            json!(row.default_payment_method),
+            their("default_payment_method"),
+        ),
+    ]
+}
+
+/// A moment as Stripe writes it.
+fn at(moment: Option<BusinessTime>) -> Value {
+    json!(moment.map(BusinessTime::as_second))
 }
 
 fn access(object: &Value, grace: Option<BusinessTime>) -> Access {
@@ -78,8 +114,6 @@ fn grace_until(object: &Value, invoices: &[Value], days: u32) -> Option<Business
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn invoice(status: &str, created: i64, finalized_at: Option<i64>) -> Value {
