@@ -2,20 +2,21 @@
 
 mod named;
 mod rows;
+mod trail;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use specie_billing::Held;
 use specie_sandbox::Sandbox;
-use specie_store::audit::{Entry, Verdict};
+use specie_store::audit::Entry;
 use specie_store::customers::Payer;
 use specie_store::intents::IntentState;
 use specie_store::slots::{SlotState, StoredSlot};
 use specie_store::{
     Db, StoreError, Tx, audit, customers, held, intents, lanes, mails, quarantine, slots,
 };
-use specie_vocab::{BusinessTime, CustomerId, PayerId, hex};
+use specie_vocab::{BusinessTime, CustomerId, PayerId};
 
 use crate::agree::{self, NotCompared};
 use crate::door::Door;
@@ -118,9 +119,10 @@ pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<
             heads.push(head.clone());
             continue;
         }
-        let head = chain(&mut tx, &payer).await?;
+        let held = held::load(&mut tx, payer.id).await?;
+        let head = trail::chain(&mut tx, &payer, &held).await?;
         heads.push(head.clone());
-        for (_, row) in held::load(&mut tx, payer.id).await? {
+        for row in held.into_values() {
             rows::coherent(&read(row.more)?)?;
         }
         let ours = intents::of_payer(&mut tx, payer.id, 1000).await?;
@@ -140,23 +142,6 @@ pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<
 
 fn read(more: Value) -> Checked<Held> {
     serde_json::from_value(more).map_err(|error| Broken::Said(format!("a held row: {error}")))
-}
-
-async fn chain(tx: &mut Tx, payer: &Payer) -> Checked<String> {
-    let digest = specie_server::digest::sha256;
-    let (all, verdict) = audit::read(tx, payer.id, digest).await?;
-    match verdict {
-        Verdict::Sound { entries: 0 } => Ok("-".into()),
-        Verdict::Sound { entries } => {
-            let of_intents = all.iter().filter(|entry| entry.who != "stripe");
-            none_twice("an entry of the trail", of_intents.map(|entry| (&entry.what, &entry.why)))?;
-            let last = all.last().map(|entry| hex(&entry.hash[..4])).unwrap_or_default();
-            Ok(format!("{entries}:{last}"))
-        }
-        Verdict::Broken { n, why } => {
-            Err(Broken::Said(format!("the chain of {} breaks at {n}: {why}", payer.app_id)))
-        }
-    }
 }
 
 /// Whether somebody else ever made a subscription for a customer.

@@ -1,0 +1,173 @@
+//! The audit trail: whole, nothing in it twice, and each row that is held is what it tells.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use specie_store::Tx;
+use specie_store::audit::{self, Entry, Verdict};
+use specie_store::customers::Payer;
+use specie_store::held::StoredHeld;
+use specie_vocab::{SubscriptionId, hex};
+
+use super::{Broken, Checked, none_twice};
+
+/// Who changes what we hold, in the trail's word.
+const STRIPE: &str = "stripe";
+
+/// What a payer holds or held.
+type Rows = BTreeMap<SubscriptionId, StoredHeld>;
+
+/// What entries are about, by their places.
+type Details = BTreeMap<i64, Value>;
+
+/// Checks a payer's chain. Answers its end, shortened.
+pub(super) async fn chain(tx: &mut Tx, payer: &Payer, held: &Rows) -> Checked<String> {
+    let (all, verdict) = audit::read(tx, payer.id, specie_server::digest::sha256).await?;
+    if let Verdict::Broken { n, why } = verdict {
+        return Err(Broken::Said(format!("the chain of {} breaks at {n}: {why}", payer.app_id)));
+    }
+    let details: Details = audit::details(tx, payer.id).await?.into_iter().collect();
+    once(&all, &details)?;
+    let told = Told::by(&all, &details).and_then(|told| told.map_or(Ok(()), |it| it.fits(held)));
+    told.map_err(|why| Broken::Said(format!("the trail of {}: {why}", payer.app_id)))?;
+    let Some(last) = all.last() else { return Ok("-".into()) };
+    Ok(format!("{}:{}", all.len(), hex(&last.hash[..4])))
+}
+
+/// What we did is told once for each cause. What Stripe's objects brought is told once, but for changes:
+/// see [`Told`].
+fn once(all: &[Entry], details: &Details) -> Checked {
+    let ours = all.iter().filter(|entry| entry.who != STRIPE);
+    none_twice("an entry of the trail", ours.map(|entry| (&entry.what, &entry.why)))?;
+    let theirs = all.iter().filter(|entry| entry.who == STRIPE && !is_change(&entry.what));
+    let about = theirs.filter_map(|entry| Some((&entry.what, details.get(&entry.n)?.to_string())));
+    none_twice("an entry of the trail about Stripe", about)
+}
+
+fn is_change(what: &str) -> bool {
+    matches!(what, "subscription.held" | "subscription.changed" | "slot.changed")
+}
+
+/// What the trail tells of a payer's subscriptions and slots.
+///
+/// The same change may come again, even with the same cause: reads lag, and the second look for an event
+/// may find what was before it. But then it was taken back in between. So each change begins with what
+/// those before it came to; one that was told twice does not.
+#[derive(Default)]
+struct Told {
+    /// The fields of each subscription.
+    rows: BTreeMap<String, Map<String, Value>>,
+    /// What each group's slot holds.
+    slots: BTreeMap<String, Value>,
+}
+
+impl Told {
+    /// All that is told; none, if what some entry is about was erased.
+    fn by(all: &[Entry], details: &Details) -> Result<Option<Self>, String> {
+        let mut told = Self::default();
+        for entry in all.iter().filter(|entry| entry.who == STRIPE) {
+            let Some(about) = details.get(&entry.n) else { return Ok(None) };
+            let subject = about["subject"].as_str().unwrap_or_default();
+            let heard = told.hear(&entry.what, subject, &about["details"]);
+            heard.map_err(|why| format!("at {}, {} of {subject}: {why}", entry.n, entry.what))?;
+        }
+        Ok(Some(told))
+    }
+
+    fn hear(&mut self, what: &str, subject: &str, details: &Value) -> Result<(), String> {
+        let known = self.rows.contains_key(subject);
+        match what {
+            "subscription.held" if known => Err("it was held before".into()),
+            "subscription.changed" if !known => Err("it was not held before".into()),
+            "subscription.held" | "subscription.changed" => self.change(subject, details),
+            "slot.changed" => self.fill(subject, details),
+            _ => Ok(()),
+        }
+    }
+
+    fn change(&mut self, subject: &str, details: &Value) -> Result<(), String> {
+        let row = self.rows.entry(subject.to_owned()).or_default();
+        for (field, step) in details.as_object().into_iter().flatten() {
+            let (from, to) = (&step[0], &step[1]);
+            let known = row.get(field).unwrap_or(&Value::Null);
+            if from != known || from == to {
+                return Err(format!("{field} goes from {from} to {to}, and was {known}"));
+            }
+            row.insert(field.clone(), to.clone());
+        }
+        Ok(())
+    }
+
+    /// Intents claim an empty slot, and let it go, in their own entries.
+    fn fill(&mut self, group: &str, details: &Value) -> Result<(), String> {
+        let (from, to) = (&details["from"], &details["to"]);
+        let is_free = |slot: &Value| slot["state"] == "empty" || slot["state"] == "claimed";
+        let known = self.slots.get(group);
+        let follows = known == Some(from) || (is_free(from) && known.is_none_or(is_free));
+        if from == to || !follows {
+            return Err(format!("it goes from {from} to {to}, and was {known:?}"));
+        }
+        self.slots.insert(group.to_owned(), to.clone());
+        Ok(())
+    }
+
+    /// What is held is what was told of it.
+    fn fits(&self, held: &Rows) -> Result<(), String> {
+        let nothing = Map::new();
+        for (id, row) in held {
+            let told = without_nulls(self.rows.get(id.as_str()).unwrap_or(&nothing));
+            let mut kept = without_nulls(row.more.as_object().unwrap_or(&nothing));
+            // What was asked for already is memory, and no state.
+            kept.remove("told");
+            if kept != told {
+                return Err(format!("{id} is held as {kept:?}, and told as {told:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn without_nulls(fields: &Map<String, Value>) -> Map<String, Value> {
+    let fields = fields.iter().filter(|(_, value)| !value.is_null());
+    fields.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn hears(entries: &[(&str, &str, Value)]) -> Result<Told, String> {
+        let mut told = Told::default();
+        for (what, subject, details) in entries {
+            told.hear(what, subject, details)?;
+        }
+        Ok(told)
+    }
+
+    #[test]
+    fn a_change_comes_again_only_after_it_was_taken_back() {
+        let held = ("subscription.held", "sub_1", json!({ "status": [null, "active"] }));
+        let late = ("subscription.changed", "sub_1", json!({ "status": ["active", "past_due"] }));
+        let paid = ("subscription.changed", "sub_1", json!({ "status": ["past_due", "active"] }));
+        let told = hears(&[held.clone(), late.clone(), paid, late.clone()]).unwrap();
+        assert_eq!(told.rows["sub_1"]["status"], "past_due");
+        assert!(hears(&[held.clone(), late.clone(), late.clone()]).is_err());
+        assert!(hears(&[held.clone(), held]).is_err());
+        assert!(hears(&[late]).is_err());
+    }
+
+    #[test]
+    fn a_slot_goes_on_from_where_it_was_unless_an_intent_has_claimed_it() {
+        let slot = |state: &str| json!({ "state": state });
+        let step = |from: &str, to: &str| {
+            ("slot.changed", "main", json!({ "from": slot(from), "to": slot(to) }))
+        };
+        let claimed = [step("claimed", "open"), step("open", "empty"), step("claimed", "open")];
+        assert!(hears(&claimed).is_ok());
+        assert!(hears(&[step("claimed", "open"), step("claimed", "open")]).is_err());
+        assert!(hears(&[step("open", "held")]).is_err(), "nobody has opened it");
+        assert!(hears(&[step("empty", "held"), step("held", "held")]).is_err());
+    }
+}
