@@ -14,7 +14,7 @@ use specie_store::customers::Payer;
 use specie_store::intents::IntentState;
 use specie_store::slots::{SlotState, StoredSlot};
 use specie_store::{
-    Db, StoreError, Tx, audit, customers, held, intents, lanes, mails, quarantine, slots,
+    Db, StoreError, Tx, audit, customers, held, intents, lanes, mails, outbox, quarantine, slots,
 };
 use specie_vocab::{BusinessTime, CustomerId, PayerId};
 
@@ -106,12 +106,10 @@ pub type Looked = BTreeMap<PayerId, (i64, Option<Entry>, String)>;
 /// end of each chain of the audit trail, shortened.
 pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<String> {
     let mut tx = db.read().await?;
-    let mails = mails::list(&mut tx, MOST).await?;
-    none_twice("mails of one key", mails.iter().map(|mail| &mail.key))?;
-    let receipts = mails.iter().filter(|mail| mail.kind == "receipt");
-    none_twice("the same receipt", receipts.map(|mail| (&mail.recipient, &mail.text)))?;
+    let payers = customers::list(&mut tx, MOST).await?;
+    mailed(&mut tx, &payers).await?;
     let mut heads = Vec::new();
-    for payer in customers::list(&mut tx, MOST).await? {
+    for payer in payers {
         let last = audit::last(&mut tx, payer.id).await?;
         if let Some((version, known, head)) = looked.get(&payer.id)
             && (*version, known) == (payer.version, &last)
@@ -138,6 +136,24 @@ pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<
     }
     must(quarantine::open(&mut tx, 1).await?.is_empty(), || "something is in quarantine".into())?;
     Ok(heads.join(" "))
+}
+
+/// Each effect is queued once, and each mail came of one of its payer's.
+async fn mailed(tx: &mut Tx, payers: &[Payer]) -> Checked {
+    let mails = mails::list(tx, MOST).await?;
+    none_twice("mails of one key", mails.iter().map(|mail| &mail.key))?;
+    let receipts = mails.iter().filter(|mail| mail.kind == "receipt");
+    none_twice("the same receipt", receipts.map(|mail| (&mail.recipient, &mail.text)))?;
+    let mut queued = Vec::new();
+    for payer in payers {
+        let effects = outbox::of_payer(tx, payer.id).await?;
+        let mails = effects.into_iter().filter(|effect| effect.kind == "mail");
+        queued.extend(mails.map(|effect| (effect.key, payer.id)));
+    }
+    none_twice("effects of one key", queued.iter().map(|(key, _)| key))?;
+    let queued: BTreeMap<_, _> = queued.into_iter().collect();
+    let stray = mails.iter().find(|mail| queued.get(&mail.key) != Some(&mail.payer));
+    must(stray.is_none(), || format!("a mail of no effect: {:?}", stray.map(|mail| &mail.key)))
 }
 
 fn read(more: Value) -> Checked<Held> {
