@@ -41,6 +41,7 @@ pub(super) struct Replicas {
     storage: Storage,
     stops: Stops,
     story: Story,
+    dice: Arc<Dice>,
     /// By how many seconds the clock of each is ahead of the database's.
     ahead: [i64; REPLICAS],
     /// Where a webhook may arrive.
@@ -60,9 +61,10 @@ impl Replicas {
         let doors = Arc::default();
         let ahead = std::array::from_fn(|_| dice.one_of(&AHEAD));
         story.note(&format!("the replicas' clocks are ahead by {ahead:?} s"));
-        let webhooks = to_any(Arc::clone(&doors), Arc::new(dice));
+        let dice = Arc::new(dice);
+        let webhooks = to_any(Arc::clone(&doors), Arc::clone(&dice));
         let all = Vec::new();
-        let mut made = Self { all, weather, storage, stops, story, ahead, doors, webhooks };
+        let mut made = Self { all, weather, storage, stops, story, dice, ahead, doors, webhooks };
         made.all = (0..REPLICAS).map(|n| made.make(stage, n, 0)).collect();
         made.open_doors();
         made
@@ -99,9 +101,15 @@ impl Replicas {
         &self.all[n]
     }
 
-    /// Moves time for those of `which`; webhooks reach any.
+    /// Moves time for those of `which`, in an order that the dice say: who comes first finds all the work.
+    /// Webhooks reach any.
     pub(super) fn conductor(&self, stage: &Stage, which: &[usize]) -> Conductor {
-        let apps = which.iter().map(|n| self.all[*n].app.clone()).collect();
+        let mut left = which.to_vec();
+        let mut apps = Vec::new();
+        while !left.is_empty() {
+            let next = self.dice.below(u32::try_from(left.len()).unwrap_or(1));
+            apps.push(self.all[left.remove(next as usize)].app.clone());
+        }
         Conductor::new(apps, stage.sandbox.clone(), self.webhooks.clone(), stage.wall.clone())
     }
 }
