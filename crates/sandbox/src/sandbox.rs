@@ -246,6 +246,11 @@ impl Sandbox {
         self.lock().state.world.list(kind)
     }
 
+    /// The line items of a Checkout Session, which its object does not show.
+    pub fn line_items(&self, session: &str) -> Vec<Value> {
+        self.lock().state.world.line_items(session)
+    }
+
     /// The newest objects of a kind, at most so many, newest first.
     pub(crate) fn list_newest(&self, kind: &str, most: usize) -> Vec<Value> {
         self.lock().state.world.list_newest(kind, most)

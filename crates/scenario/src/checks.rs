@@ -1,6 +1,8 @@
 //! What must hold between the service's database and Stripe: at every moment, and at rest.
 
+mod groups;
 mod named;
+mod once;
 mod rows;
 mod trail;
 
@@ -12,14 +14,15 @@ use specie_sandbox::Sandbox;
 use specie_store::audit::Entry;
 use specie_store::customers::Payer;
 use specie_store::intents::IntentState;
-use specie_store::slots::{SlotState, StoredSlot};
 use specie_store::{
     Db, StoreError, Tx, audit, customers, held, intents, lanes, mails, outbox, quarantine, slots,
 };
-use specie_vocab::{BusinessTime, CustomerId, PayerId};
+use specie_vocab::{BusinessTime, PayerId};
 
 use crate::agree::{self, NotCompared};
 use crate::door::Door;
+
+pub use once::at_stripe;
 
 /// So many customers are looked at.
 const MOST: i64 = 100_000;
@@ -124,12 +127,14 @@ pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<
             rows::coherent(&read(row.more)?)?;
         }
         let ours = intents::of_payer(&mut tx, payer.id, 1000).await?;
-        let taken_back = ours.iter().any(|it| it.kind == "cancel_and_refund");
         let mut own = customers::former(&mut tx, payer.id).await?;
         own.extend(payer.stripe.clone());
-        must(!taken_back || has_others(sandbox, &own), || {
-            format!("the only subscription of {} is taken back", payer.app_id)
-        })?;
+        for back in ours.iter().filter(|it| it.kind == "cancel_and_refund") {
+            let group = back.plan_group.as_deref();
+            must(once::has_others(sandbox, &own, group), || {
+                format!("the only subscription of {} in {group:?} is taken back", payer.app_id)
+            })?;
+        }
         let stuck = ours.iter().find(|it| it.state == IntentState::Stuck);
         must(stuck.is_none(), || format!("an intent is stuck: {:?}", stuck.map(|it| &it.result)))?;
         looked.insert(payer.id, (payer.version, last, head));
@@ -160,62 +165,12 @@ fn read(more: Value) -> Checked<Held> {
     serde_json::from_value(more).map_err(|error| Broken::Said(format!("a held row: {error}")))
 }
 
-/// Whether somebody else ever made a subscription for a customer.
-fn has_others(sandbox: &Sandbox, own: &[CustomerId]) -> bool {
-    let sessions = sandbox.list("checkout.session");
-    let made: BTreeSet<_> = sessions.iter().map(|it| text(it, "subscription")).collect();
-    let all = sandbox.list("subscription");
-    let is_own = |it: &&Value| own.iter().any(|customer| is(it, "customer", customer.as_str()));
-    let mut of_them = all.iter().filter(is_own);
-    of_them.any(|it| !made.contains(&text(it, "id")))
-}
-
-/// Nothing was done twice, as far as Stripe can tell.
-pub fn at_stripe(sandbox: &Sandbox) -> Checked {
-    let list = |kind| sandbox.list(kind);
-    let ours = |it: &&Value| it["metadata"]["specie_intent"].is_string();
-    let sessions = list("checkout.session");
-    let open = sessions.iter().filter(ours).filter(|it| is(it, "status", "open"));
-    none_twice("two sessions of a customer can be paid", open.map(|it| text(it, "customer")))?;
-
-    let made: BTreeSet<_> =
-        sessions.iter().filter(ours).map(|it| text(it, "subscription")).collect();
-    let subscriptions = list("subscription");
-    let live = subscriptions.iter().filter(|it| is_live(it) && made.contains(&text(it, "id")));
-    none_twice("two live subscriptions of ours", live.map(|it| text(it, "customer")))?;
-
-    let customers = list("customer");
-    let marked = customers.iter().filter(|it| it["metadata"]["specie_customer"].is_string());
-    let marks = marked.map(|it| text(&it["metadata"], "specie_customer"));
-    none_twice("a customer is at Stripe twice", marks)?;
-    let prices = list("price");
-    none_twice("a price is at Stripe twice", prices.iter().map(|it| text(it, "lookup_key")))?;
-
-    charges(sandbox)
-}
-
-fn charges(sandbox: &Sandbox) -> Checked {
-    let intents: BTreeMap<_, _> =
-        sandbox.list("payment_intent").into_iter().map(|it| (text(&it, "id"), it)).collect();
-    let invoices: BTreeMap<_, _> =
-        sandbox.list("invoice").into_iter().map(|it| (text(&it, "id"), it)).collect();
-    let mut paid = Vec::new();
-    for charge in sandbox.list("charge").iter().filter(|it| is(it, "status", "succeeded")) {
-        let intent = &intents[&text(charge, "payment_intent")];
-        let invoice = text(&intent["payment_details"], "order_reference");
-        let found = &invoices[&invoice];
-        let subscription = text(&found["parent"]["subscription_details"], "subscription");
-        let start = found["lines"]["data"][0]["period"]["start"].as_i64();
-        paid.push((subscription, start));
-    }
-    none_twice("a period was charged twice", paid)
-}
-
 /// What a customer was shown is what is stored.
 pub async fn shown(sides: &Sides<'_>, customer: &str, view: &Value) -> Checked {
     let mut tx = sides.db.read().await?;
     let Some(payer) = customers::find(&mut tx, "app", customer).await? else { return Ok(()) };
-    let slot = slots::load(&mut tx, payer.id).await?.into_values().next();
+    let group = view["group"].as_str().unwrap_or_default();
+    let slot = slots::load(&mut tx, payer.id).await?.remove(group);
     let Some(id) = slot.and_then(|slot| slot.subscription) else { return Ok(()) };
     let Some(row) = held::load(&mut tx, payer.id).await?.remove(&id) else { return Ok(()) };
     let row = read(row.more)?;
@@ -239,7 +194,7 @@ pub async fn at_rest(sides: &Sides<'_>) -> Checked {
     must(lanes::at_rest(&mut tx).await?, || "something is not at rest".into())?;
     complete(sides).await?;
     for payer in customers::list(&mut tx, MOST).await? {
-        slot(sides, &mut tx, &payer).await?;
+        groups::fit(sides, &mut tx, &payer).await?;
         named::nobody(&mut tx, &payer).await?;
         for (_, row) in held::load(&mut tx, payer.id).await? {
             rows::given(sides, &read(row.more)?)?;
@@ -267,35 +222,4 @@ async fn complete(sides: &Sides<'_>) -> Checked {
         }
     }
     Ok(())
-}
-
-/// A slot names what Stripe says.
-async fn slot(sides: &Sides<'_>, tx: &mut Tx, payer: &Payer) -> Checked {
-    let Some(customer) = &payer.stripe else { return Ok(()) };
-    let of_it = |kind| {
-        let all = sides.sandbox.list(kind).into_iter();
-        all.filter(|it| is(it, "customer", customer.as_str())).collect::<Vec<_>>()
-    };
-    let subscriptions = of_it("subscription");
-    let live: BTreeSet<_> =
-        subscriptions.iter().filter(|it| is_live(it)).map(|it| text(it, "id")).collect();
-    let open = of_it("checkout.session");
-    let open: Vec<_> = open.iter().filter(|it| is(it, "status", "open")).collect();
-    let slot = slots::load(tx, payer.id).await?.into_values().next();
-    let holds = match (&slot, live.len()) {
-        (None, 0) => open.is_empty(),
-        (Some(StoredSlot { state: SlotState::Empty, .. }), 0) => open.is_empty(),
-        (Some(StoredSlot { state: SlotState::Open, session: Some(session), .. }), 0) => {
-            open.iter().any(|it| is(it, "id", session.as_str()))
-        }
-        (Some(StoredSlot { state: SlotState::Held, subscription: Some(id), .. }), 1) => {
-            live.contains(id.as_str())
-        }
-        (Some(StoredSlot { state: SlotState::Conflict, subscription: Some(id), .. }), 2..) => {
-            live.contains(id.as_str())
-        }
-        _ => false,
-    };
-    let name = &payer.app_id;
-    must(holds, || format!("the slot of {name} is {slot:?}; alive {live:?}, open {open:?}"))
 }

@@ -1,5 +1,5 @@
-//! The simulation: two replicas of the service on one database, the sandbox, customers and somebody
-//! in Stripe's dashboard, in one process, on one thread, from one seed.
+//! The simulation: two replicas of the service on one database, the sandbox, customers who buy plans
+//! of two groups, and somebody in Stripe's dashboard, in one process, on one thread, from one seed.
 //!
 //! Webhooks get lost, late or doubled; calls to Stripe fail in all the ways in which they can; a
 //! process ends between any two steps, or stands still while the other one works; the database goes
@@ -13,6 +13,7 @@ mod dice;
 mod luck;
 mod processor;
 mod replicas;
+mod shop;
 mod skew;
 mod stops;
 mod storage;
@@ -24,7 +25,6 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use specie_billing::{SAASKIT, catalog};
 use specie_sandbox::Odds;
 use specie_vocab::{BusinessTime, WallClock};
 
@@ -136,7 +136,7 @@ impl Simulation {
             over: Over::Process,
             start: Timestamp::from_second(1_767_258_000).map_err(|error| error.to_string())?,
             seed: play.seed,
-            catalog: catalog::parse(SAASKIT, "saaskit").map_err(|_| "no catalog".to_owned())?,
+            catalog: shop::sold()?,
             sandbox_folder: None,
             watch: None,
         });
@@ -203,8 +203,10 @@ impl Simulation {
             self.calmly(Act::Settle, 0).await?;
         }
         for customer in CUSTOMERS {
-            for at in 0..replicas::REPLICAS {
-                self.calmly(Act::Ask { customer, what: Ask::Look }, at).await?;
+            for group in shop::GROUPS {
+                for at in 0..replicas::REPLICAS {
+                    self.calmly(Act::Ask { customer, what: Ask::Look { group } }, at).await?;
+                }
             }
         }
         let sides = self.stage.sides();
@@ -389,9 +391,10 @@ impl Simulation {
                 self.begun.push((customer, begun));
             }
             (Act::Ask { customer, .. }, Done::Saw(view)) => {
+                let (subscription, status) = (&view["subscription"], &view["status"]);
+                let (group, access, version) = (&view["group"], &view["access"], &view["version"]);
                 self.story.note(&format!(
-                    "{} {} access {} version {}",
-                    view["subscription"], view["status"], view["access"], view["version"]
+                    "{group} {subscription} {status} access {access} version {version}"
                 ));
                 let shown = checks::shown(&self.stage.sides(), customer, &view).await;
                 shown.map_err(|broken| broken.to_string())?;

@@ -51,11 +51,11 @@ pub(super) enum Act {
 /// What the app's server asks for.
 #[derive(Clone, Debug)]
 pub(super) enum Ask {
-    Choose { price: &'static str },
+    Choose { plan: &'static str, price: &'static str },
     Sync { session: String },
-    Cancel,
-    Resume,
-    Look,
+    Cancel { group: &'static str },
+    Resume { group: &'static str },
+    Look { group: &'static str },
 }
 
 /// What a customer does in the portal.
@@ -85,11 +85,11 @@ impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ask { customer, what } => match what {
-                Ask::Choose { price } => write!(f, "{customer} chooses {price}"),
+                Ask::Choose { plan, price } => write!(f, "{customer} chooses {plan}/{price}"),
                 Ask::Sync { session } => write!(f, "{customer} comes back from {}", short(session)),
-                Ask::Cancel => write!(f, "{customer} cancels"),
-                Ask::Resume => write!(f, "{customer} resumes"),
-                Ask::Look => write!(f, "{customer} looks"),
+                Ask::Cancel { group } => write!(f, "{customer} cancels in {group}"),
+                Ask::Resume { group } => write!(f, "{customer} resumes in {group}"),
+                Ask::Look { group } => write!(f, "{customer} looks at {group}"),
             },
             Self::Pay { customer, begun, card } => {
                 write!(f, "{customer} pays {} with {card}", short(&begun.session))
@@ -189,16 +189,19 @@ impl Tools {
     }
 
     async fn ask(&self, customer: &str, what: Ask) -> Done {
+        let ending = |group: &str| format!("subscription/cancellation?group={group}");
         let (method, path, body) = match &what {
-            Ask::Choose { price } => {
-                (Method::POST, "checkout".into(), json!({ "plan": "pro", "price": price }))
+            Ask::Choose { plan, price } => {
+                (Method::POST, "checkout".into(), json!({ "plan": plan, "price": price }))
             }
             Ask::Sync { session } => {
                 (Method::POST, format!("checkout/{session}/sync"), Value::Null)
             }
-            Ask::Cancel => (Method::POST, "subscription/cancellation".into(), json!({})),
-            Ask::Resume => (Method::DELETE, "subscription/cancellation".into(), Value::Null),
-            Ask::Look => (Method::GET, "subscription".into(), Value::Null),
+            Ask::Cancel { group } => (Method::POST, ending(group), json!({})),
+            Ask::Resume { group } => (Method::DELETE, ending(group), Value::Null),
+            Ask::Look { group } => {
+                (Method::GET, format!("subscription?group={group}"), Value::Null)
+            }
         };
         let reply = match self.call(customer, method, &path, body).await {
             Ok(reply) => reply,
@@ -210,6 +213,11 @@ impl Tools {
             (200..=299, Ask::Choose { .. }) => {
                 let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
                 Done::Began(Begun { session: text("id"), url: text("url") })
+            }
+            (200..=299, Ask::Cancel { group } | Ask::Resume { group } | Ask::Look { group })
+                if found["group"] != group =>
+            {
+                Done::Wrong(format!("asked about {group}, the service tells {found}"))
             }
             (200..=299, _) => Done::Saw(Box::new(found)),
             (500, _) => Done::Wrong(format!("the service failed: {}", reply.text())),

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::acts::{Act, Ask, Visit};
-use super::{CUSTOMERS, Simulation, replicas};
+use super::{CUSTOMERS, Simulation, replicas, shop};
 use crate::person::Card;
 
 /// Cards that customers type: good ones, one that is declined at once, one that is declined later.
@@ -40,18 +40,22 @@ impl Simulation {
             (Some((last, earlier)), false) => Some((*earlier.last().unwrap_or(last)).clone()),
             (None, _) => None,
         };
+        let group = self.dice.one_of(&shop::GROUPS);
         match (self.dice.below(60), one) {
             (15..31, Some(begun)) => Act::Pay { customer, begun, card: self.dice.one_of(&CARDS) },
             (31..37, Some(begun)) => ask(Ask::Sync { session: begun.session }),
-            (37..42, Some(_)) => ask(Ask::Cancel),
-            (42..47, Some(_)) => ask(Ask::Resume),
+            (37..42, Some(_)) => ask(Ask::Cancel { group }),
+            (42..47, Some(_)) => ask(Ask::Resume { group }),
             (47..53, Some(_)) => {
                 Act::Portal { customer, visit: Visit::Card(self.dice.one_of(&CARDS)) }
             }
             (53..55, Some(_)) => Act::Portal { customer, visit: Visit::Cancel },
             (55..57, Some(_)) => Act::Portal { customer, visit: Visit::Resume },
-            (57.., _) => ask(Ask::Look),
-            _ => ask(Ask::Choose { price: self.dice.one_of(&["monthly", "monthly", "annual"]) }),
+            (57.., _) => ask(Ask::Look { group }),
+            _ => {
+                let (plan, price) = self.dice.one_of(&shop::CHOICES);
+                ask(Ask::Choose { plan, price })
+            }
         }
     }
 

@@ -101,8 +101,8 @@ impl Replicas {
         &self.all[n]
     }
 
-    /// Moves time for those of `which`, in an order that the dice say: who comes first finds all the work.
-    /// Webhooks reach any.
+    /// Moves time for those of `which`, in an order that the dice say: who comes first finds all the
+    /// work. Webhooks reach any.
     pub(super) fn conductor(&self, stage: &Stage, which: &[usize]) -> Conductor {
         let mut left = which.to_vec();
         let mut apps = Vec::new();

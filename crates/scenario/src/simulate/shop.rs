@@ -1,0 +1,56 @@
+//! What is sold in the simulation: SaaSKit's plan, and one of a second group beside it.
+
+use specie_billing::{Catalog, SAASKIT, catalog};
+
+/// The plan groups. A customer may hold a plan of each.
+pub(super) const GROUPS: [&str; 2] = ["main", "storage"];
+
+/// The plans and prices that customers choose; what stands here more often is chosen more often.
+pub(super) const CHOICES: [(&str, &str); 6] = [
+    ("pro", "monthly"),
+    ("pro", "monthly"),
+    ("pro", "monthly"),
+    ("pro", "annual"),
+    ("space", "monthly"),
+    ("space", "monthly"),
+];
+
+const STORAGE: &str = r#"[[plans]]
+key = "space"
+name = "Space"
+group = "storage"
+prices = [{ key = "monthly", amount = "9.00", every = "30 days" }]
+
+[[groups]]
+key = "main"
+name = "SaaSKit"
+
+[[groups]]
+key = "storage"
+name = "Storage"
+"#;
+
+/// The catalog.
+pub(super) fn sold() -> Result<Catalog, String> {
+    let in_main = SAASKIT.replace("key = \"pro\"\n", "key = \"pro\"\ngroup = \"main\"\n");
+    let text = in_main.replace("[policies]\n", &format!("{STORAGE}\n[policies]\n"));
+    catalog::parse(&text, "simulation").map_err(|faults| format!("no catalog: {faults:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_group_has_a_plan_that_is_chosen() {
+        let catalog = sold().unwrap();
+        let groups: Vec<_> = catalog.groups.iter().map(|group| group.key.as_str()).collect();
+        assert_eq!(groups, GROUPS);
+        for group in GROUPS {
+            let mut chosen = CHOICES.iter().filter_map(|(plan, price)| catalog.price(plan, price));
+            assert!(chosen.any(|price| price.group == group), "{group}");
+        }
+        assert!(CHOICES.iter().all(|(plan, price)| catalog.price(plan, price).is_some()));
+        assert!(catalog.unsellable().is_empty());
+    }
+}
