@@ -6,6 +6,7 @@ mod alarms;
 mod away;
 mod browser;
 mod ceiling;
+mod checks;
 mod doors;
 mod endpoints;
 mod fetches;
