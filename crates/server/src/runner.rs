@@ -144,7 +144,7 @@ async fn work(app: App, mut stop: watch::Receiver<bool>) {
         app.ingest.fresh.ripen(Vec::new());
         if napped >= LOOK {
             napped = Duration::ZERO;
-            if look(&app, &places, &mut busy).await {
+            if look(&app, &places, &stop, &mut busy).await {
                 app.work.notify_one();
             }
         }
@@ -199,7 +199,12 @@ fn begin_lanes(app: &App, places: &Places, stop: &watch::Receiver<bool>, busy: &
 }
 
 /// Asks the database what is due. Answers whether there was anything.
-async fn look(app: &App, places: &Places, busy: &mut JoinSet<()>) -> bool {
+async fn look(
+    app: &App,
+    places: &Places,
+    stop: &watch::Receiver<bool>,
+    busy: &mut JoinSet<()>,
+) -> bool {
     let lanes = due_lanes(app).await.unwrap_or_else(|error| {
         tracing::error!(%error, "the lanes cannot be read");
         Vec::new()
@@ -222,29 +227,28 @@ async fn look(app: &App, places: &Places, busy: &mut JoinSet<()>) -> bool {
         });
         any = true;
     }
-    any | begin_effects(app, places, busy).await
+    any | begin_effects(app, places, stop, busy).await
 }
 
 /// The same for effects: a mail server that is slow holds nobody else up. What is claimed has a
 /// place, so that its claim lasts; who has delivered one goes on with the next.
-async fn begin_effects(app: &App, places: &Places, busy: &mut JoinSet<()>) -> bool {
+async fn begin_effects(
+    app: &App,
+    places: &Places,
+    stop: &watch::Receiver<bool>,
+    busy: &mut JoinSet<()>,
+) -> bool {
     let free = places.effects.available_permits();
     if free == 0 {
         return false;
     }
-    let claimed = claim_effects(app, free).await;
+    let claimed = claim_effects(app, stop, free).await;
     let any = !claimed.is_empty();
     for effect in claimed {
         let Ok(place) = Arc::clone(&places.effects).try_acquire_owned() else { break };
-        let app = app.clone();
+        let (app, stop) = (app.clone(), stop.clone());
         busy.spawn(async move {
-            let mut claimed = vec![effect];
-            while let Some(effect) = claimed.pop() {
-                if let Err(error) = outbox::deliver(&app, &effect).await {
-                    tracing::error!(%error, key = %effect.key, "an effect cannot be carried out");
-                }
-                claimed = claim_effects(&app, 1).await;
-            }
+            deliver(&app, effect, &stop).await;
             drop(place);
             app.work.notify_one();
         });
@@ -252,7 +256,22 @@ async fn begin_effects(app: &App, places: &Places, busy: &mut JoinSet<()>) -> bo
     any
 }
 
-async fn claim_effects(app: &App, limit: usize) -> Vec<Effect> {
+/// Carries an effect out, and goes on with the next one that is due.
+async fn deliver(app: &App, first: Effect, stop: &watch::Receiver<bool>) {
+    let mut next = Some(first);
+    while let Some(effect) = next {
+        if let Err(error) = outbox::deliver(app, &effect).await {
+            tracing::error!(%error, key = %effect.key, "an effect cannot be carried out");
+        }
+        next = claim_effects(app, stop, 1).await.pop();
+    }
+}
+
+/// Once `stop` says so nothing is claimed: what waits is for the next start, or for another process.
+async fn claim_effects(app: &App, stop: &watch::Receiver<bool>, limit: usize) -> Vec<Effect> {
+    if *stop.borrow() {
+        return Vec::new();
+    }
     outbox::claim(app, limit).await.unwrap_or_else(|error| {
         tracing::error!(%error, "the outbox cannot be read");
         Vec::new()

@@ -17,12 +17,14 @@ use specie_server::app::{Boxed, JwtSettings};
 use specie_server::auth::key;
 use specie_server::ingest::Writer;
 use specie_server::reads::Cache;
-use specie_server::{App, AppParts, Dev, Jump, Patience, Settings, TimeMachine, routes};
+use specie_server::{App, AppParts, Dev, Jump, Mailer, Patience, Settings, TimeMachine, routes};
+use specie_store::customers::{self, Payer};
 use specie_store::keys::{self, ApiKey};
-use specie_store::{Db, Options, inbox, migrate_up};
+use specie_store::{Db, Options, Tx, inbox, migrate_up};
 use specie_stripe::{Client, RateBudget, Secrets, TransportError, sign};
 use specie_vocab::{
-    BusinessClock, BusinessTime, Chance, ManualClock, Secret, SeededChance, WallClock, WallTime,
+    BusinessClock, BusinessTime, Chance, ManualClock, PayerId, Secret, SeededChance, WallClock,
+    WallTime,
 };
 use tokio::sync::Notify;
 use tower::ServiceExt;
@@ -48,11 +50,17 @@ pub struct Wish {
     pub public_url: &'static str,
     pub catalog: String,
     pub dev: bool,
+    pub mailer: Mailer,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { public_url: "http://127.0.0.1:8080", catalog: SAASKIT.into(), dev: false }
+        Self {
+            public_url: "http://127.0.0.1:8080",
+            catalog: SAASKIT.into(),
+            dev: false,
+            mailer: Mailer::Mailbox,
+        }
     }
 }
 
@@ -149,7 +157,7 @@ impl House {
             cache: Cache::default(),
             turns: Default::default(),
             binding: Default::default(),
-            mailer: Default::default(),
+            mailer: wish.mailer,
             watch: Default::default(),
             moved: Notify::new(),
             work: Notify::new(),
@@ -169,6 +177,20 @@ impl House {
     pub fn wait(&self, seconds: i64) {
         let to = WallClock::now(&*self.clock).plus_seconds(seconds);
         self.clock.advance_to(to.timestamp());
+    }
+
+    /// A customer whom Stripe does not know yet.
+    pub async fn payer(&self, tx: &mut Tx) -> PayerId {
+        let payer = Payer {
+            id: PayerId(self.app.id()),
+            realm: "app".into(),
+            app_id: "ada".into(),
+            stripe: None,
+            version: 0,
+            created_at: WallTime::from_second(NOW),
+        };
+        customers::insert(tx, &payer).await.unwrap();
+        payer.id
     }
 
     /// A JWT of the app, as it is good now.

@@ -5,7 +5,9 @@
 mod api;
 mod dev;
 mod house;
+mod mails;
 mod pages;
+mod post;
 mod refusals;
 mod watch;
 mod webhook;

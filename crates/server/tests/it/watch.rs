@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
 use specie_server::alarms::{self, ALARMS};
-use specie_store::customers::{self, Payer};
 use specie_store::held::{self, StoredHeld};
 use specie_store::inbox::{self, InboxState, NewEvent};
 use specie_store::intents::{self, Intent, IntentState};
@@ -15,7 +14,7 @@ use specie_store::outbox::{self, Effect};
 use specie_store::watermarks::{self, Watermark};
 use specie_store::{Tx, quarantine};
 use specie_stripe::{Form, Priority};
-use specie_vocab::{BusinessTime, IntentId, PayerId, WallTime};
+use specie_vocab::{BusinessTime, IntentId, WallTime};
 use tower::ServiceExt;
 
 use crate::house::{Answer, House, NOW, WEBHOOK_SECRET, Wish};
@@ -126,19 +125,6 @@ fn event(id: &str, at: i64, state: InboxState) -> NewEvent {
     }
 }
 
-async fn payer(house: &House, tx: &mut Tx) -> PayerId {
-    let payer = Payer {
-        id: PayerId(house.app.id()),
-        realm: "app".into(),
-        app_id: "ada".into(),
-        stripe: None,
-        version: 0,
-        created_at: WallTime::from_second(NOW),
-    };
-    customers::insert(tx, &payer).await.unwrap();
-    payer.id
-}
-
 #[tokio::test]
 async fn events_that_wait_for_a_person_stand_until_they_are_seen_to() {
     let house = House::new(Wish::default()).await;
@@ -148,7 +134,7 @@ async fn events_that_wait_for_a_person_stand_until_they_are_seen_to() {
     let events =
         [event("evt_1", NOW, InboxState::Parked), event("evt_2", NOW, InboxState::Foreign)];
     inbox::add_in(&mut tx, &events).await.unwrap();
-    let who = payer(&house, &mut tx).await;
+    let who = house.payer(&mut tx).await;
     quarantine::add(&mut tx, who, "sub_1", "currency_mismatch", &json!({})).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(standing(&house).await, ["event_parked", "foreign_event", "quarantined"]);
@@ -190,7 +176,7 @@ async fn changes_and_subscriptions_stand_until_somebody_has_decided() {
     let house = House::new(Wish::default()).await;
     let now = WallTime::from_second(NOW);
     let mut tx = house.app.db.begin().await.unwrap();
-    let who = payer(&house, &mut tx).await;
+    let who = house.payer(&mut tx).await;
     for subscription in ["sub_1", "sub_2"] {
         held::save(&mut tx, who, &active(subscription, "active"), now).await.unwrap();
     }
@@ -223,7 +209,7 @@ async fn a_mail_that_is_late_or_given_up_is_an_alarm() {
     let house = House::new(Wish::default()).await;
     let now = WallTime::from_second(NOW);
     let mut tx = house.app.db.begin().await.unwrap();
-    let who = payer(&house, &mut tx).await;
+    let who = house.payer(&mut tx).await;
     let effect = Effect::new("a", who, "mail", json!({}), BusinessTime::from_second(NOW));
     outbox::add(&mut tx, &effect).await.unwrap();
     for tries in 1..=3 {
