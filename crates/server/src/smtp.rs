@@ -1,32 +1,33 @@
 //! Mails on their way to a mail server: how it is reached, and what its answers mean.
 
 mod address;
+mod lines;
 mod message;
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use lettre::Message;
 use lettre::message::Mailbox;
-use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::{self, PoolConfig};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use specie_store::mails::Mail;
 use specie_vocab::WallTime;
 
 pub use address::{BadAddress, Security, Server};
 
-/// How many connections are kept at most: as many mails are under way at once.
+use lines::{Lines, leave};
+
+/// As many mails are under way at once.
 pub(crate) const SENDERS: usize = 4;
 /// How long one mail may take. Its effect is claimed for a minute, so nobody else begins it
 /// meanwhile.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// How long a server may take to let somebody in.
 const CONNECT: Duration = Duration::from_secs(15);
-/// How long a connection may rest before it is closed.
-const REST: Duration = Duration::from_secs(30);
 /// Refusals that say something of the login, and nothing of the mail.
 const LOGIN: [u16; 4] = [530, 534, 535, 538];
 
@@ -43,9 +44,8 @@ pub enum Mailer {
 /// Who sends, and through which server. Connections are kept for the next mail.
 #[derive(Clone)]
 pub struct Smtp {
-    server: Server,
     from: Mailbox,
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    lines: Arc<Lines>,
 }
 
 /// Why a mail was not taken. None of them names an address.
@@ -64,8 +64,9 @@ impl Smtp {
     /// certificate is signed by somebody whom everybody trusts, or by one of `authorities` (PEM).
     pub fn new(server: Server, from: &str, authorities: Option<&str>) -> Result<Self, BadAddress> {
         let from = sender(from)?;
-        let transport = transport(&server, &from, authorities)?;
-        Ok(Self { server, from, transport })
+        let tls = tls(&server, authorities)?;
+        let hello = ClientId::Domain(from.email.domain().to_owned());
+        Ok(Self { from, lines: Lines::new(server, hello, tls) })
     }
 
     /// Whether mails can be sent as `from`.
@@ -75,44 +76,64 @@ impl Smtp {
 
     /// The server.
     pub fn server(&self) -> &Server {
-        &self.server
+        &self.lines.server
     }
 
     /// Sends a mail, and returns when the server has taken it.
     pub async fn send(&self, mail: &Mail, now: WallTime) -> Result<(), NotSent> {
         let message = message::of(mail, &self.from, now).map_err(NotSent::Never)?;
-        self.hand_over(message).await
+        within(PATIENCE, self.hand_over(&message)).await
     }
 
     /// Sends a line to `recipient`, so that somebody sees that mails arrive.
     pub async fn send_greeting(&self, recipient: &str, now: WallTime) -> Result<(), NotSent> {
         let message = message::greeting(recipient, &self.from, now).map_err(NotSent::Never)?;
-        self.hand_over(message).await
+        within(PATIENCE, self.hand_over(&message)).await
     }
 
-    async fn hand_over(&self, message: Message) -> Result<(), NotSent> {
-        match tokio::time::timeout(PATIENCE, self.transport.send(message)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(not_sent(&error)),
-            Err(_) => Err(NotSent::Later(format!("no answer in {} s", PATIENCE.as_secs()))),
+    async fn hand_over(&self, message: &Message) -> Result<(), NotSent> {
+        let text = message.formatted();
+        let mut line = self.lines.announce(message.envelope(), &text).await?;
+        match line.message(&text).await {
+            Ok(_) => {
+                self.lines.keep(line);
+                Ok(())
+            }
+            Err(error) => {
+                leave(line);
+                Err(error.into())
+            }
         }
     }
 
     /// Connects, greets and logs in, and sends nothing.
     pub async fn greet(&self) -> Result<(), NotSent> {
-        let late = || NotSent::Later(format!("no answer in {} s", CONNECT.as_secs()));
-        match tokio::time::timeout(CONNECT, self.transport.test_connection()).await {
-            Ok(Ok(true)) => Ok(()),
-            Ok(Ok(false)) => Err(NotSent::Later("the server takes no commands".into())),
-            Ok(Err(error)) => Err(not_sent(&error)),
-            Err(_) => Err(late()),
+        within(CONNECT, self.knock()).await
+    }
+
+    async fn knock(&self) -> Result<(), NotSent> {
+        let mut line = self.lines.begin().await?;
+        let answers = line.test_connected().await;
+        leave(line);
+        match answers {
+            true => Ok(()),
+            false => Err(NotSent::Later("the server takes no commands".into())),
         }
     }
 }
 
+/// What comes of it in time.
+async fn within(
+    limit: Duration,
+    done: impl Future<Output = Result<(), NotSent>>,
+) -> Result<(), NotSent> {
+    let late = || NotSent::Later(format!("no answer in {} s", limit.as_secs()));
+    tokio::time::timeout(limit, done).await.unwrap_or_else(|_| Err(late()))
+}
+
 impl fmt::Debug for Smtp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Smtp").field(&self.server).finish()
+        f.debug_tuple("Smtp").field(self.server()).finish()
     }
 }
 
@@ -124,28 +145,11 @@ fn sender(from: &str) -> Result<Mailbox, BadAddress> {
     })
 }
 
-fn transport(
-    server: &Server,
-    from: &Mailbox,
-    authorities: Option<&str>,
-) -> Result<AsyncSmtpTransport<Tokio1Executor>, BadAddress> {
-    let tls = match server.security {
+fn tls(server: &Server, authorities: Option<&str>) -> Result<Tls, BadAddress> {
+    Ok(match server.security {
         Security::Plain => Tls::None,
         Security::StartTls => Tls::Required(parameters(server, authorities)?),
         Security::Tls => Tls::Wrapper(parameters(server, authorities)?),
-    };
-    let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.host.as_str())
-        .port(server.port)
-        .tls(tls)
-        .timeout(Some(CONNECT))
-        .hello_name(ClientId::Domain(from.email.domain().to_owned()))
-        .pool_config(PoolConfig::new().max_size(SENDERS as u32).idle_timeout(REST));
-    Ok(match &server.login {
-        Some((user, password)) => {
-            let login = Credentials::new(user.clone(), password.expose().to_owned());
-            builder.credentials(login).build()
-        }
-        None => builder.build(),
     })
 }
 
@@ -167,14 +171,16 @@ fn certificates(text: &str) -> Vec<&str> {
     if parts.is_empty() { vec![text] } else { parts }
 }
 
-fn not_sent(error: &smtp::Error) -> NotSent {
-    let Some(code) = error.status().map(u16::from) else { return NotSent::Later(cause(error)) };
-    // The text beside the code often repeats the recipient's address.
-    let said = format!("the mail server answered {code}");
-    if error.is_permanent() && !LOGIN.contains(&code) {
-        NotSent::Never(said)
-    } else {
-        NotSent::Later(said)
+impl From<smtp::Error> for NotSent {
+    fn from(error: smtp::Error) -> Self {
+        let Some(code) = error.status().map(u16::from) else { return Self::Later(cause(&error)) };
+        // The text beside the code often repeats the recipient's address.
+        let said = format!("the mail server answered {code}");
+        if error.is_permanent() && !LOGIN.contains(&code) {
+            Self::Never(said)
+        } else {
+            Self::Later(said)
+        }
     }
 }
 
@@ -191,9 +197,8 @@ fn cause(error: &dyn Error) -> String {
 mod tests {
     use super::*;
 
-    // The connections that are kept need a runtime.
-    #[tokio::test]
-    async fn neither_the_password_nor_the_user_prints() {
+    #[test]
+    fn neither_the_password_nor_the_user_prints() {
         let server = Server::parse("smtps://hidden:secret@mail.example.com").unwrap();
         let smtp = Smtp::new(server, "SaaSKit <billing@example.com>", None).unwrap();
         let printed = format!("{:?}", Mailer::Smtp(smtp));
@@ -201,8 +206,8 @@ mod tests {
         assert!(!printed.contains("hidden") && !printed.contains("secret"), "{printed}");
     }
 
-    #[tokio::test]
-    async fn who_sends_has_an_address_and_authorities_are_certificates() {
+    #[test]
+    fn who_sends_has_an_address_and_authorities_are_certificates() {
         let server = || Server::parse("smtps://mail.example.com").unwrap();
         for from in ["", "billing", "SaaSKit <billing>", "a@b\r\nBcc: c@d"] {
             assert!(Smtp::new(server(), from, None).is_err(), "{from}");

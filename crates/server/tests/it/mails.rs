@@ -1,10 +1,11 @@
-//! Mails on their way to a mail server: what becomes of them when the process is to end.
+//! Mails on their way to a mail server: over which connections, and what becomes of them when the
+//! process is to end.
 
 use serde_json::json;
 use specie_server::runner;
 use specie_store::mails::{self, Mail};
 use specie_store::outbox::{self, Effect};
-use specie_vocab::{BusinessTime, PayerId};
+use specie_vocab::{BusinessTime, PayerId, WallTime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -61,6 +62,21 @@ async fn waiting(house: &House) -> i64 {
 fn start(house: &House) -> (watch::Sender<bool>, JoinHandle<()>) {
     let (stop, stopped) = watch::channel(false);
     (stop, tokio::spawn(runner::run(house.app.clone(), stopped)))
+}
+
+#[tokio::test]
+async fn a_connection_serves_the_next_mail_until_the_server_ends_it() {
+    let post = Post::open("250 taken").await;
+    post.answer(3);
+    let smtp = post.smtp();
+    let now = WallTime::from_second(NOW);
+    let send = async || smtp.send_greeting("ada@example.com", now).await.unwrap();
+    send().await;
+    send().await;
+    assert_eq!(post.connections(), 1);
+    post.hang_up();
+    send().await;
+    assert_eq!((post.connections(), post.ids().len()), (2, 3));
 }
 
 #[tokio::test]

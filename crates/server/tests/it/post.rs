@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use specie_server::smtp::Server;
@@ -15,8 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Post {
     port: u16,
-    seen: watch::Receiver<Vec<String>>,
-    allowed: Arc<Semaphore>,
+    desk: Arc<Desk>,
 }
 
 /// What all connections share.
@@ -24,9 +24,13 @@ struct Desk {
     /// The texts of all mails, each from when its last line has come.
     seen: watch::Sender<Vec<String>>,
     /// How many last lines may be answered.
-    allowed: Arc<Semaphore>,
+    allowed: Semaphore,
     /// With what.
     answer: &'static str,
+    /// How many connections there were.
+    connections: AtomicUsize,
+    /// Told when they are to end.
+    hung_up: watch::Sender<()>,
 }
 
 impl Post {
@@ -34,15 +38,21 @@ impl Post {
     pub async fn open(answer: &'static str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (sender, seen) = watch::channel(Vec::new());
-        let allowed = Arc::new(Semaphore::new(0));
-        let desk = Arc::new(Desk { seen: sender, allowed: allowed.clone(), answer });
+        let desk = Arc::new(Desk {
+            seen: watch::Sender::default(),
+            allowed: Semaphore::new(0),
+            answer,
+            connections: AtomicUsize::new(0),
+            hung_up: watch::Sender::default(),
+        });
+        let shared = desk.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(attend(stream, desk.clone()));
+                shared.connections.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(attend(stream, shared.clone(), shared.hung_up.subscribe()));
             }
         });
-        Self { port, seen, allowed }
+        Self { port, desk }
     }
 
     /// What sends to it.
@@ -57,12 +67,22 @@ impl Post {
 
     /// Lets it answer the last lines of so many mails more.
     pub fn answer(&self, mails: usize) {
-        self.allowed.add_permits(mails);
+        self.desk.allowed.add_permits(mails);
+    }
+
+    /// Ends all connections.
+    pub fn hang_up(&self) {
+        self.desk.hung_up.send_replace(());
+    }
+
+    /// How many connections there were.
+    pub fn connections(&self) -> usize {
+        self.desk.connections.load(Ordering::SeqCst)
     }
 
     /// Returns when so many mails have come, answered or not.
     pub async fn has(&self, mails: usize) {
-        let mut seen = self.seen.clone();
+        let mut seen = self.desk.seen.subscribe();
         let come = seen.wait_for(|seen| seen.len() >= mails);
         tokio::time::timeout(PATIENCE, come).await.expect("it comes in time").unwrap();
     }
@@ -73,12 +93,25 @@ impl Post {
             let line = text.lines().find(|line| line.starts_with("Message-ID: "));
             line.unwrap_or_default().to_owned()
         };
-        self.seen.borrow().iter().map(id).collect()
+        self.desk.seen.borrow().iter().map(id).collect()
     }
 }
 
-/// Serves a connection until it ends.
-async fn attend(stream: TcpStream, desk: Arc<Desk>) -> io::Result<()> {
+/// Serves a connection until one of both sides ends it.
+async fn attend(
+    stream: TcpStream,
+    desk: Arc<Desk>,
+    mut hung_up: watch::Receiver<()>,
+) -> io::Result<()> {
+    tokio::select! {
+        // A command that came meanwhile is not answered.
+        biased;
+        _ = hung_up.changed() => Ok(()),
+        ended = speak(stream, &desk) => ended,
+    }
+}
+
+async fn speak(stream: TcpStream, desk: &Desk) -> io::Result<()> {
     let mut lines = BufReader::new(stream);
     lines.get_mut().write_all(b"220 post\r\n").await?;
     let mut line = String::new();
@@ -86,7 +119,7 @@ async fn attend(stream: TcpStream, desk: Arc<Desk>) -> io::Result<()> {
         let said = match line.trim_end() {
             "DATA" => {
                 lines.get_mut().write_all(b"354 go on\r\n").await?;
-                take(&mut lines, &desk).await?
+                take(&mut lines, desk).await?
             }
             "QUIT" => "221 bye",
             _ => "250 fine",
