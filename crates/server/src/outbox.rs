@@ -57,7 +57,7 @@ pub(crate) async fn deliver(app: &App, effect: &Effect) -> Result<bool, StoreErr
     meter::mail("deferred");
     let mut tx = app.db.begin().await?;
     let now = tx.now().await?;
-    stored::failed(&mut tx, &effect.key, now.plus_seconds(wait)).await?;
+    stored::failed(&mut tx, effect, now.plus_seconds(wait)).await?;
     tx.commit().await?;
     Ok(false)
 }

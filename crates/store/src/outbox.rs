@@ -68,7 +68,8 @@ statements! {
                      returning {columns}";
     OF_PAYER: Queued = "select {columns} from outbox where payer = $1 order by due, key";
     DONE = "update outbox set done = true where key = $1 and not done";
-    FAILED = "update outbox set not_before = $2 where key = $1 and not done";
+    // Each claim counts one attempt more: who claimed it before is told by that.
+    PUT_OFF = "update outbox set not_before = $3 where key = $1 and attempts = $2 and not done";
     WAITING = "select count(*) from outbox where not done";
     FAILING = "select count(*) from outbox where not done and attempts > $1";
 }
@@ -104,10 +105,25 @@ pub async fn done(tx: &mut Tx, key: &str) -> Result<bool, StoreError> {
     Ok(run!(tx, DONE, [key]) == 1)
 }
 
-/// Gives an effect back. It is not tried again before `not_before`.
-pub async fn failed(tx: &mut Tx, key: &str, not_before: WallTime) -> Result<(), StoreError> {
-    run!(tx, FAILED, [key, not_before]);
-    Ok(())
+/// Keeps a claim for another minute: what it is for goes on. False, if another has claimed the effect
+/// since.
+pub async fn extend(tx: &mut Tx, claimed: &Effect, now: WallTime) -> Result<bool, StoreError> {
+    put_off(tx, claimed, now.plus_seconds(LEASE)).await
+}
+
+/// Gives a claimed effect back. It is not tried again before `not_before`. False, if another has
+/// claimed it since.
+pub async fn failed(
+    tx: &mut Tx,
+    claimed: &Effect,
+    not_before: WallTime,
+) -> Result<bool, StoreError> {
+    put_off(tx, claimed, not_before).await
+}
+
+async fn put_off(tx: &mut Tx, claimed: &Effect, not_before: WallTime) -> Result<bool, StoreError> {
+    let Effect { key, attempts, .. } = claimed;
+    Ok(run!(tx, PUT_OFF, [key, attempts, not_before]) == 1)
 }
 
 /// How many effects are still to be carried out.

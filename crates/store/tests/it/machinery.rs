@@ -79,13 +79,30 @@ both! {
         let again = Effect { attempts: 1, ..effect("first", payer, 1) };
         assert_eq!(claimed[0], again);
         assert!(outbox::claim(&mut tx, 9, wall(59), business(2)).await.unwrap().0.is_empty());
-        outbox::failed(&mut tx, "a", wall(20)).await.unwrap();
+        assert!(outbox::failed(&mut tx, &claimed[1], wall(20)).await.unwrap());
         assert_eq!(lanes::next_wall(&mut tx, wall(10)).await.unwrap(), Some(wall(20)));
         let again = outbox::claim(&mut tx, 9, wall(20), business(2)).await.unwrap().0;
         assert_eq!(again.iter().map(|it| (it.key.as_str(), it.attempts)).collect::<Vec<_>>(), [("a", 2)]);
         // Whoever claimed the others is not heard of: their minute is over.
         let again = outbox::claim(&mut tx, 9, wall(60), business(2)).await.unwrap().0;
         assert_eq!(again.len(), 2);
+    }
+
+    async fn an_effect_that_takes_long_is_claimed_for_longer_by_who_has_it(db: Db) {
+        let payer = with_payer(&db, 1).await.id;
+        let mut tx = db.begin().await.unwrap();
+        outbox::add(&mut tx, &effect("a", payer, 1)).await.unwrap();
+        let claim = async |tx: &mut _, now| outbox::claim(tx, 9, wall(now), business(1)).await.unwrap().0;
+        let first = claim(&mut tx, 0).await.remove(0);
+        assert!(outbox::extend(&mut tx, &first, wall(40)).await.unwrap());
+        assert!(claim(&mut tx, 99).await.is_empty());
+        let second = claim(&mut tx, 100).await.remove(0);
+        // Whoever had it stood still, and neither keeps it nor gives it back.
+        assert!(!outbox::extend(&mut tx, &first, wall(110)).await.unwrap());
+        assert!(!outbox::failed(&mut tx, &first, wall(110)).await.unwrap());
+        assert!(claim(&mut tx, 159).await.is_empty());
+        outbox::done(&mut tx, "a").await.unwrap();
+        assert!(!outbox::extend(&mut tx, &second, wall(120)).await.unwrap());
     }
 
     async fn a_mail_is_kept_once_and_the_newest_comes_first(db: Db) {
