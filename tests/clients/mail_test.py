@@ -288,6 +288,17 @@ class Mails(unittest.TestCase):
         until(lambda: service.metric("specie_outbox_waiting") == 0, "nothing waits")
         self.assertEqual(len(post.seen), 1)
 
+    def test_a_server_that_takes_longer_than_a_claim_gets_a_mail_once(self):
+        # A claim lasts for a minute: another try would begin before this one has ended.
+        post, port = Post(pause=70), free_port()
+        self.enterContext(listening(post, port))
+        service = self.service(SMTP_URL=f"smtp://127.0.0.1:{port}")
+        service.buy("jan")
+        until(lambda: post.taken, "the mail is taken", 100)
+        until(lambda: service.metric('specie_mails_total{outcome="sent"}') == 1, "it is counted")
+        self.assertEqual(len(post.seen), 1)
+        self.assertFalse(service.metric('specie_mails_total{outcome="deferred"}'))
+
     def test_a_stop_in_the_middle_of_a_mail_neither_loses_nor_doubles_it(self):
         post, port = Post(pause=2), free_port()
         self.enterContext(listening(post, port))

@@ -1,5 +1,7 @@
 //! The outbox: what was decided reaches the outside at least once, under one fixed key.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use specie_billing::{MailFacts, MailKind};
 use specie_store::mails::{self, Mail};
@@ -7,7 +9,7 @@ use specie_store::mirrors::customers as stripe_customers;
 use specie_store::outbox::{self as stored, Effect};
 use specie_store::{StoreError, Tx, customers};
 
-use crate::smtp::{Mailer, NotSent, SENDERS};
+use crate::smtp::{Mailer, NotSent, SENDERS, Smtp};
 use crate::{App, alarms, mail, meter};
 
 /// What an effect of the kind `mail` holds.
@@ -48,6 +50,11 @@ pub(crate) async fn claim(app: &App, limit: usize) -> Result<Vec<Effect>, StoreE
 /// the longer, the more there were.
 pub(crate) async fn deliver(app: &App, effect: &Effect) -> Result<bool, StoreError> {
     let Err(error) = carry_out(app, effect).await else { return Ok(true) };
+    if matches!(error, Undelivered::TakenOver) {
+        // When it is tried again is the other's to say.
+        tracing::warn!(key = %effect.key, %error, "an effect was not delivered");
+        return Ok(false);
+    }
     if error.is_final(effect) {
         give_up(app, effect, &error).await?;
         return Ok(true);
@@ -79,6 +86,8 @@ enum Undelivered {
     Template(#[from] mail::MailError),
     #[error(transparent)]
     NotSent(#[from] NotSent),
+    #[error("this process stood still, and another one has taken it over")]
+    TakenOver,
 }
 
 impl Undelivered {
@@ -99,9 +108,8 @@ async fn carry_out(app: &App, effect: &Effect) -> Result<(), Undelivered> {
     }
 }
 
-/// Puts a mail into the mailbox, and to the mail server, if there is one. Between the server's
-/// acceptance and our commit lies the one moment at which a crash sends it twice, under one
-/// `Message-ID`.
+/// Puts a mail into the mailbox, and to the mail server, if there is one. Between the mail's last line
+/// and our commit lies the time in which a crash sends it twice, under one `Message-ID`.
 async fn send(app: &App, effect: &Effect) -> Result<(), Undelivered> {
     let mut tx = app.db.begin().await?;
     let Some(mail) = kept(app, &mut tx, effect).await? else {
@@ -117,7 +125,7 @@ async fn send(app: &App, effect: &Effect) -> Result<(), Undelivered> {
         return Ok(());
     };
     tx.commit().await?;
-    smtp.send(&mail, app.wall.now()).await?;
+    hand_over(app, smtp, &mail, effect).await?;
     let mut tx = app.db.begin().await?;
     let now = tx.now().await?;
     mails::sent(&mut tx, &mail.key, now).await?;
@@ -125,6 +133,45 @@ async fn send(app: &App, effect: &Effect) -> Result<(), Undelivered> {
     tx.commit().await?;
     meter::mail("sent");
     Ok(())
+}
+
+/// Hands a mail over, and keeps its effect claimed as long as that takes.
+async fn hand_over(
+    app: &App,
+    smtp: &Smtp,
+    mail: &Mail,
+    effect: &Effect,
+) -> Result<(), Undelivered> {
+    tokio::select! {
+        // What the server has said counts, even if the claim is lost.
+        biased;
+        sent = smtp.send(mail, app.wall.now()) => sent.map_err(Undelivered::from),
+        () = taken_over(app, effect, smtp.waits().sign_of_life) => Err(Undelivered::TakenOver),
+    }
+}
+
+/// Says again and again that an effect is being carried out. Returns when another process has claimed
+/// it, which must have taken this one for dead.
+async fn taken_over(app: &App, effect: &Effect, sign_of_life: Duration) {
+    loop {
+        tokio::time::sleep(sign_of_life).await;
+        match extend(app, effect).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            // To begin anew for that would send the mail twice for sure.
+            Err(error) => {
+                tracing::warn!(%error, key = %effect.key, "a claim could not be kept");
+            }
+        }
+    }
+}
+
+async fn extend(app: &App, effect: &Effect) -> Result<bool, StoreError> {
+    let mut tx = app.db.begin().await?;
+    let now = tx.now().await?;
+    let ours = stored::extend(&mut tx, effect, now).await?;
+    tx.commit().await?;
+    Ok(ours)
 }
 
 /// The mail as it was first written, or as it is written now. A customer without an address gets

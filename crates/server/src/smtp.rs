@@ -23,9 +23,6 @@ use lines::{Lines, leave};
 
 /// As many mails are under way at once.
 pub(crate) const SENDERS: usize = 4;
-/// How long one mail may take. Its effect is claimed for a minute, so nobody else begins it
-/// meanwhile.
-const PATIENCE: Duration = Duration::from_secs(40);
 /// How long a server may take to let somebody in.
 const CONNECT: Duration = Duration::from_secs(15);
 /// Refusals that say something of the login, and nothing of the mail.
@@ -46,6 +43,32 @@ pub enum Mailer {
 pub struct Smtp {
     from: Mailbox,
     lines: Arc<Lines>,
+    waits: Waits,
+}
+
+/// How long is waited for a mail.
+#[derive(Clone, Copy, Debug)]
+pub struct Waits {
+    /// Until the server waits for its text: connected, greeted, logged in and told of the addresses.
+    /// Who gives up here has sent nothing.
+    pub begin: Duration,
+    /// From then on, until the server has taken it. Who gives up here may have sent it.
+    pub take: Duration,
+    /// How often it is said meanwhile that the mail is under way, so that nobody else begins it: well
+    /// within the minute for which its effect is claimed.
+    pub sign_of_life: Duration,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            begin: Duration::from_secs(40),
+            // As RFC 5321, 4.5.3.2.6, asks: a server that filters or passes on a mail while we wait
+            // delivers it all the same, and would be sent it again and again.
+            take: Duration::from_secs(600),
+            sign_of_life: Duration::from_secs(20),
+        }
+    }
 }
 
 /// Why a mail was not taken. None of them names an address.
@@ -66,7 +89,13 @@ impl Smtp {
         let from = sender(from)?;
         let tls = tls(&server, authorities)?;
         let hello = ClientId::Domain(from.email.domain().to_owned());
-        Ok(Self { from, lines: Lines::new(server, hello, tls) })
+        Ok(Self { from, lines: Lines::new(server, hello, tls), waits: Waits::default() })
+    }
+
+    /// The same, waiting for longer or less long.
+    #[must_use]
+    pub fn waiting(self, waits: Waits) -> Self {
+        Self { waits, ..self }
     }
 
     /// Whether mails can be sent as `from`.
@@ -79,31 +108,34 @@ impl Smtp {
         &self.lines.server
     }
 
+    /// How long it waits.
+    pub(crate) fn waits(&self) -> Waits {
+        self.waits
+    }
+
     /// Sends a mail, and returns when the server has taken it.
     pub async fn send(&self, mail: &Mail, now: WallTime) -> Result<(), NotSent> {
         let message = message::of(mail, &self.from, now).map_err(NotSent::Never)?;
-        within(PATIENCE, self.hand_over(&message)).await
+        self.hand_over(&message).await
     }
 
     /// Sends a line to `recipient`, so that somebody sees that mails arrive.
     pub async fn send_greeting(&self, recipient: &str, now: WallTime) -> Result<(), NotSent> {
         let message = message::greeting(recipient, &self.from, now).map_err(NotSent::Never)?;
-        within(PATIENCE, self.hand_over(&message)).await
+        self.hand_over(&message).await
     }
 
     async fn hand_over(&self, message: &Message) -> Result<(), NotSent> {
-        let text = message.formatted();
-        let mut line = self.lines.announce(message.envelope(), &text).await?;
-        match line.message(&text).await {
-            Ok(_) => {
-                self.lines.keep(line);
-                Ok(())
-            }
-            Err(error) => {
-                leave(line);
-                Err(error.into())
-            }
+        let (text, Waits { begin, take, .. }) = (message.formatted(), self.waits);
+        let announced = self.lines.announce(message.envelope(), &text);
+        let mut line = within(begin, announced).await?;
+        let taken = async { line.message(&text).await.map(drop).map_err(NotSent::from) };
+        let taken = within(take, taken).await;
+        match taken {
+            Ok(()) => self.lines.keep(line),
+            Err(_) => leave(line),
         }
+        taken
     }
 
     /// Connects, greets and logs in, and sends nothing.
@@ -123,10 +155,10 @@ impl Smtp {
 }
 
 /// What comes of it in time.
-async fn within(
+async fn within<T>(
     limit: Duration,
-    done: impl Future<Output = Result<(), NotSent>>,
-) -> Result<(), NotSent> {
+    done: impl Future<Output = Result<T, NotSent>>,
+) -> Result<T, NotSent> {
     let late = || NotSent::Later(format!("no answer in {} s", limit.as_secs()));
     tokio::time::timeout(limit, done).await.unwrap_or_else(|_| Err(late()))
 }

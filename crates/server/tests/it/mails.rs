@@ -1,30 +1,44 @@
-//! Mails on their way to a mail server: over which connections, and what becomes of them when the
-//! process is to end.
+//! Mails on their way to a mail server: over which connections, how long they may take, and what
+//! becomes of them when the process is to end.
+
+use std::time::Duration;
 
 use serde_json::json;
-use specie_server::runner;
+use specie_server::smtp::{NotSent, Waits};
+use specie_server::{Mailer, runner};
 use specie_store::mails::{self, Mail};
 use specie_store::outbox::{self, Effect};
-use specie_vocab::{BusinessTime, PayerId, WallTime};
+use specie_store::{StoreError, lanes};
+use specie_vocab::{BusinessTime, PayerId, WallClock, WallTime};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::house::{House, NOW, Wish};
-use crate::post::Post;
+use crate::post::{self, Post};
 
 /// As many mails are under way at once.
 const AT_ONCE: usize = 4;
 
+/// How long a fact is waited for that another task brings about.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A service that sends to `post`.
 async fn house(post: &Post) -> House {
-    House::new(Wish { mailer: post.mailer(), ..Wish::default() }).await
+    house_with(post, Waits::default()).await
+}
+
+/// The same, with other waits.
+async fn house_with(post: &Post, waits: Waits) -> House {
+    let mailer = Mailer::Smtp(post.smtp().waiting(waits));
+    House::new(Wish { mailer, ..Wish::default() }).await
 }
 
 /// Writes so many mails to a customer, all of them due.
-async fn write(house: &House, mails: usize) -> PayerId {
+async fn write(house: &House, count: usize) -> PayerId {
     let mut tx = house.app.db.begin().await.unwrap();
     let payer = house.payer(&mut tx).await;
-    for n in 1..=mails {
+    for n in 1..=count {
         let mail = mail(n, payer);
         let (key, due) = (mail.key.clone(), mail.created_at);
         let effect = Effect::new(key, payer, "mail", json!({}), due);
@@ -58,6 +72,30 @@ async fn waiting(house: &House) -> i64 {
     outbox::waiting(&mut tx).await.unwrap()
 }
 
+/// Sends what is due, in a task of its own. It answers how many mails were sent.
+fn send(house: &House) -> JoinHandle<Result<usize, StoreError>> {
+    let app = house.app.clone();
+    tokio::spawn(async move { specie_server::outbox::deliver_due(&app).await })
+}
+
+/// When a claim that stands runs out.
+async fn claimed_until(house: &House) -> Option<WallTime> {
+    let mut tx = house.app.db.read().await.unwrap();
+    let now = tx.now().await.unwrap();
+    lanes::next_wall(&mut tx, now).await.unwrap()
+}
+
+/// Returns when the claim was renewed just now.
+async fn is_renewed(house: &House) {
+    let until = WallClock::now(&*house.clock).plus_seconds(60);
+    let renewed = async {
+        while claimed_until(house).await != Some(until) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, renewed).await.expect("the claim is renewed");
+}
+
 /// The background work of a process, and what ends it.
 fn start(house: &House) -> (watch::Sender<bool>, JoinHandle<()>) {
     let (stop, stopped) = watch::channel(false);
@@ -77,6 +115,59 @@ async fn a_connection_serves_the_next_mail_until_the_server_ends_it() {
     post.hang_up();
     send().await;
     assert_eq!((post.connections(), post.ids().len()), (2, 3));
+}
+
+#[tokio::test]
+async fn a_mail_that_takes_minutes_is_begun_by_nobody_else() {
+    let post = Post::open("250 taken").await;
+    let waits = Waits { sign_of_life: Duration::from_millis(2), ..Waits::default() };
+    let house = house_with(&post, waits).await;
+    write(&house, 1).await;
+    let sending = send(&house);
+    post.has(1).await;
+    for _ in 0..9 {
+        house.wait(59);
+        is_renewed(&house).await;
+        assert_eq!(send(&house).await.unwrap().unwrap(), 0, "it is under way");
+    }
+    post.answer(1);
+    assert_eq!(sending.await.unwrap().unwrap(), 1);
+    assert_eq!((post.ids().len(), waiting(&house).await), (1, 0));
+}
+
+#[tokio::test]
+async fn who_stood_still_leaves_a_mail_to_who_has_taken_it_over() {
+    let post = Post::open("250 taken").await;
+    let waits = Waits { sign_of_life: Duration::from_millis(50), ..Waits::default() };
+    let house = house_with(&post, waits).await;
+    write(&house, 1).await;
+    let sending = send(&house);
+    post.has(1).await;
+    let mut tx = house.app.db.begin().await.unwrap();
+    let (later, due) = (WallTime::from_second(NOW + 1_000), BusinessTime::from_second(NOW));
+    let (other, _) = outbox::claim(&mut tx, 1, later, due).await.unwrap();
+    assert_eq!(other.len(), 1);
+    tx.commit().await.unwrap();
+    assert_eq!(sending.await.unwrap().unwrap(), 0);
+    assert_eq!(claimed_until(&house).await, Some(later.plus_seconds(60)), "it is the other's");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_waited_for_within_bounds() {
+    let now = WallTime::from_second(NOW);
+    let late = Err(NotSent::Later("no answer in 0 s".into()));
+    let soon = Duration::from_millis(20);
+
+    let post = Post::open("250 taken").await;
+    let smtp = post.smtp().waiting(Waits { take: soon, ..Waits::default() });
+    assert_eq!(smtp.send_greeting("ada@example.com", now).await, late);
+    // The server has all of it, and may deliver it.
+    post.has(1).await;
+
+    let silent = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let smtp = post::smtp_to(silent.local_addr().unwrap().port());
+    let smtp = smtp.waiting(Waits { begin: soon, ..Waits::default() });
+    assert_eq!(smtp.send_greeting("ada@example.com", now).await, late);
 }
 
 #[tokio::test]

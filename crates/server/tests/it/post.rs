@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use specie_server::Smtp;
 use specie_server::smtp::Server;
-use specie_server::{Mailer, Smtp};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -56,13 +56,8 @@ impl Post {
     }
 
     /// What sends to it.
-    pub fn mailer(&self) -> Mailer {
-        Mailer::Smtp(self.smtp())
-    }
-
     pub fn smtp(&self) -> Smtp {
-        let server = Server::parse(&format!("smtp://127.0.0.1:{}", self.port)).unwrap();
-        Smtp::new(server, "SaaSKit <billing@example.com>", None).unwrap()
+        smtp_to(self.port)
     }
 
     /// Lets it answer the last lines of so many mails more.
@@ -95,6 +90,12 @@ impl Post {
         };
         self.desk.seen.borrow().iter().map(id).collect()
     }
+}
+
+/// What sends to a port of this machine.
+pub fn smtp_to(port: u16) -> Smtp {
+    let server = Server::parse(&format!("smtp://127.0.0.1:{port}")).unwrap();
+    Smtp::new(server, "SaaSKit <billing@example.com>", None).unwrap()
 }
 
 /// Serves a connection until one of both sides ends it.
