@@ -298,6 +298,11 @@ class Mails(unittest.TestCase):
         until(lambda: service.metric('specie_mails_total{outcome="sent"}') == 1, "it is counted")
         self.assertEqual(len(post.seen), 1)
         self.assertFalse(service.metric('specie_mails_total{outcome="deferred"}'))
+        service.buy("kim")
+        until(lambda: len(post.seen) == 2, "the next mail is on its way")
+        self.assertEqual(service.stop(), 0)
+        self.assertIn("an effect was under way and is left", service.said())
+        self.assertNotIn("did not end in time", service.said())
 
     def test_a_stop_in_the_middle_of_a_mail_neither_loses_nor_doubles_it(self):
         post, port = Post(pause=2), free_port()

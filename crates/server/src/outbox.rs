@@ -142,11 +142,12 @@ async fn hand_over(
     mail: &Mail,
     effect: &Effect,
 ) -> Result<(), Undelivered> {
+    let sign_of_life = app.mailer.waits().sign_of_life;
     tokio::select! {
         // What the server has said counts, even if the claim is lost.
         biased;
         sent = smtp.send(mail, app.wall.now()) => sent.map_err(Undelivered::from),
-        () = taken_over(app, effect, smtp.waits().sign_of_life) => Err(Undelivered::TakenOver),
+        () = taken_over(app, effect, sign_of_life) => Err(Undelivered::TakenOver),
     }
 }
 

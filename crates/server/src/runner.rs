@@ -248,7 +248,7 @@ async fn begin_effects(
         let Ok(place) = Arc::clone(&places.effects).try_acquire_owned() else { break };
         let (app, stop) = (app.clone(), stop.clone());
         busy.spawn(async move {
-            deliver(&app, effect, &stop).await;
+            deliver(&app, effect, stop).await;
             drop(place);
             app.work.notify_one();
         });
@@ -256,15 +256,29 @@ async fn begin_effects(
     any
 }
 
-/// Carries an effect out, and goes on with the next one that is due.
-async fn deliver(app: &App, first: Effect, stop: &watch::Receiver<bool>) {
+/// Carries an effect out, and goes on with the next one that is due. What takes too long when the
+/// process is to end is left: its claim runs out, and it is carried out again.
+async fn deliver(app: &App, first: Effect, mut stop: watch::Receiver<bool>) {
     let mut next = Some(first);
     while let Some(effect) = next {
-        if let Err(error) = outbox::deliver(app, &effect).await {
+        let delivered = tokio::select! {
+            delivered = outbox::deliver(app, &effect) => delivered,
+            () = no_time_left(app, &mut stop) => {
+                tracing::warn!(key = %effect.key, "an effect was under way and is left");
+                return;
+            }
+        };
+        if let Err(error) = delivered {
             tracing::error!(%error, key = %effect.key, "an effect cannot be carried out");
         }
-        next = claim_effects(app, stop, 1).await.pop();
+        next = claim_effects(app, &stop, 1).await.pop();
     }
+}
+
+/// Returns a while after `stop` has said so: what else is to end needs time, too.
+async fn no_time_left(app: &App, stop: &mut watch::Receiver<bool>) {
+    stopped(stop).await;
+    tokio::time::sleep(app.mailer.waits().at_the_end).await;
 }
 
 /// Once `stop` says so nothing is claimed: what waits is for the next start, or for another process.

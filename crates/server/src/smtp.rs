@@ -38,6 +38,16 @@ pub enum Mailer {
     Smtp(Smtp),
 }
 
+impl Mailer {
+    /// How long is waited for a mail.
+    pub(crate) fn waits(&self) -> Waits {
+        match self {
+            Self::Mailbox => Waits::default(),
+            Self::Smtp(smtp) => smtp.waits,
+        }
+    }
+}
+
 /// Who sends, and through which server. Connections are kept for the next mail.
 #[derive(Clone)]
 pub struct Smtp {
@@ -57,6 +67,8 @@ pub struct Waits {
     /// How often it is said meanwhile that the mail is under way, so that nobody else begins it: well
     /// within the minute for which its effect is claimed.
     pub sign_of_life: Duration,
+    /// How long a mail that is under way when the process is to end may still take.
+    pub at_the_end: Duration,
 }
 
 impl Default for Waits {
@@ -67,6 +79,8 @@ impl Default for Waits {
             // delivers it all the same, and would be sent it again and again.
             take: Duration::from_secs(600),
             sign_of_life: Duration::from_secs(20),
+            // With what comes after it, less than the eight seconds after which the rest is cut off.
+            at_the_end: Duration::from_secs(6),
         }
     }
 }
@@ -106,11 +120,6 @@ impl Smtp {
     /// The server.
     pub fn server(&self) -> &Server {
         &self.lines.server
-    }
-
-    /// How long it waits.
-    pub(crate) fn waits(&self) -> Waits {
-        self.waits
     }
 
     /// Sends a mail, and returns when the server has taken it.

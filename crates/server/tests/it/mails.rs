@@ -193,3 +193,22 @@ async fn a_stop_leaves_the_mails_that_wait_to_the_next_start() {
     ids.dedup();
     assert_eq!((ids.len(), post.ids().len()), (9, 9), "each came once: {ids:?}");
 }
+
+#[tokio::test]
+async fn a_mail_whose_server_takes_too_long_is_left_at_the_end_and_sent_again() {
+    let post = Post::open("250 taken").await;
+    let waits = Waits { at_the_end: Duration::from_millis(20), ..Waits::default() };
+    let house = house_with(&post, waits).await;
+    write(&house, 1).await;
+    let (stop, running) = start(&house);
+    post.has(1).await;
+    stop.send(true).unwrap();
+    running.await.unwrap();
+    assert_eq!(waiting(&house).await, 1);
+
+    post.answer(2);
+    assert_eq!(send(&house).await.unwrap().unwrap(), 0, "nobody knows yet that it was left");
+    house.wait(60);
+    assert_eq!(send(&house).await.unwrap().unwrap(), 1);
+    assert_eq!(post.ids(), ["Message-ID: <1@specie.example>"; 2]);
+}
