@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use serde_json::json;
+use specie_server::quiet::run_to_quiet;
 use specie_server::smtp::{NotSent, Waits};
-use specie_server::{Mailer, runner};
+use specie_server::{Mailer, alarms, runner};
 use specie_store::mails::{self, Mail};
 use specie_store::outbox::{self, Effect};
 use specie_store::{StoreError, lanes};
@@ -19,6 +20,9 @@ use crate::post::{self, Post};
 
 /// As many mails are under way at once.
 const AT_ONCE: usize = 4;
+
+/// So often a mail is tried.
+const TRIES: usize = 24;
 
 /// How long a fact is waited for that another task brings about.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -115,6 +119,34 @@ async fn a_connection_serves_the_next_mail_until_the_server_ends_it() {
     post.hang_up();
     send().await;
     assert_eq!((post.connections(), post.ids().len()), (2, 3));
+}
+
+#[tokio::test]
+async fn a_mail_that_nobody_takes_is_given_up_after_two_days_and_an_alarm_stands() {
+    let post = Post::open("451 come back later").await;
+    post.answer(TRIES + 1);
+    let house = house(&post).await;
+    write(&house, 1).await;
+    let mut tries = 1;
+    while let Some(next) = run_to_quiet(&house.app).await.unwrap().wall {
+        assert!(tries < TRIES, "it is tried again and again");
+        assert_eq!(waiting(&house).await, 1);
+        house.clock.advance_to(next.timestamp());
+        tries += 1;
+    }
+    assert_eq!((tries, post.ids().len(), waiting(&house).await), (TRIES, TRIES, 0));
+
+    let now = WallClock::now(&*house.clock);
+    let hours = now.seconds_since(WallTime::from_second(NOW)) / 3_600;
+    assert!((46..=52).contains(&hours), "{hours}");
+    let mut tx = house.app.db.read().await.unwrap();
+    let mail = mails::get(&mut tx, "receipt:in_1").await.unwrap().unwrap();
+    assert_eq!((mail.sent_at, mail.failed_at), (None, Some(now)));
+    assert_eq!(mail.failure.as_deref(), Some("the mail server answered 451"));
+    drop(tx);
+    let standing = alarms::standing(&house.app).await.unwrap();
+    let failing = standing.iter().find(|it| it.alarm.code == "mail_failing").unwrap();
+    assert_eq!(failing.found, "0 wait after several tries, 1 were given up");
 }
 
 #[tokio::test]
