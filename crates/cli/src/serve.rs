@@ -278,6 +278,8 @@ async fn serve(
     let rest = async {
         let _ = work.await;
         while doors.join_next().await.is_some() {}
+        // Requests may have been answered for longer than there was work.
+        runner::make_root(&app).await;
         app.db.close().await;
     };
     if tokio::time::timeout(PATIENCE, rest).await.is_err() {

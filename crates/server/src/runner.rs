@@ -54,7 +54,8 @@ const FORGOTTEN: i64 = 1_000;
 /// A task of its own.
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Works until `stop` says so, and returns when nothing is half-done.
+/// Works until `stop` says so, and returns when nothing is half-done and all that was done is in a root
+/// of the audit trail.
 pub async fn run(app: App, stop: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
     let mut begin = |name, task: fn(App, watch::Receiver<bool>) -> Task| {
@@ -69,6 +70,16 @@ pub async fn run(app: App, stop: watch::Receiver<bool>) {
     begin("alarms", |app, stop| Box::pin(alarms::watch(app, stop)));
     begin("housekeeping", |app, stop| Box::pin(housekeeping(app, stop)));
     while tasks.join_next().await.is_some() {}
+    // What ended last has written entries after the anchoring had ended.
+    make_root(&app).await;
+}
+
+/// Takes the heads of the audit trail that have moved into a root. What cannot be taken now is taken by
+/// the next one.
+pub async fn make_root(app: &App) {
+    if let Err(error) = anchor::anchor(app).await {
+        tracing::warn!(%error, "the audit trail could not be anchored");
+    }
 }
 
 /// Says that this process lives, for whoever wants to change the schema, and keeps from then on to its
@@ -314,12 +325,11 @@ async fn passes(app: App, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// The last root is made when the process ends: what it did is anchored.
+/// Makes a root at once when the process is to end, too: what is under way may be cut off before the
+/// last one is made.
 async fn anchors(app: App, mut stop: watch::Receiver<bool>) {
     loop {
-        if let Err(error) = anchor::anchor(&app).await {
-            tracing::warn!(%error, "the audit trail could not be anchored");
-        }
+        make_root(&app).await;
         if *stop.borrow() {
             return;
         }

@@ -1,15 +1,17 @@
 //! Mails on their way to a mail server: over which connections, how long they may take, and what
-//! becomes of them when the process is to end.
+//! becomes of them, and of what else is under way, when the process is to end.
 
 use std::time::Duration;
 
 use serde_json::json;
+use specie_server::digest::sha256;
 use specie_server::quiet::run_to_quiet;
 use specie_server::smtp::{NotSent, Waits};
+use specie_server::trail::why;
 use specie_server::{Mailer, alarms, runner};
 use specie_store::mails::{self, Mail};
 use specie_store::outbox::{self, Effect};
-use specie_store::{StoreError, lanes};
+use specie_store::{StoreError, audit, lanes, roots};
 use specie_vocab::{BusinessTime, PayerId, WallClock, WallTime};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -98,6 +100,32 @@ async fn is_renewed(house: &House) {
         }
     };
     tokio::time::timeout(PATIENCE, renewed).await.expect("the claim is renewed");
+}
+
+/// Writes an entry into a customer's trail.
+async fn note(house: &House, payer: PayerId) {
+    let mut tx = house.app.db.begin().await.unwrap();
+    let (at, salt, about) = (tx.now().await.unwrap(), [0; 32], json!({}));
+    audit::append(&mut tx, payer, at, "specie", "looked", why::CLOCK, &about, salt, sha256)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// Whether every entry is in a root.
+async fn is_anchored(house: &House) -> bool {
+    let mut tx = house.app.db.read().await.unwrap();
+    roots::moved(&mut tx, 1).await.unwrap().is_empty()
+}
+
+/// Returns when every entry is in a root.
+async fn anchored(house: &House) {
+    let anchored = async {
+        while !is_anchored(house).await {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, anchored).await.expect("a root is made");
 }
 
 /// The background work of a process, and what ends it.
@@ -243,4 +271,23 @@ async fn a_mail_whose_server_takes_too_long_is_left_at_the_end_and_sent_again() 
     house.wait(60);
     assert_eq!(send(&house).await.unwrap().unwrap(), 1);
     assert_eq!(post.ids(), ["Message-ID: <1@specie.example>"; 2]);
+}
+
+#[tokio::test]
+async fn what_is_written_while_the_last_work_ends_is_in_a_root() {
+    let post = Post::open("250 taken").await;
+    let house = house(&post).await;
+    let payer = write(&house, 1).await;
+    note(&house, payer).await;
+    let (stop, running) = start(&house);
+    post.has(1).await;
+    anchored(&house).await;
+    note(&house, payer).await;
+    stop.send(true).unwrap();
+    // By now the anchoring has ended, and the mail is still under way.
+    anchored(&house).await;
+    note(&house, payer).await;
+    post.answer(1);
+    running.await.unwrap();
+    assert!(is_anchored(&house).await);
 }
