@@ -174,7 +174,8 @@ statements! {
     COUNT = "select count(*) from inbox";
     NEWEST = "select max(received_at) from inbox";
     FOREIGN_SINCE = "select count(*) from inbox where received_at >= $1 and state = 'foreign'";
-    OLDEST_AFTER = "select min(received_at) from inbox where received_at > $1 and kind in ({ids})";
+    OLDEST_AFTER = "select min(received_at) from inbox \
+                    where received_at > $1 and created >= $2 and kind in ({ids})";
     PARKED = "select count(*) from inbox where customer = $1 and state = 'parked'";
     MARK = "update inbox set state = $1, handled_at = $2 where id in ({ids})";
     FAILED = "update inbox set failures = failures + 1, reason = $1 where id in ({ids})";
@@ -339,13 +340,14 @@ pub async fn foreign_since(tx: &mut Tx, moment: WallTime) -> Result<i64, StoreEr
     Ok(value!(tx, i64, FOREIGN_SINCE, [moment]))
 }
 
-/// When the first event of one of these types came after `moment`.
+/// When the first event of one of these types came after `moment` that Stripe made at `made` or later.
 pub async fn oldest_after(
     tx: &mut Tx,
     moment: WallTime,
+    made: BusinessTime,
     kinds: &[&'static str],
 ) -> Result<Option<WallTime>, StoreError> {
-    let call = Call::new(tx, OLDEST_AFTER.ids(tx, 2, kinds.len())).bind(&moment);
+    let call = Call::new(tx, OLDEST_AFTER.ids(tx, 3, kinds.len())).bind(&moment).bind(&made);
     let rows = kinds.iter().fold(call, Call::bind).fetch(tx).await?;
     let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let found = <Option<WallTime> as Column>::parse(first.only()?);

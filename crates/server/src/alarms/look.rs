@@ -4,9 +4,10 @@ use specie_store::intents::{self, IntentState};
 use specie_store::{
     StoreError, Tx, held, inbox, lanes, mails, outbox, quarantine, replicas, watermarks,
 };
-use specie_vocab::WallTime;
+use specie_vocab::{BusinessTime, WallTime};
 
 use super::list::{ALARMS, Alarm};
+use super::watch::Began;
 use crate::App;
 use crate::catalog::EVENTS;
 
@@ -34,7 +35,7 @@ pub struct Standing {
 pub async fn standing(app: &App) -> Result<Vec<Standing>, StoreError> {
     let tx = &mut app.db.read().await?;
     let now = tx.now().await?;
-    app.watch.began_at(now);
+    began(app, now);
     let mut all = Vec::new();
     for alarm in &ALARMS {
         let found = match alarm.happens {
@@ -44,6 +45,11 @@ pub async fn standing(app: &App) -> Result<Vec<Standing>, StoreError> {
         all.extend(found.map(|found| Standing { alarm, found }));
     }
     Ok(all)
+}
+
+/// When this process first looked.
+fn began(app: &App, now: WallTime) -> Began {
+    app.watch.began(Began { wall: now, business: app.business.now() })
 }
 
 fn happened(app: &App, code: &str) -> Option<String> {
@@ -102,11 +108,15 @@ async fn mail(tx: &mut Tx, day: WallTime) -> Result<Option<String>, StoreError> 
     Ok(any.then(|| format!("{waiting} wait after several tries, {failed} were given up")))
 }
 
-/// An event that a watermark pass has brought, and no delivery since.
+/// An event that a watermark pass has brought, and no delivery since. One that was made before this
+/// process began says nothing of the endpoint: most likely nobody was there to take it.
 async fn webhooks(app: &App, tx: &mut Tx, now: WallTime) -> Result<Option<String>, StoreError> {
+    let Began { wall, business } = began(app, now);
     let anywhere = replicas::last_delivery(tx).await?;
-    let last = anywhere.max(app.watch.delivered_at()).unwrap_or_else(|| app.watch.began_at(now));
-    let oldest = inbox::oldest_after(tx, last, &EVENTS).await?;
+    let last = anywhere.max(app.watch.delivered_at()).unwrap_or(wall);
+    // Stripe tells the second alone.
+    let since = BusinessTime::from_second(business.as_second());
+    let oldest = inbox::oldest_after(tx, last, since, &EVENTS).await?;
     let waits = oldest.is_some_and(|oldest| now.seconds_since(oldest) > SILENT);
     Ok(waits.then(|| format!("no webhook since {last}")))
 }
@@ -121,7 +131,7 @@ async fn unreachable(app: &App, tx: &mut Tx, now: WallTime) -> Result<Option<Str
         return Ok(Some(format!("{outages} calls in a row had no answer")));
     }
     let last = watermarks::latest(tx).await?.map(|mark| mark.began_at);
-    let last = last.max(Some(app.watch.began_at(now))).unwrap_or(now);
+    let last = last.max(Some(began(app, now).wall)).unwrap_or(now);
     let silent = now.seconds_since(last);
     Ok((silent > SILENT).then(|| format!("its list of events was last read {silent} s ago")))
 }

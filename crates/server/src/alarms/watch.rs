@@ -3,16 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
-use specie_vocab::WallTime;
+use specie_vocab::{BusinessTime, WallTime};
 
 /// See above. Shared by all tasks of a process.
 #[derive(Debug, Default)]
 pub struct Watch(Mutex<Seen>);
 
+/// One moment, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Began {
+    /// By that of the database.
+    pub(super) wall: WallTime,
+    /// By that in which events are made.
+    pub(super) business: BusinessTime,
+}
+
 #[derive(Debug, Default)]
 struct Seen {
     /// When this process first looked.
-    began_at: Option<WallTime>,
+    began: Option<Began>,
     /// When a webhook last came to this process.
     delivered_at: Option<WallTime>,
     /// Seconds by which Stripe's clock is ahead of this machine's.
@@ -81,8 +90,8 @@ impl Watch {
     }
 
     /// When this process first looked.
-    pub(super) fn began_at(&self, now: WallTime) -> WallTime {
-        *self.seen().began_at.get_or_insert(now)
+    pub(super) fn began(&self, now: Began) -> Began {
+        *self.seen().began.get_or_insert(now)
     }
 
     /// Takes what stands now for told, and answers with what is new and what is over.

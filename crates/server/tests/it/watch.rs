@@ -267,6 +267,25 @@ async fn events_without_a_webhook_are_noticed_after_five_minutes() {
 }
 
 #[tokio::test]
+async fn events_that_were_made_while_nobody_was_there_are_no_alarm() {
+    let house = House::new(Wish::default()).await;
+    assert_eq!(standing(&house).await, [""; 0], "it begins to look");
+    let found = |id: &str, made: i64, at: i64| NewEvent {
+        created: BusinessTime::from_second(made),
+        ..event(id, at, InboxState::Unclaimed)
+    };
+    let missed = [found("evt_1", NOW - 3_000, NOW + 5), found("evt_2", NOW - 1, NOW + 5)];
+    inbox::add(&house.app.db, &missed).await.unwrap();
+    house.wait(400);
+    assert!(!standing(&house).await.contains(&"no_webhook"), "it was our own outage");
+    inbox::add(&house.app.db, &[found("evt_3", NOW, NOW + 400)]).await.unwrap();
+    house.wait(300);
+    assert!(!standing(&house).await.contains(&"no_webhook"), "it may still be delivered");
+    house.wait(1);
+    assert!(standing(&house).await.contains(&"no_webhook"));
+}
+
+#[tokio::test]
 async fn a_stripe_that_is_silent_is_noticed() {
     let house = House::new(Wish::default()).await;
     assert_eq!(standing(&house).await, [""; 0]);

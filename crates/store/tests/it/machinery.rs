@@ -8,8 +8,8 @@ use specie_store::outbox::{self, Effect};
 use specie_store::price_versions::{self, PriceVersion};
 use specie_store::replicas::{self, Replica};
 use specie_store::watermarks::{self, Watermark};
-use specie_store::{Db, inbox, installation, lanes, page_sessions, quarantine, session_tokens};
-use specie_vocab::{Currency, PayerId};
+use specie_store::{Db, Tx, inbox, installation, lanes, page_sessions, quarantine, session_tokens};
+use specie_vocab::{Currency, PayerId, WallTime};
 
 use crate::scene::{both, business, event, id, wall, with_payer};
 
@@ -48,6 +48,11 @@ fn version(version: i64) -> PriceVersion {
         count: 30,
         created_at: wall(version),
     }
+}
+
+/// When the first event of a kind came after `came` that was made at `made` or later.
+async fn oldest(tx: &mut Tx, came: WallTime, made: i64, kind: &'static str) -> Option<WallTime> {
+    inbox::oldest_after(tx, came, business(made), &["none.such", kind]).await.unwrap()
 }
 
 const HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -153,18 +158,19 @@ both! {
         assert_eq!(outbox::failing(&mut tx, 0).await.unwrap(), 0);
     }
 
-    async fn what_came_after_the_last_webhook_is_found_by_its_type(db: Db) {
+    async fn what_came_after_the_last_webhook_is_found_by_its_type_and_age(db: Db) {
         let mut tx = db.begin().await.unwrap();
         assert_eq!(inbox::newest(&mut tx).await.unwrap(), None);
         let events: Vec<_> = (1..=3).map(|n| event(n, "cus_1")).collect();
         inbox::add_in(&mut tx, &events).await.unwrap();
         let at = |n: usize| events[n - 1].received_at;
         assert_eq!(inbox::newest(&mut tx).await.unwrap(), Some(at(3)));
-        let kinds = ["no.such", "invoice.paid"];
-        assert!(events.iter().all(|it| kinds.contains(&it.kind.as_str())), "{events:?}");
-        assert_eq!(inbox::oldest_after(&mut tx, at(1), &kinds).await.unwrap(), Some(at(2)));
-        assert_eq!(inbox::oldest_after(&mut tx, at(3), &kinds).await.unwrap(), None);
-        assert_eq!(inbox::oldest_after(&mut tx, at(1), &["no.such"]).await.unwrap(), None);
+        assert!(events.iter().all(|it| it.kind == "invoice.paid"), "{events:?}");
+        assert_eq!(oldest(&mut tx, at(1), 1, "invoice.paid").await, Some(at(2)));
+        assert_eq!(oldest(&mut tx, at(1), 3, "invoice.paid").await, Some(at(3)));
+        assert_eq!(oldest(&mut tx, at(1), 4, "invoice.paid").await, None);
+        assert_eq!(oldest(&mut tx, at(3), 1, "invoice.paid").await, None);
+        assert_eq!(oldest(&mut tx, at(1), 1, "no.such").await, None);
         assert_eq!(inbox::foreign_since(&mut tx, at(1)).await.unwrap(), 0);
     }
 
