@@ -12,9 +12,6 @@ pub use key::{AuditKey, is_signed_by, public_key};
 use crate::App;
 use crate::digest::sha256;
 
-/// How many heads one root takes at most; what is over waits for the next.
-const MOST: i64 = 10_000;
-
 /// Anchors all heads that have moved. Answers how many roots that made.
 pub async fn anchor(app: &App) -> Result<u64, StoreError> {
     let mut made = 0;
@@ -39,7 +36,7 @@ async fn one(app: &App) -> Result<Option<Root>, StoreError> {
 
     let mut tx = app.db.begin().await?;
     let last = roots::last(&mut tx).await?;
-    let heads = roots::moved(&mut tx, MOST).await?;
+    let heads = roots::moved(&mut tx, roots::MOST).await?;
     if heads.is_empty() && (key.is_none() || !unsigned(&last)) {
         return Ok(None);
     }

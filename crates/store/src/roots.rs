@@ -64,6 +64,9 @@ row! {
     }
 }
 
+/// How many heads one root takes at most; what is over waits for the next.
+pub const MOST: i64 = 10_000;
+
 /// How many heads one statement takes.
 const GROUP: usize = 64;
 

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "how long a real process takes is real time")]
 
 mod approve;
+mod audit;
 mod catalog;
 mod demo;
 mod dev;

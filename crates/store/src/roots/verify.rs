@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use specie_vocab::{PayerId, hex};
+use specie_vocab::{PayerId, WallTime, hex};
 use uuid::Uuid;
 
-use super::{Anchored, Head, Root, after, heads_of, next_payer, of_payer, waiting};
+use super::{Anchored, Head, MOST, Root, after, heads_of, next_payer, of_payer, waiting};
 use crate::audit::{self, Digest, Verdict};
 use crate::{StoreError, Tx};
 
@@ -17,6 +17,18 @@ pub type SignedBy = fn(&[u8], &[u8], &[u8]) -> bool;
 /// How many roots are read at once.
 const BATCH: i64 = 500;
 
+/// From how many seconds on one moment counts as later than another.
+///
+/// Whoever runs takes all entries that are there into a root, when it begins, every ten seconds, and
+/// when it stops. So an entry is left out of a root only if it was committed after it, and what is
+/// left over at any time was written in the seconds before a process was killed or lost its database.
+/// The dates do not say that to the second: entries have the clock of the process that wrote them, which
+/// may be ten minutes apart from another's and from the database's, by which roots are dated, and they
+/// are dated before they are committed. That, the ten seconds and some more are a quarter of an hour.
+/// How long nobody ran makes no difference: nothing here is compared with the present time but the
+/// first entries of all.
+const LATER: i64 = 15 * 60;
+
 /// What the trail is checked with.
 #[derive(Clone, Copy)]
 pub struct Checks<'a> {
@@ -24,7 +36,8 @@ pub struct Checks<'a> {
     pub digest: Digest,
     /// Checks a signature (Ed25519).
     pub signed_by: SignedBy,
-    /// The public keys that may have signed. Without one it is not asked who signed.
+    /// The public keys that may have signed. Without one it is not asked who signed, nor whether
+    /// there are roots where some must be: without a key anybody can make them.
     pub trusted: &'a [Vec<u8>],
     /// Digests of roots that were kept elsewhere.
     pub kept: &'a [Vec<u8>],
@@ -71,6 +84,13 @@ pub struct Finding {
     pub what: String,
 }
 
+/// An entry behind the last one of its chain that a root anchored.
+struct Left {
+    at: WallTime,
+    payer: PayerId,
+    n: i64,
+}
+
 /// What a look at the whole trail came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -99,16 +119,25 @@ impl Report {
 /// Looks at the whole trail. The transaction must see one state of the database: `Db::snapshot`.
 pub async fn verify(tx: &mut Tx, checks: Checks<'_>) -> Result<Report, StoreError> {
     let mut report = Report::default();
-    roots(tx, checks, &mut report).await?;
-    let mut payer = PayerId(Uuid::nil());
+    let newest = roots(tx, checks, &mut report).await?;
+    let (mut payer, mut left) = (PayerId(Uuid::nil()), Vec::new());
     while let Some(next) = next_payer(tx, payer).await? {
-        chain(tx, next, checks, &mut report).await?;
+        left.extend(chain(tx, next, checks, &mut report).await?);
         payer = next;
+    }
+    if !checks.trusted.is_empty() {
+        let now = tx.now().await?;
+        check_left(newest.as_ref(), left, now, &mut report);
     }
     Ok(report)
 }
 
-async fn roots(tx: &mut Tx, checks: Checks<'_>, report: &mut Report) -> Result<(), StoreError> {
+/// Looks at all roots, and answers the newest.
+async fn roots(
+    tx: &mut Tx,
+    checks: Checks<'_>,
+    report: &mut Report,
+) -> Result<Option<Root>, StoreError> {
     let mut missing: BTreeSet<&Vec<u8>> = checks.kept.iter().collect();
     let mut before: Option<Root> = None;
     loop {
@@ -129,11 +158,16 @@ async fn roots(tx: &mut Tx, checks: Checks<'_>, report: &mut Report) -> Result<(
     if let Some(last) = &before {
         check_last(last, checks, report);
     }
+    let end = before.as_ref().map_or(0, |root| root.n);
+    if let Some(Anchored { root, .. }) = heads_of(tx, end, i64::MAX).await?.first() {
+        report
+            .find(Place::Root { n: *root }, "it is missing, and heads that it anchored are there");
+    }
     for digest in missing {
         let place = Place::Kept { digest: digest.clone() };
         report.find(place, "no root in the database has this digest");
     }
-    Ok(())
+    Ok(before)
 }
 
 fn check_root(
@@ -157,6 +191,9 @@ fn check_root(
         heads.into_iter().map(|it| Head { payer: it.payer, n: it.n, hash: it.hash }).collect();
     if root.digest != root.expected(&heads, checks.digest) {
         report.find(place(), "its digest does not follow from the heads that it anchors");
+    }
+    if root.heads != heads.len() as i64 {
+        report.find(place(), "it tells another number of heads than it anchors");
     }
     let (Some(signer), Some(signature)) = (&root.signer, &root.signature) else { return };
     if !(checks.signed_by)(signer, root.signed_text().as_bytes(), signature) {
@@ -185,12 +222,53 @@ fn check_last(last: &Root, checks: Checks<'_>, report: &mut Report) {
     }
 }
 
+/// What no root has anchored, and should have been.
+fn check_left(newest: Option<&Root>, mut left: Vec<Left>, now: WallTime, report: &mut Report) {
+    left.sort_by_key(|it| (it.at, it.payer, it.n));
+    let Some(oldest) = left.first() else { return };
+    match newest {
+        // Of a new installation the first root comes ten seconds after the first entry. One that was
+        // killed before, and not started since, cannot be told from one that has lost its roots.
+        None if now.seconds_since(oldest.at) > LATER => {
+            let what = format!("it is missing, and entries have been written since {}", oldest.at);
+            report.find(Place::Root { n: 1 }, what);
+        }
+        // One that is full leaves what is over to the next, however old it is: chains are older than
+        // roots where these came with an upgrade.
+        Some(root) if root.heads < MOST => check_behind(root, &left, report),
+        Some(_) | None => {}
+    }
+}
+
+/// What is left, oldest first, was written after the newest root, and not over more than two ends of
+/// a process: what a killed one leaves is anchored when the next begins. Only where that fails, as a
+/// database may be back before the next try, entries of another end come to what is left.
+fn check_behind(root: &Root, left: &[Left], report: &mut Report) {
+    let (mut payers, mut ends) = (BTreeSet::new(), Vec::<&Left>::new());
+    for it in left {
+        let place = Place::Entry { payer: it.payer, n: it.n };
+        if root.at.seconds_since(it.at) > LATER {
+            if payers.insert(it.payer) {
+                let what = format!("root {} was made long after it, and left it out", root.n);
+                report.find(place, what);
+            }
+        } else if ends.last().is_none_or(|end| it.at.seconds_since(end.at) > LATER) {
+            ends.push(it);
+        }
+    }
+    if let [first, _, third, ..] = ends[..] {
+        let what = format!("no root anchors it, and entries were written until {}", third.at);
+        report.find(Place::Entry { payer: first.payer, n: first.n }, what);
+    }
+}
+
+/// Looks at a payer's chain, and answers what of it no root has anchored.
 async fn chain(
     tx: &mut Tx,
     payer: PayerId,
     checks: Checks<'_>,
     report: &mut Report,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Left>, StoreError> {
     let entries = audit::list(tx, payer).await?;
     let details = audit::stored_details(tx, payer).await?;
     let (anchored, waiting) = (of_payer(tx, payer).await?, waiting(tx, payer).await?);
@@ -215,14 +293,36 @@ async fn chain(
             Err(_) => {}
         }
     }
+    let anchored_to = anchored.iter().map(|it| it.n).max().unwrap_or(0);
     let end = entries.last().map_or(0, |entry| entry.n);
     for n in waiting.iter().filter(|n| **n > end && lost.insert(**n)) {
         report.find(Place::Entry { payer, n: *n }, "it was written, and it is gone");
     }
-    let known = anchored.iter().map(|it| it.n).chain(waiting).max().unwrap_or(0);
-    if end > known {
+    if end > waiting.into_iter().max().unwrap_or(0).max(anchored_to) {
         let what = "it was not added by the service: no root waits for it";
         report.find(Place::Entry { payer, n: end }, what);
     }
-    Ok(())
+    let left = entries.iter().filter(|entry| entry.n > anchored_to);
+    Ok(left.map(|entry| Left { at: entry.at, payer, n: entry.n }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(heads: i64) -> usize {
+        let [at, made] = [0, LATER + 1].map(WallTime::from_second);
+        let (previous, digest) = (vec![0; 32], vec![1; 32]);
+        let (signer, signature) = (None, None);
+        let root = Root { n: 1, at: made, previous, heads, digest, signer, signature };
+        let left = vec![Left { at, payer: PayerId(Uuid::nil()), n: 1 }];
+        let mut report = Report::default();
+        check_left(Some(&root), left, made, &mut report);
+        report.findings.len()
+    }
+
+    #[test]
+    fn a_full_root_leaves_to_the_next_what_is_older_than_both() {
+        assert_eq!((found(MOST - 1), found(MOST)), (1, 0));
+    }
 }

@@ -216,6 +216,8 @@ both! {
              vec![root(3, "it is the last one, and not signed")]),
             (&["update audit_roots set signer = digest where n = 2"],
              vec![root(2, "its signature is not one of its signer's")]),
+            (&["update audit_roots set heads = 10000 where n = 3"],
+             vec![root(3, "it tells another number of heads than it anchors")]),
         ];
         for (statements, expected) in cases {
             let mut tx = db.begin().await.unwrap();
@@ -275,6 +277,96 @@ both! {
         let report = looked_at(&db, &[KEY.into()], std::slice::from_ref(&kept.digest)).await;
         let what = "no root in the database has this digest".into();
         assert_eq!(report.findings, [Finding { place: Place::Kept { digest: kept.digest }, what }]);
+    }
+
+    async fn a_trail_that_has_lost_all_of_its_roots_is_found_by_the_key(db: Db) {
+        filled(&db).await;
+        disarm(&db).await;
+        // The ends of both chains, too; what is left waits for a root, as it seems.
+        for sql in [
+            "delete from audit_root_heads",
+            "delete from audit_roots",
+            "delete from audit where n > 1",
+            "delete from audit_details where n > 1",
+            "delete from audit_unanchored",
+            "insert into audit_unanchored (payer, n) select payer, n from audit",
+        ] {
+            meddle(&db, sql).await.unwrap();
+        }
+        let report = looked_at(&db, &[], &[]).await;
+        assert_eq!((report.roots, report.unanchored, report.findings), (0, 2, Vec::new()));
+        let report = looked_at(&db, &[KEY.into()], &[]).await;
+        let what = format!("it is missing, and entries have been written since {}", wall(1));
+        assert_eq!(report.findings, [Finding { place: Place::Root { n: 1 }, what }]);
+    }
+
+    async fn a_new_installation_has_no_root_in_its_first_minutes(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        let now = tx.now().await.unwrap().as_second() - wall(0).as_second();
+        for (at, findings) in [(now, 0), (now + 600, 0), (now - 600, 0), (now - 3_600, 1)] {
+            append(&mut tx, PayerId(id(1)), at).await;
+            let trusted = [KEY.into()];
+            let checks = Checks { digest, signed_by: SIGNED_BY, trusted: &trusted, kept: &[] };
+            let report = verify(&mut tx, checks).await.unwrap();
+            assert_eq!(report.findings.len(), findings, "{at}: {report:?}");
+        }
+    }
+
+    /// Roots are of second 100. Who was killed has left what no root anchors, however long ago.
+    async fn what_roots_should_have_anchored_is_found_and_what_a_kill_leaves_is_not(db: Db) {
+        let ann = filled(&db).await;
+        anchor(&db, Some(KEY)).await.unwrap();
+        let left_out = || "root 4 was made long after it, and left it out".to_owned();
+        let until = |at| format!("no root anchors it, and entries were written until {}", wall(at));
+        let cases: [(&[i64], Option<String>); 9] = [
+            (&[101, 102], None),
+            // Written by a clock that is ten minutes behind the database's, and ahead of it.
+            (&[-500, 700], None),
+            (&[-3_600], Some(left_out())),
+            (&[-3_600, -3_500, 101], Some(left_out())),
+            // Killed long after the last root, since nothing had happened meanwhile.
+            (&[50_000, 50_001], None),
+            // It lost its database, and was killed when that had been back for a moment.
+            (&[5_000, 50_000], None),
+            (&[5_000, 50_000, 50_600], None),
+            // Somebody tells a story of their own.
+            (&[5_000, 50_000, 100_000], Some(until(100_000))),
+            (&[5_000, 6_000, 7_000, 8_000], Some(until(7_000))),
+        ];
+        for (entries, expected) in cases {
+            let mut tx = db.begin().await.unwrap();
+            for at in entries {
+                append(&mut tx, ann, *at).await;
+            }
+            let trusted = [KEY.into()];
+            let checks = Checks { digest, signed_by: SIGNED_BY, trusted: &trusted, kept: &[] };
+            let report = verify(&mut tx, checks).await.unwrap();
+            let place = Place::Entry { payer: ann, n: 5 };
+            let expected: Vec<_> =
+                expected.into_iter().map(|what| Finding { place: place.clone(), what }).collect();
+            assert_eq!(report.findings, expected, "{entries:?}");
+            let checks = Checks { trusted: &[], ..checks };
+            let report = verify(&mut tx, checks).await.unwrap();
+            assert_eq!(report.findings, [], "without a key: {entries:?}");
+        }
+    }
+
+    async fn heads_of_a_root_that_is_gone_are_found(db: Db) {
+        filled(&db).await;
+        disarm(&db).await;
+        let mut tx = db.begin().await.unwrap();
+        let detach = if db.is_postgres() {
+            "alter table audit_root_heads drop constraint audit_root_heads_root_fkey"
+        } else {
+            "pragma defer_foreign_keys = on"
+        };
+        for sql in [detach, "delete from audit_roots"] {
+            specie_store::raw(&mut tx, sql).await.unwrap();
+        }
+        let checks = Checks { digest, signed_by: SIGNED_BY, trusted: &[], kept: &[] };
+        let report = verify(&mut tx, checks).await.unwrap();
+        let what = "it is missing, and heads that it anchored are there".into();
+        assert_eq!(report.findings, [Finding { place: Place::Root { n: 1 }, what }]);
     }
 
     async fn a_key_that_is_replaced_is_told_from_one_that_is_not_ours(db: Db) {
