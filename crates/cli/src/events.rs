@@ -4,7 +4,7 @@ use axum::http::Method;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use specie_server::events::{self, NotReplayed};
-use specie_store::customers;
+use specie_server::explain;
 use specie_store::inbox::{self, Event, EventHead, Filter, InboxState};
 use specie_vocab::{SystemChance, SystemClock, WallClock};
 
@@ -38,7 +38,7 @@ enum What {
         /// Only those in this state.
         #[arg(long)]
         state: Option<State>,
-        /// Only those about this customer: Stripe's id (cus_…) or your app's.
+        /// Only those about this customer: Stripe's id (cus_…), your app's, or ours.
         #[arg(long)]
         customer: Option<String>,
         /// Only those of this type.
@@ -150,11 +150,11 @@ async fn heads(
     let db = database::reader(environment).await?;
     let mut tx = db.read().await?;
     if let Some(named) = filter.customer.take_if(|named| !named.starts_with("cus_")) {
-        let of_app = customers::by_app_id(&mut tx, &named).await?;
-        let stripe = of_app.into_iter().find_map(|payer| payer.stripe);
+        let found = explain::customer(&mut tx, &named).await?;
+        let stripe = found.and_then(|payer| payer.stripe);
         filter.customer = Some(stripe.map(String::from).ok_or_else(|| {
             Fail::Input(format!(
-                "there is no customer `{named}` that Stripe knows: expected Stripe's id (cus_…) or your app's"
+                "there is no customer `{named}` that Stripe knows: expected Stripe's id (cus_…), your app's, or ours"
             ))
         })?);
     }

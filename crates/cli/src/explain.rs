@@ -30,14 +30,21 @@ const COLUMNS: [Column; 3] = [left(20), left(8), left(70)];
 /// Reads the database and tells the story.
 pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     let db = database::reader(&Environment::read()?).await?;
-    let story = explain::explain(&db, &arguments.id).await.map_err(|error| match error {
-        Unexplained::Store(error) => error.into(),
-        Unexplained::Several { .. } => Fail::Input(format!("{error}\n\nhint: ask for one of them")),
-        Unexplained::Unknown { .. } => Fail::Input(format!(
-            "{error}\n\nhint: `DATABASE_URL` names the database; `specie events list` shows what came"
-        )),
-    })?;
+    let story = explain::explain(&db, &arguments.id).await?;
     if arguments.json { out::json(&story) } else { tell(&story) }
+}
+
+impl From<Unexplained> for Fail {
+    fn from(error: Unexplained) -> Self {
+        let hint = match error {
+            Unexplained::Store(error) => return error.into(),
+            Unexplained::Several { .. } => "ask for one of them",
+            Unexplained::Unknown { .. } => {
+                "`DATABASE_URL` names the database; `specie events list` shows what came"
+            }
+        };
+        Self::Input(error.to_string()).with_hint(hint)
+    }
 }
 
 fn tell(story: &Story) -> Result<(), Fail> {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use specie_store::{Db, StoreError};
 
 pub use line::{Line, Part, meaning};
+pub use subject::customer;
 
 use jiff::Timestamp;
 use specie_store::customers::Payer;

@@ -8,6 +8,7 @@ mod catalog;
 mod demo;
 mod dev;
 mod doctor;
+mod events;
 mod force;
 mod help;
 mod keys;

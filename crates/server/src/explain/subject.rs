@@ -25,15 +25,35 @@ pub(super) async fn find(tx: &mut Tx, asked: &str) -> Result<Subject, Unexplaine
     if let Some(found) = by_form(tx, asked).await? {
         return Ok(found);
     }
+    match of_app(tx, asked).await? {
+        Some(payer) => Ok(of_payer(payer)),
+        None => Err(Unexplained::Unknown { asked: asked.into(), looked_for: looked_for(asked) }),
+    }
+}
+
+/// The customer of that id, which is our own or the app's, if there is one. An error, if customers of
+/// several realms have it.
+pub async fn customer(tx: &mut Tx, asked: &str) -> Result<Option<Payer>, Unexplained> {
+    match own(tx, asked).await? {
+        Some(payer) => Ok(Some(payer)),
+        None => of_app(tx, asked).await,
+    }
+}
+
+async fn own(tx: &mut Tx, asked: &str) -> Result<Option<Payer>, StoreError> {
+    match asked.parse() {
+        Ok(id) => customers::get(tx, id).await,
+        Err(_) => Ok(None),
+    }
+}
+
+async fn of_app(tx: &mut Tx, asked: &str) -> Result<Option<Payer>, Unexplained> {
     let mut named = customers::by_app_id(tx, asked).await?;
     if named.len() > 1 {
         let ids = named.iter().map(|it| format!("{} in `{}`", it.id, it.realm)).collect();
         return Err(Unexplained::Several { asked: asked.into(), ids });
     }
-    match named.pop() {
-        Some(payer) => Ok(of_payer(payer)),
-        None => Err(Unexplained::Unknown { asked: asked.into(), looked_for: looked_for(asked) }),
-    }
+    Ok(named.pop())
 }
 
 fn looked_for(asked: &str) -> Vec<&'static str> {
@@ -55,9 +75,7 @@ fn of_payer(payer: Payer) -> Subject {
 }
 
 async fn by_form(tx: &mut Tx, asked: &str) -> Result<Option<Subject>, StoreError> {
-    if let Ok(id) = asked.parse()
-        && let Some(payer) = customers::get(tx, id).await?
-    {
+    if let Some(payer) = own(tx, asked).await? {
         return Ok(Some(of_payer(payer)));
     }
     if let Ok(id) = asked.parse()
