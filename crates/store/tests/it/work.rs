@@ -6,6 +6,7 @@ use specie_store::lanes::{self, Counts};
 use specie_store::{Db, intents, leases, outbox, wishes};
 
 use crate::scene::{both, business, event, id, intent, wall, wish, with_payer};
+use crate::trail::meddle;
 
 both! {
     async fn what_a_process_had_taken_when_it_was_killed_can_be_freed_at_once(db: Db) {
@@ -231,6 +232,35 @@ both! {
         let ids: Vec<_> = (1..=8).map(id).collect();
         let stay = [id(3), id(6), id(7), id(8)];
         assert_eq!(inbox::known(&mut tx, &ids).await.unwrap(), stay.into());
+    }
+
+    async fn only_what_is_handled_says_when_it_was(db: Db) {
+        inbox::add(&db, &[event(1, "cus_1")]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let ids = ["evt_1".to_owned()];
+        for (state, at) in [
+            (InboxState::Parked, None),
+            (InboxState::Pending, None),
+            (InboxState::Handled, Some(wall(7))),
+            (InboxState::Unclaimed, None),
+            (InboxState::Parked, None),
+        ] {
+            inbox::mark(&mut tx, &ids, state, wall(7)).await.unwrap();
+            let found = inbox::head(&mut tx, "evt_1").await.unwrap().unwrap();
+            assert_eq!((found.state, found.handled_at), (state, at));
+        }
+        assert!(inbox::replay(&mut tx, "evt_1").await.unwrap());
+        let found = inbox::head(&mut tx, "evt_1").await.unwrap().unwrap();
+        assert_eq!((found.state, found.handled_at), (InboxState::Pending, None));
+        tx.commit().await.unwrap();
+        // Nor can the row say so.
+        for sql in [
+            "update inbox set handled_at = received_at where id = 'evt_1'",
+            "update inbox set state = 'parked', handled_at = received_at where id = 'evt_1'",
+            "update inbox set state = 'handled' where id = 'evt_1'",
+        ] {
+            assert!(meddle(&db, sql).await.is_err(), "{sql}");
+        }
     }
 
     async fn what_waits_is_told_for_whoever_watches(db: Db) {
