@@ -49,6 +49,8 @@ pub(crate) struct New<'a> {
     pub(crate) what: Value,
     /// What the trail says of its beginning.
     pub(crate) told: &'a str,
+    /// What led a rule to it. None, where somebody asks for it: then it is its own cause.
+    pub(crate) why: Option<&'a str>,
 }
 
 /// Writes down a new intent and that it was begun, in the caller's transaction: with the customer
@@ -59,7 +61,7 @@ pub(crate) async fn begin(
     payer: &Payer,
     new: New<'_>,
 ) -> Result<Intent, StoreError> {
-    let New { who, group, kind, what, told } = new;
+    let New { who, group, kind, what, told, why } = new;
     let intent = Intent {
         id: IntentId(app.id()),
         payer: payer.id,
@@ -74,7 +76,10 @@ pub(crate) async fn begin(
         result: None,
     };
     stored::insert(tx, &intent).await?;
-    trail::of_intent(app, tx, &intent, told).await?;
+    match why {
+        Some(why) => trail::of_rule(app, tx, &intent, told, why).await?,
+        None => trail::of_intent(app, tx, &intent, told).await?,
+    }
     Ok(intent)
 }
 

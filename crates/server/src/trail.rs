@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use specie_store::intents::Intent;
 use specie_store::{StoreError, Tx, audit};
 use specie_vocab::{Chance, PayerId, WallTime};
@@ -112,5 +112,22 @@ pub(crate) async fn of_intent(
 ) -> Result<(), StoreError> {
     let why = intent.id.to_string();
     let entry = Entry { who: &intent.asked_by, what, why: &why, details: &intent.what };
+    append(app, tx, intent.payer, entry).await
+}
+
+/// Appends that a rule has begun an intent, and because of what. One cause may lead to several: the
+/// details say which this is.
+pub(crate) async fn of_rule(
+    app: &App,
+    tx: &mut Tx,
+    intent: &Intent,
+    what: &str,
+    why: &str,
+) -> Result<(), StoreError> {
+    let mut details = intent.what.clone();
+    if let Value::Object(fields) = &mut details {
+        fields.insert("intent".into(), json!(intent.id));
+    }
+    let entry = Entry { who: &intent.asked_by, what, why, details: &details };
     append(app, tx, intent.payer, entry).await
 }

@@ -34,14 +34,21 @@ pub(super) async fn chain(tx: &mut Tx, payer: &Payer, held: &Rows) -> Checked<St
     Ok(format!("{}:{}", all.len(), hex(&last.hash[..4])))
 }
 
-/// What we did is told once for each cause. What Stripe's objects brought is told once, but for changes:
-/// see [`Told`].
+/// What we did is told once for each cause and change of ours: one event may lead to several. What
+/// Stripe's objects brought is told once, but for changes: see [`Told`].
 fn once(all: &[Entry], details: &Details) -> Checked {
     let ours = all.iter().filter(|entry| entry.who != STRIPE);
-    none_twice("an entry of the trail", ours.map(|entry| (&entry.what, &entry.why)))?;
+    let one = |it: &Entry| (it.what.clone(), it.why.clone(), about(details.get(&it.n)));
+    none_twice("an entry of the trail", ours.map(one))?;
     let theirs = all.iter().filter(|entry| entry.who == STRIPE && !is_change(&entry.what));
     let about = theirs.filter_map(|entry| Some((&entry.what, details.get(&entry.n)?.to_string())));
     none_twice("an entry of the trail about Stripe", about)
+}
+
+/// Which change or object an entry is about, where that does not follow from its cause.
+fn about(details: Option<&Value>) -> Option<String> {
+    let details = details?;
+    ["intent", "subject"].iter().find_map(|field| details[*field].as_str()).map(String::from)
 }
 
 fn is_change(what: &str) -> bool {

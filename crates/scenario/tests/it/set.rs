@@ -60,6 +60,11 @@ pub async fn stage_of(seed: u64) -> (Stage, TempDir) {
 
 /// The same on a database that is there.
 pub async fn stage_on(database: String, seed: u64) -> Stage {
+    stage_selling(SAASKIT, database, seed).await
+}
+
+/// The same with another catalog.
+pub async fn stage_selling(sold: &str, database: String, seed: u64) -> Stage {
     // Shown only with a test that fails. A second start is another test's: the first one stands.
     let _ = tracing_subscriber::fmt().with_test_writer().try_init();
     Stage::open(Opening {
@@ -67,7 +72,7 @@ pub async fn stage_on(database: String, seed: u64) -> Stage {
         over: Over::Process,
         start: "2026-01-01T09:00:00Z".parse::<Timestamp>().unwrap(),
         seed,
-        catalog: catalog::parse(SAASKIT, "saaskit").unwrap(),
+        catalog: catalog::parse(sold, "catalog").unwrap(),
         sandbox_folder: None,
         watch: Some(crate::shapes::watched),
     })

@@ -1,16 +1,67 @@
 //! The audit trail names who asked for each change, and why; roots anchor it.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use specie_scenario::checks::{self, Looked};
 use specie_scenario::{Card, Person, Stage};
 use specie_server::anchor::{AuditKey, is_signed_by};
 use specie_server::digest::sha256;
 use specie_server::trail::why;
+use specie_store::audit::Entry;
+use specie_store::inbox::Event;
 use specie_store::roots::verify::{Checks, verify};
 use specie_store::{audit, customers, inbox, intents, keys, raw, roots};
 
 use crate::browser::Browser;
-use crate::set::{both, text};
+use crate::set::{both, stage_selling, text};
 
 const DAY: i64 = 86_400;
+
+/// An entry of a customer's trail.
+struct Happened {
+    entry: Entry,
+    details: Value,
+    /// Its cause, if that is an event.
+    event: Option<Event>,
+}
+
+impl Happened {
+    /// The event that it names as its cause.
+    #[track_caller]
+    fn event(&self) -> &Event {
+        let Self { entry, event, .. } = self;
+        event.as_ref().unwrap_or_else(|| panic!("{} because of `{}`", entry.what, entry.why))
+    }
+
+    /// What that event told, as text.
+    #[track_caller]
+    fn told(&self) -> String {
+        String::from_utf8(self.event().payload.clone()).unwrap()
+    }
+}
+
+/// What happened to a customer, oldest first.
+async fn happened(stage: &Stage, app_id: &str) -> Vec<Happened> {
+    let mut tx = stage.app.db.read().await.unwrap();
+    let payer = customers::find(&mut tx, "app", app_id).await.unwrap().unwrap();
+    let mut details: BTreeMap<_, _> =
+        audit::details(&mut tx, payer.id).await.unwrap().into_iter().collect();
+    let mut all = Vec::new();
+    for entry in audit::list(&mut tx, payer.id).await.unwrap() {
+        let event = inbox::get(&mut tx, &entry.why).await.unwrap();
+        let details = details.remove(&entry.n).unwrap();
+        all.push(Happened { entry, details, event });
+    }
+    all
+}
+
+/// Those of one kind, of which there is one at least.
+fn of_kind<'a>(all: &'a [Happened], what: &str) -> Vec<&'a Happened> {
+    let found: Vec<_> = all.iter().filter(|it| it.entry.what == what).collect();
+    assert!(!found.is_empty(), "there is no {what}");
+    found
+}
 
 /// Ada's month: a checkout, an end and its taking back, a failed renewal and a new card.
 async fn lived(stage: &Stage) {
@@ -101,6 +152,25 @@ both! {
         assert!(cut.what.ends_with("anchored it, and it is gone"), "{cut:?}");
     }
 
+    async fn what_a_rule_begins_names_what_led_to_it(stage: &Stage) {
+        lived(stage).await;
+        let all = happened(stage, "ada").await;
+        let begun = of_kind(&all, "recover.begun");
+        for it in &begun {
+            let kind = it.event().kind.as_str();
+            assert!(matches!(kind, "customer.updated" | "payment_method.attached"), "{kind}");
+            assert!(it.told().contains(text(&it.details["payment_method"])), "{:?}", it.details);
+        }
+        let ended = of_kind(&all, "recover.done");
+        let named: Vec<_> = begun.iter().map(|it| text(&it.details["intent"])).collect();
+        assert_eq!(named, ended.iter().map(|it| it.entry.why.as_str()).collect::<Vec<_>>());
+        for asked in ["checkout", "portal", "cancellation"] {
+            let begun = of_kind(&all, &format!("{asked}.begun"));
+            let done = of_kind(&all, &format!("{asked}.done"));
+            assert_eq!(begun[0].entry.why, done[0].entry.why, "{asked} is its own cause");
+        }
+    }
+
     async fn each_change_names_who_asked_for_it(stage: &Stage) {
         lived(stage).await;
         let mut tx = stage.app.db.read().await.unwrap();
@@ -122,4 +192,65 @@ both! {
         assert_eq!(who("recover.done"), ["specie"]);
         assert_eq!(who("subscription.held"), ["stripe"]);
     }
+}
+
+/// Two plan groups, of each of which a customer may hold a plan.
+const TWO_GROUPS: &str = r##"
+currency = "usd"
+
+[brand]
+name = "Two"
+accent = "#4f46e5"
+
+[features]
+exports = "Exports"
+
+[[groups]]
+key = "app"
+name = "App"
+
+[[groups]]
+key = "mail"
+name = "Mail"
+
+[[plans]]
+key = "pro"
+group = "app"
+name = "Pro"
+features = ["exports"]
+prices = [{ key = "monthly", amount = "29.00", every = "30 days" }]
+
+[[plans]]
+key = "post"
+group = "mail"
+name = "Post"
+features = ["exports"]
+prices = [{ key = "monthly", amount = "9.00", every = "30 days" }]
+
+[policies]
+grace_days = 14
+when_stale = "allow"
+"##;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_new_card_begins_a_change_of_each_subscription() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("specie.db").display().to_string();
+    let stage = stage_selling(TWO_GROUPS, database, 1).await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    for plan in ["pro", "post"] {
+        ada.subscribe(plan, "monthly", Card::GOOD).await.unwrap();
+    }
+    stage.conductor.settle().await.unwrap();
+    ada.replace_card(Card::OTHER).await.unwrap();
+    stage.conductor.settle().await.unwrap();
+
+    let all = happened(&stage, "ada").await;
+    let begun = of_kind(&all, "recover.begun");
+    let [one, other] = begun[..] else { panic!("{} were begun", begun.len()) };
+    assert_eq!(one.event().id, other.event().id, "one event led to both");
+    assert_ne!(one.details["intent"], other.details["intent"]);
+    assert_ne!(one.details["subscription"], other.details["subscription"]);
+    assert_eq!(of_kind(&all, "recover.done").len(), 2);
+    checks::stored(&stage.sides(), &mut Looked::new()).await.unwrap();
 }

@@ -119,7 +119,7 @@ async fn begin(
     }
     let (kind, what) = ("cancellation", json!(Ending { subscription, cancel_at_period_end }));
     let told = if cancel_at_period_end { "cancellation.begun" } else { "resumption.begun" };
-    let new = New { who, group: Some(group), kind, what, told };
+    let new = New { who, group: Some(group), kind, what, told, why: None };
     let intent = intents::begin(app, &mut tx, &payer, new).await?;
     tx.commit().await?;
     Ok(Begun::New(intent.id))

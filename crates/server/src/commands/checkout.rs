@@ -122,7 +122,7 @@ async fn begin(
         expire: expire.as_ref().map(|session| session.to_string()),
     };
     let (kind, what, told) = ("checkout", json!(purchase), "checkout.begun");
-    let new = New { who, group: Some(group), kind, what, told };
+    let new = New { who, group: Some(group), kind, what, told, why: None };
     let intent = intents::begin(app, &mut tx, &payer, new).await?;
     if expire.is_none() {
         kept::save_slot(&mut tx, payer.id, group, &Slot::Claimed { intent: intent.id }).await?;

@@ -51,8 +51,8 @@ async fn begin(app: &App, payer: &Payer, who: Who, visit: &Visit) -> Result<Inte
     };
     let visit = Visit { subscription, ..visit.clone() };
     let (kind, what, told) = ("portal", json!(visit), "portal.begun");
-    let intent =
-        intents::begin(app, &mut tx, &payer, New { who, group: None, kind, what, told }).await?;
+    let new = New { who, group: None, kind, what, told, why: None };
+    let intent = intents::begin(app, &mut tx, &payer, new).await?;
     tx.commit().await?;
     Ok(intent.id)
 }

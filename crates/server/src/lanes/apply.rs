@@ -255,7 +255,7 @@ async fn ask(
         return leave_to_a_person(app, tx, payer, subscription, group, why).await;
     }
     let (group, told) = (Some(request.group()), format!("{kind}.begun"));
-    let new = New { who: Who::Specie, group, kind, what, told: &told };
+    let new = New { who: Who::Specie, group, kind, what, told: &told, why: Some(why) };
     intents::begin(app, tx, payer, new).await?;
     Ok(())
 }
