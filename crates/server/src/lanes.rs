@@ -6,6 +6,7 @@
 //! were claimed. A worker that overslept its lease leaves nothing behind.
 
 mod apply;
+mod cause;
 mod fetch;
 mod newest;
 mod second_look;
@@ -26,7 +27,6 @@ use specie_stripe::StripeError;
 use specie_vocab::{CustomerId, PayerId, WallTime};
 
 use crate::app::Patience;
-use crate::trail::why;
 use crate::{ApiError, App, account, alarms, meter};
 
 /// How long a worker may hold a lane, in seconds.
@@ -225,13 +225,6 @@ async fn put_off(app: &App, lane: &str, error: &StoreError) -> Result<Ran, Store
     stored::put_off(&mut tx, lane, now.plus_seconds(MENDING)).await?;
     tx.commit().await?;
     Ok(Ran::BackedOff)
-}
-
-/// Why this claim is worked on: its oldest event, else its first wish, else a date that came.
-fn cause(claim: &Claim) -> &str {
-    let event = claim.events.first().map(|event| event.id.as_str());
-    let wish = claim.wishes.first().map(|wish| wish.why.as_str());
-    event.or(wish).unwrap_or(why::CLOCK)
 }
 
 fn only_first(mut claim: Claim) -> Claim {

@@ -39,7 +39,8 @@ pub(super) async fn apply(
     let now = tx.now().await?;
     for id in again {
         for due in second_look::looks(&claim.lane, now) {
-            look_later(app, &mut tx, &claim.lane, &id, due, cause(claim)).await?;
+            let why = cause::of_object(claim, &id);
+            look_later(app, &mut tx, &claim.lane, &id, due, why).await?;
         }
     }
 
@@ -60,7 +61,7 @@ pub(super) async fn apply(
         || decision.slots != before.slots
         || decision.held != before.held
         || !decision.effects.is_empty();
-    save(app, &mut tx, payer, &before, decision, &claim.lane, cause(claim)).await?;
+    save(app, &mut tx, payer, &before, decision, claim).await?;
     for waiting in &claim.wishes {
         if let Ok(WishFor::Ask { ask: request }) = serde_json::from_value(waiting.what.clone()) {
             ask(app, &mut tx, payer, request, &claim.lane, &waiting.why).await?;
@@ -161,8 +162,7 @@ async fn save(
     payer: &Payer,
     before: &Before,
     decision: Decision,
-    lane: &str,
-    why: &str,
+    claim: &Claim,
 ) -> Result<(), StoreError> {
     let now = tx.now().await?;
     let changed = |(group, slot): &(&String, &Slot)| before.slots.get(*group) != Some(*slot);
@@ -182,7 +182,7 @@ async fn save(
         }
     }
     for effect in decision.effects {
-        carry(app, tx, payer, effect, lane, why).await?;
+        carry(app, tx, payer, effect, claim).await?;
     }
     Ok(())
 }
@@ -192,9 +192,9 @@ async fn carry(
     tx: &mut Tx,
     payer: &Payer,
     effect: Effect,
-    lane: &str,
-    why: &str,
+    claim: &Claim,
 ) -> Result<(), StoreError> {
+    let why = cause::of_effect(claim, &effect);
     match effect {
         Effect::Audit { what, subject, details } => {
             let details = json!({ "subject": subject, "details": details });
@@ -211,7 +211,7 @@ async fn carry(
             let what = json!({ "kind": kind, "about": about });
             outbox::add(tx, &outbox::Effect::new(key, payer.id, "mail", what, due)).await.map(drop)
         }
-        Effect::Intent(request) => ask(app, tx, payer, request, lane, why).await,
+        Effect::Intent(request) => ask(app, tx, payer, request, &claim.lane, why).await,
         Effect::Alarm { code, subject } => {
             tracing::error!(code, subject, payer = %payer.id, "this needs a person");
             alarms::raise(app, code);

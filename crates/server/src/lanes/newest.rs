@@ -41,6 +41,16 @@ pub(super) fn payloads(claim: &Claim) -> Vec<(&str, Value)> {
     named.filter_map(|(id, event)| Some((id, payload(event)?))).collect()
 }
 
+/// The newest event about an object. Of several that may be, the last of the claim.
+pub(super) fn about<'a>(claim: &'a Claim, id: &str) -> Option<&'a Event> {
+    let told = claim.events.iter().filter(|event| event.object.as_deref() == Some(id));
+    let told: Vec<_> = told.collect();
+    let second = told.iter().map(|event| event.created).max()?;
+    let of_it = told.iter().copied().filter(|event| event.created == second);
+    let may_be = last(of_it.collect());
+    told.into_iter().rfind(|event| may_be.iter().any(|it| it.id == event.id))
+}
+
 /// Of events of one object and one second those that may be the last: none of them is known to come
 /// before another, and each tells something else.
 fn last(events: Vec<&Event>) -> Vec<&Event> {

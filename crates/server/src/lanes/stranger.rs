@@ -46,8 +46,9 @@ pub(super) async fn apply(app: &App, claim: &Claim, found: Found) -> Result<(), 
         }
         Found::Belongs { customer, id } => {
             if customers::by_stripe(&mut tx, &customer).await?.is_some() {
+                let why = cause::of_object(claim, &id);
                 let what = WishFor::Object { id };
-                wish(app, &mut tx, customer.as_str(), &what, now, cause(claim)).await?;
+                wish(app, &mut tx, customer.as_str(), &what, now, why).await?;
             } else {
                 state = InboxState::Unclaimed;
             }

@@ -53,6 +53,23 @@ impl Told {
     }
 }
 
+#[derive(Deserialize)]
+struct Changes {
+    data: Before,
+}
+
+#[derive(Deserialize)]
+struct Before {
+    #[serde(default)]
+    previous_attributes: Value,
+}
+
+/// Whether an event tells that a field of its object was another one before.
+pub(super) fn changed(event: &Event, field: &str) -> bool {
+    let changes = serde_json::from_slice::<Changes>(&event.payload);
+    changes.is_ok_and(|it| it.data.previous_attributes.get(field).is_some())
+}
+
 /// An id, or an expanded object's id.
 pub(super) fn id(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| value["id"].as_str())
