@@ -31,21 +31,25 @@ statements! {
     OPEN: Quarantined = "select {columns} from quarantine where resolved_at is null \
                          order by created_at, object limit $1";
     COUNT = "select count(*) from quarantine where resolved_at is null";
+    WAITS = "select count(*) from quarantine \
+             where payer = $1 and object = $2 and reason = $3 and resolved_at is null";
     RESOLVE = "update quarantine set resolved_at = $4 \
                where payer = $1 and object = $2 and reason = $3 and resolved_at is null";
 }
 
-/// Sets an object apart. One that waits for the same reason is kept once.
+/// Sets an object apart. One that waits for the same reason is kept once: false, if it did already.
+/// The caller has locked the payer's row.
 pub async fn add(
     tx: &mut Tx,
     payer: PayerId,
     object: &str,
     reason: &str,
     details: &Value,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    let waited = value!(tx, i64, WAITS, [payer, object, reason]) > 0;
     let now = tx.now().await?;
     run!(tx, ADD, [payer, object, reason, details, now, None::<WallTime>]);
-    Ok(())
+    Ok(!waited)
 }
 
 /// What waits, oldest first.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use http::Method;
+use bytes::Bytes;
+use http::{Method, Request};
 use serde_json::Value;
 use specie_scenario::checks::{self, Looked};
 use specie_scenario::{Card, Person, Stage};
@@ -12,10 +13,12 @@ use specie_server::trail::why;
 use specie_store::audit::Entry;
 use specie_store::inbox::Event;
 use specie_store::roots::verify::{Checks, verify};
-use specie_store::{audit, customers, inbox, intents, keys, raw, roots};
+use specie_store::{audit, customers, inbox, intents, keys, quarantine, raw, roots};
+use specie_stripe::Transport;
+use tower::ServiceExt;
 
 use crate::browser::Browser;
-use crate::set::{both, stage_selling, text};
+use crate::set::{beside, both, stage_selling, text, way};
 
 const DAY: i64 = 86_400;
 
@@ -80,6 +83,24 @@ async fn lived(stage: &Stage) {
     stage.conductor.advance_to(start + 31 * DAY).await.unwrap();
     ada.replace_card(Card::OTHER).await.unwrap();
     stage.conductor.settle().await.unwrap();
+}
+
+/// A way to Stripe on which a subscription is read in another currency than the catalog's.
+fn in_euros(stage: &Stage, id: &str) -> Transport {
+    let (inner, path) = (stage.stripe.transport.clone(), format!("/v1/subscriptions/{id}"));
+    way(move |request: Request<Bytes>| {
+        let (inner, path) = (inner.clone(), path.clone());
+        async move {
+            let of_it = request.method() == Method::GET && request.uri().path() == path;
+            let answer = inner.oneshot(request).await?;
+            if !of_it {
+                return Ok(answer);
+            }
+            let mut object: Value = serde_json::from_slice(answer.body()).unwrap();
+            object["currency"] = "eur".into();
+            Ok(answer.map(|_| Bytes::from(object.to_string())))
+        }
+    })
 }
 
 both! {
@@ -168,6 +189,31 @@ both! {
             let [it] = of_kind(ended, what)[..] else { panic!("{what} is there twice") };
             assert_eq!(it.event().kind, "customer.subscription.deleted", "{what}");
         }
+    }
+
+    async fn what_is_set_apart_is_told_of_once_with_its_cause(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        let held = ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let id = text(&held["subscription"]);
+        let process = beside(stage, in_euros(stage, id));
+        for n in 1..=2 {
+            let form = format!("metadata[looked]={n}");
+            ada.api(Method::POST, &format!("/v1/subscriptions/{id}"), &form).await.unwrap();
+            process.conductor.settle().await.unwrap();
+        }
+        let mut tx = stage.app.db.read().await.unwrap();
+        assert_eq!(quarantine::open(&mut tx, 9).await.unwrap().len(), 1);
+        drop(tx);
+        let all = happened(stage, "ada").await;
+        let [it] = of_kind(&all, "object.quarantined")[..] else { panic!("it is told of twice") };
+        assert_eq!((it.entry.who.as_str(), text(&it.details["subject"])), ("specie", id));
+        assert_eq!(it.details["details"]["reason"], "currency_mismatch");
+        assert_eq!(it.details["details"]["currency"], "eur");
+        let event = it.event();
+        assert_eq!(event.kind, "customer.subscription.updated");
+        assert_eq!(event.object.as_deref(), Some(id));
+        assert!(it.told().contains("\"looked\":\"1\""), "{}", it.told());
     }
 
     async fn roots_anchor_what_happened_and_find_what_was_done_to_it(stage: &Stage) {

@@ -1,7 +1,7 @@
 //! The one transaction: lock the customer, check the fence, write the mirrors, decide, write what
 //! was decided, and set handled exactly what was claimed.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use specie_billing::{Before, Decision, Effect, IntentRequest, Slot, decide};
 use specie_store::customers::{self, Payer};
 use specie_store::inbox::InboxState;
@@ -220,9 +220,30 @@ async fn carry(
         Effect::Quarantine { object, reason, details } => {
             tracing::error!(object, reason, payer = %payer.id, "an object was quarantined");
             alarms::raise(app, "quarantined");
-            quarantine::add(tx, payer.id, &object, reason, &details).await
+            set_apart(app, tx, payer, &object, reason, details, why).await
         }
     }
+}
+
+/// Keeps an object for a person to judge. The trail says so when it begins to wait.
+async fn set_apart(
+    app: &App,
+    tx: &mut Tx,
+    payer: &Payer,
+    object: &str,
+    reason: &str,
+    mut details: Value,
+    why: &str,
+) -> Result<(), StoreError> {
+    if !quarantine::add(tx, payer.id, object, reason, &details).await? {
+        return Ok(());
+    }
+    if let Value::Object(fields) = &mut details {
+        fields.insert("reason".into(), reason.into());
+    }
+    let details = json!({ "subject": object, "details": details });
+    let (who, what) = (Who::Specie.to_string(), "object.quarantined");
+    append(app, tx, payer.id, Entry { who: &who, what, why, details: &details }).await
 }
 
 /// Commits an intent that a decision asks for; if the slot has one that is unfinished, the lane

@@ -255,7 +255,8 @@ both! {
         let mut tx = db.begin().await.unwrap();
         for n in 0..2 {
             let details = json!({ "n": n });
-            quarantine::add(&mut tx, payer, "sub_9", "second", &details).await.unwrap();
+            let new = quarantine::add(&mut tx, payer, "sub_9", "second", &details).await.unwrap();
+            assert_eq!(new, n == 0, "it waits already");
         }
         let open = quarantine::open(&mut tx, 9).await.unwrap();
         assert_eq!(open.len(), 1);
@@ -263,7 +264,7 @@ both! {
         assert!(quarantine::resolve(&mut tx, payer, "sub_9", "second", wall(5)).await.unwrap());
         assert!(!quarantine::resolve(&mut tx, payer, "sub_9", "second", wall(5)).await.unwrap());
         assert!(quarantine::open(&mut tx, 9).await.unwrap().is_empty());
-        quarantine::add(&mut tx, payer, "sub_9", "second", &json!(null)).await.unwrap();
+        assert!(quarantine::add(&mut tx, payer, "sub_9", "second", &json!(null)).await.unwrap());
         assert_eq!(quarantine::open(&mut tx, 9).await.unwrap().len(), 1);
     }
 
