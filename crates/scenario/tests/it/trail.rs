@@ -353,5 +353,6 @@ async fn one_new_card_begins_a_change_of_each_subscription() {
     assert_ne!(one.details["intent"], other.details["intent"]);
     assert_ne!(one.details["subscription"], other.details["subscription"]);
     assert_eq!(of_kind(&all, "recover.done").len(), 2);
-    checks::stored(&stage.sides(), &mut Looked::new()).await.unwrap();
+    let (db, sandbox) = (&stage.app.db, &stage.sandbox);
+    checks::stored(db, sandbox, &mut Looked::new()).await.unwrap();
 }
