@@ -213,7 +213,7 @@ both! {
         let event = it.event();
         assert_eq!(event.kind, "customer.subscription.updated");
         assert_eq!(event.object.as_deref(), Some(id));
-        assert!(it.told().contains("\"looked\":\"1\""), "{}", it.told());
+        assert!(it.told().contains(r#""looked": "1""#), "{}", it.told());
     }
 
     async fn roots_anchor_what_happened_and_find_what_was_done_to_it(stage: &Stage) {
