@@ -45,6 +45,13 @@ pub async fn alive(tx: &mut Tx, now: WallTime) -> Result<usize, StoreError> {
     Ok(list(tx).await?.iter().filter(|replica| replica.seen_at > gone).count())
 }
 
+/// Since when one of those that are alive lives; none, if nobody does.
+pub async fn alive_since(tx: &mut Tx, now: WallTime) -> Result<Option<WallTime>, StoreError> {
+    let gone = now.plus_seconds(-GONE);
+    let all = list(tx).await?.into_iter().filter(|replica| replica.seen_at > gone);
+    Ok(all.map(|replica| replica.started_at).min())
+}
+
 /// All processes, oldest first.
 pub async fn list(tx: &mut Tx) -> Result<Vec<Replica>, StoreError> {
     Ok(all!(tx, LIST, []))

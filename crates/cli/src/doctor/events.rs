@@ -27,6 +27,7 @@ pub(super) async fn check(patient: &Patient, db: &Db, report: &mut Report) {
 /// What is wrong; none, if there is nothing to compare yet.
 async fn look(patient: &Patient, db: &Db) -> Result<Option<Vec<Finding>>, Fail> {
     let mut tx = db.read().await?;
+    let here = tx.now().await?;
     let bound = installation::get(&mut tx).await?.and_then(|it| it.bound_at);
     let Some(bound) = bound else { return Ok(None) };
     let listed = listed(patient, bound.as_second()).await?;
@@ -40,10 +41,9 @@ async fn look(patient: &Patient, db: &Db) -> Result<Option<Vec<Finding>>, Fail> 
     let mut findings: Vec<Finding> =
         missing.last().map(|oldest| lost(missing.len(), oldest)).into_iter().collect();
 
-    let alive = replicas::list(&mut tx).await?;
-    let since =
-        replicas::last_delivery(&mut tx).await?.or(alive.iter().map(|it| it.started_at).min());
-    if let Some(since) = since {
+    // Before anybody lived, none could come.
+    if let Some(started) = replicas::alive_since(&mut tx, here).await? {
+        let since = replicas::last_delivery(&mut tx).await?.map_or(started, |at| at.max(started));
         let waits = older(SILENT).filter(|event| event.created > since.as_second()).count();
         findings.extend((waits > 0).then(|| silent(waits, &since.to_string())));
     }

@@ -152,6 +152,15 @@ fn events_that_do_not_arrive_are_noticed() {
     serve.stops_by("TERM", SOON);
     later(url, control, 1_000);
     later(url, control, 1);
+    // One that was killed long ago says nothing of what comes now.
+    in_database(&place, async |db| {
+        let mut tx = db.begin().await.unwrap();
+        let dead = "insert into replicas (id, started_at, seen_at, delivered_at) \
+                    select '00000000-0000-7000-8000-000000000001', at, at, at \
+                    from (select '2020-01-01T00:00:00.000000Z' as at)";
+        raw(&mut tx, dead).await.unwrap();
+        tx.commit().await.unwrap();
+    });
     assert_eq!(found(&place), ["events-missing"]);
 }
 
