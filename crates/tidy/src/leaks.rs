@@ -69,7 +69,19 @@ pub fn found(place: &str, kind: Kind, bytes: &[u8], secrets: &[String]) -> Vec<F
     if kind == Kind::Log {
         mails(bytes).into_iter().for_each(|at| fault(at, "a mail address"));
     }
+    for hidden in in_hexadecimal(bytes).filter(|_| kind == Kind::Database) {
+        faults.extend(found(place, kind, &hidden, secrets));
+    }
     faults
+}
+
+/// What a dump of Postgres's writes as `\\x` and digits: a column of bytes.
+fn in_hexadecimal(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let value = |b: &u8| char::from(*b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    places(bytes, "\\x").map(move |at| {
+        let digits: Vec<u8> = bytes[at + 2..].iter().map_while(value).collect();
+        digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    })
 }
 
 fn places<'a>(bytes: &'a [u8], text: &'a str) -> impl Iterator<Item = usize> + 'a {
@@ -205,6 +217,9 @@ mod tests {
             ["2: the number of a card after `number`: it must not be written there"]
         );
         assert_eq!(check(Kind::Journal, concat!("sk_li", "ve_abcd1234")).len(), 1);
+        let hidden: String =
+            "paid with 4242424242424242".bytes().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(check(Kind::Database, &format!("1\t\\\\x{hidden}\t2")).len(), 1);
     }
 
     #[test]
