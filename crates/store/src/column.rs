@@ -237,7 +237,13 @@ impl Encode<'_, Sqlite> for Id {
 
 impl Decode<'_, Sqlite> for Id {
     fn decode(value: SqliteValueRef<'_>) -> Result<Self, BoxDynError> {
-        Ok(Self(Uuid::try_parse(<&str as Decode<Sqlite>>::decode(value)?)?))
+        let text = <&str as Decode<Sqlite>>::decode(value)?;
+        let id = Uuid::try_parse(text)?;
+        // One id is one text: in other letters it would be another row's for the database.
+        match id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text {
+            true => Ok(Self(id)),
+            false => Err(format!("`{text}` is not how `{id}` is written").into()),
+        }
     }
 }
 

@@ -141,7 +141,8 @@ async fn roots(
     let mut missing: BTreeSet<&Vec<u8>> = checks.kept.iter().collect();
     let mut before: Option<Root> = None;
     loop {
-        let from = before.as_ref().map_or(0, |root| root.n);
+        // From below the first one: nobody makes such a root, and whoever forges one is to be found.
+        let from = before.as_ref().map_or(i64::MIN, |root| root.n);
         let batch = after(tx, from, BATCH).await?;
         let Some(end) = batch.last().map(|root| root.n) else { break };
         let mut heads = heads_of(tx, from, end).await?.into_iter().peekable();
@@ -158,7 +159,7 @@ async fn roots(
     if let Some(last) = &before {
         check_last(last, checks, report);
     }
-    let end = before.as_ref().map_or(0, |root| root.n);
+    let end = before.as_ref().map_or(i64::MIN, |root| root.n);
     if let Some(Anchored { root, .. }) = heads_of(tx, end, i64::MAX).await?.first() {
         report
             .find(Place::Root { n: *root }, "it is missing, and heads that it anchored are there");
@@ -195,7 +196,14 @@ fn check_root(
     if root.heads != heads.len() as i64 {
         report.find(place(), "it tells another number of heads than it anchors");
     }
-    let (Some(signer), Some(signature)) = (&root.signer, &root.signature) else { return };
+    let (signer, signature) = match (&root.signer, &root.signature) {
+        (Some(signer), Some(signature)) => (signer, signature),
+        (None, None) => return,
+        _ => {
+            return report
+                .find(place(), "it names a signer without a signature, or has one of nobody");
+        }
+    };
     if !(checks.signed_by)(signer, root.signed_text().as_bytes(), signature) {
         return report.find(place(), "its signature is not one of its signer's");
     }
@@ -319,6 +327,26 @@ mod tests {
         let mut report = Report::default();
         check_left(Some(&root), left, made, &mut report);
         report.findings.len()
+    }
+
+    #[test]
+    fn a_signer_without_a_signature_signs_nothing() {
+        let checks =
+            Checks { digest: |_| [1; 32], signed_by: |_, _, _| true, trusted: &[], kept: &[] };
+        let at = WallTime::from_second(0);
+        let (previous, digest) = (vec![0; 32], vec![1; 32]);
+        for (signer, signature, expected) in [
+            (Some(vec![7]), Some(vec![8]), 0),
+            (None, None, 0),
+            (Some(vec![7]), None, 1),
+            (None, Some(vec![8]), 1),
+        ] {
+            let (previous, digest) = (previous.clone(), digest.clone());
+            let root = Root { n: 1, at, previous, heads: 0, digest, signer, signature };
+            let mut report = Report::default();
+            check_root(None, &root, Vec::new(), checks, &mut report);
+            assert_eq!(report.findings.len(), expected, "{root:?}: {:?}", report.findings);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use specie_store::roots::verify::{Checks, Finding, Place, Report, SignedBy, verify};
 use specie_store::roots::{self, Root};
-use specie_store::{Db, StoreError};
+use specie_store::{Db, Options, StoreError};
 use specie_vocab::PayerId;
 
 use crate::scene::{both, id, wall};
@@ -363,10 +363,19 @@ both! {
         for sql in [detach, "delete from audit_roots"] {
             specie_store::raw(&mut tx, sql).await.unwrap();
         }
-        let checks = Checks { digest, signed_by: SIGNED_BY, trusted: &[], kept: &[] };
-        let report = verify(&mut tx, checks).await.unwrap();
-        let what = "it is missing, and heads that it anchored are there".into();
-        assert_eq!(report.findings, [Finding { place: Place::Root { n: 1 }, what }]);
+        // Of a root that none is, too.
+        for n in [1, 0, -7] {
+            let root = format!("update audit_root_heads set root = {n}");
+            if n < 1 {
+                let others = "delete from audit_root_heads where root > 1";
+                specie_store::raw(&mut tx, others).await.unwrap();
+                specie_store::raw(&mut tx, String::leak(root)).await.unwrap();
+            }
+            let checks = Checks { digest, signed_by: SIGNED_BY, trusted: &[], kept: &[] };
+            let report = verify(&mut tx, checks).await.unwrap();
+            let what = "it is missing, and heads that it anchored are there".into();
+            assert_eq!(report.findings[0], Finding { place: Place::Root { n }, what });
+        }
     }
 
     async fn a_key_that_is_replaced_is_told_from_one_that_is_not_ours(db: Db) {
@@ -380,4 +389,27 @@ both! {
         assert!(looked_at(&db, &[KEY.into(), OTHER.into()], &[]).await.findings.is_empty());
         assert!(looked_at(&db, &[], &[]).await.findings.is_empty());
     }
+}
+
+/// Only SQLite keeps ids as text.
+#[tokio::test]
+async fn an_id_in_other_letters_is_corrupt_and_hides_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("specie.db").display().to_string();
+    let db = Db::open(&path, Options::default()).await.unwrap();
+    specie_store::migrate_up(&db).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    append(&mut tx, PayerId(id(0xa)), 1).await;
+    tx.commit().await.unwrap();
+    anchor(&db, Some(KEY)).await.unwrap();
+    disarm(&db).await;
+    let mut tx = db.begin().await.unwrap();
+    for sql in
+        ["pragma defer_foreign_keys = on", "update audit_root_heads set payer = upper(payer)"]
+    {
+        specie_store::raw(&mut tx, sql).await.unwrap();
+    }
+    let checks = Checks { digest, signed_by: SIGNED_BY, trusted: &[], kept: &[] };
+    let found = verify(&mut tx, checks).await;
+    assert!(found.as_ref().is_err_and(StoreError::is_corrupt), "{found:?}");
 }
