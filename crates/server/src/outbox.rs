@@ -1,5 +1,6 @@
 //! The outbox: what was decided reaches the outside at least once, under one fixed key.
 
+use std::future::pending;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -23,6 +24,8 @@ struct MailEffect {
 const FIRST_WAIT: i64 = 5;
 /// No wait is longer, in seconds.
 const LONGEST_WAIT: i64 = 4 * 3_600;
+/// How long until it is noted again that a mail was taken, when that has failed.
+const NOTE_AGAIN: Duration = Duration::from_secs(1);
 /// After so many tries, which take two days, a mail is given up.
 const TRIES: i64 = 24;
 
@@ -30,7 +33,7 @@ const TRIES: i64 = 24;
 pub async fn deliver_due(app: &App) -> Result<usize, StoreError> {
     let mut delivered = 0;
     for effect in &claim(app, SENDERS).await? {
-        delivered += usize::from(deliver(app, effect).await?);
+        delivered += usize::from(deliver(app, effect, pending()).await?);
     }
     Ok(delivered)
 }
@@ -47,11 +50,15 @@ pub(crate) async fn claim(app: &App, limit: usize) -> Result<Vec<Effect>, StoreE
 }
 
 /// Carries out a claimed effect. Answers whether it left the outbox; else it waits for its next try,
-/// the longer, the more there were.
-pub(crate) async fn deliver(app: &App, effect: &Effect) -> Result<bool, StoreError> {
-    let Err(error) = carry_out(app, effect).await else { return Ok(true) };
-    if matches!(error, Undelivered::TakenOver) {
-        // When it is tried again is the other's to say.
+/// the longer, the more there were. What the outside has not taken when `late` returns is left.
+pub(crate) async fn deliver(
+    app: &App,
+    effect: &Effect,
+    late: impl Future<Output = ()>,
+) -> Result<bool, StoreError> {
+    let Err(error) = carry_out(app, effect, late).await else { return Ok(true) };
+    if matches!(error, Undelivered::TakenOver | Undelivered::Left) {
+        // When it is tried again is the other's to say, or follows from its claim.
         tracing::warn!(key = %effect.key, %error, "an effect was not delivered");
         return Ok(false);
     }
@@ -88,6 +95,8 @@ enum Undelivered {
     NotSent(#[from] NotSent),
     #[error("this process stood still, and another one has taken it over")]
     TakenOver,
+    #[error("it was under way when the process ended, and is left")]
+    Left,
 }
 
 impl Undelivered {
@@ -101,16 +110,24 @@ impl Undelivered {
     }
 }
 
-async fn carry_out(app: &App, effect: &Effect) -> Result<(), Undelivered> {
+async fn carry_out(
+    app: &App,
+    effect: &Effect,
+    late: impl Future<Output = ()>,
+) -> Result<(), Undelivered> {
     match effect.kind.as_str() {
-        "mail" => send(app, effect).await,
+        "mail" => send(app, effect, late).await,
         other => Err(Undelivered::UnknownKind(other.into())),
     }
 }
 
 /// Puts a mail into the mailbox, and to the mail server, if there is one. Between the mail's last line
 /// and our commit lies the time in which a crash sends it twice, under one `Message-ID`.
-async fn send(app: &App, effect: &Effect) -> Result<(), Undelivered> {
+async fn send(
+    app: &App,
+    effect: &Effect,
+    late: impl Future<Output = ()>,
+) -> Result<(), Undelivered> {
     let mut tx = app.db.begin().await?;
     let Some(mail) = kept(app, &mut tx, effect).await? else {
         stored::done(&mut tx, &effect.key).await?;
@@ -125,14 +142,22 @@ async fn send(app: &App, effect: &Effect) -> Result<(), Undelivered> {
         return Ok(());
     };
     tx.commit().await?;
-    hand_over(app, smtp, &mail, effect).await?;
-    let mut tx = app.db.begin().await?;
-    let now = tx.now().await?;
-    mails::sent(&mut tx, &mail.key, now).await?;
-    stored::done(&mut tx, &effect.key).await?;
-    tx.commit().await?;
+    hand_over(app, smtp, &mail, effect, late).await?;
+    // Whatever fails from here on: to begin anew would send it twice.
+    while let Err(error) = note_sent(app, &mail.key, &effect.key).await {
+        tracing::warn!(%error, key = %effect.key, "it cannot be noted yet that a mail was taken");
+        tokio::time::sleep(NOTE_AGAIN).await;
+    }
     meter::mail("sent");
     Ok(())
+}
+
+async fn note_sent(app: &App, mail: &str, effect: &str) -> Result<(), StoreError> {
+    let mut tx = app.db.begin().await?;
+    let now = tx.now().await?;
+    mails::sent(&mut tx, mail, now).await?;
+    stored::done(&mut tx, effect).await?;
+    tx.commit().await
 }
 
 /// Hands a mail over, and keeps its effect claimed as long as that takes.
@@ -141,13 +166,20 @@ async fn hand_over(
     smtp: &Smtp,
     mail: &Mail,
     effect: &Effect,
+    late: impl Future<Output = ()>,
 ) -> Result<(), Undelivered> {
+    let still_ours = async || extend(app, effect).await.unwrap_or(false);
     let sign_of_life = app.mailer.waits().sign_of_life;
     tokio::select! {
         // What the server has said counts, even if the claim is lost.
         biased;
-        sent = smtp.send(mail, app.wall.now()) => sent.map_err(Undelivered::from),
+        sent = smtp.send(mail, app.wall.now(), still_ours) => match sent {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Undelivered::TakenOver),
+            Err(error) => Err(error.into()),
+        },
         () = taken_over(app, effect, sign_of_life) => Err(Undelivered::TakenOver),
+        () = late => Err(Undelivered::Left),
     }
 }
 

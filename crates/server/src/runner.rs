@@ -272,13 +272,7 @@ async fn begin_effects(
 async fn deliver(app: &App, first: Effect, mut stop: watch::Receiver<bool>) {
     let mut next = Some(first);
     while let Some(effect) = next {
-        let delivered = tokio::select! {
-            delivered = outbox::deliver(app, &effect) => delivered,
-            () = no_time_left(app, &mut stop) => {
-                tracing::warn!(key = %effect.key, "an effect was under way and is left");
-                return;
-            }
-        };
+        let delivered = outbox::deliver(app, &effect, no_time_left(app, &mut stop)).await;
         if let Err(error) = delivered {
             tracing::error!(%error, key = %effect.key, "an effect cannot be carried out");
         }

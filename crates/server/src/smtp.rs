@@ -122,29 +122,43 @@ impl Smtp {
         &self.lines.server
     }
 
-    /// Sends a mail, and returns when the server has taken it.
-    pub async fn send(&self, mail: &Mail, now: WallTime) -> Result<(), NotSent> {
+    /// Sends a mail, and returns when the server has taken it. `still` is asked just before the text:
+    /// without it nothing is sent. Answers whether it was.
+    pub async fn send(
+        &self,
+        mail: &Mail,
+        now: WallTime,
+        still: impl AsyncFnOnce() -> bool,
+    ) -> Result<bool, NotSent> {
         let message = message::of(mail, &self.from, now).map_err(NotSent::Never)?;
-        self.hand_over(&message).await
+        self.hand_over(&message, still).await
     }
 
     /// Sends a line to `recipient`, so that somebody sees that mails arrive.
     pub async fn send_greeting(&self, recipient: &str, now: WallTime) -> Result<(), NotSent> {
         let message = message::greeting(recipient, &self.from, now).map_err(NotSent::Never)?;
-        self.hand_over(&message).await
+        self.hand_over(&message, async || true).await.map(drop)
     }
 
-    async fn hand_over(&self, message: &Message) -> Result<(), NotSent> {
+    async fn hand_over(
+        &self,
+        message: &Message,
+        still: impl AsyncFnOnce() -> bool,
+    ) -> Result<bool, NotSent> {
         let (text, Waits { begin, take, .. }) = (message.formatted(), self.waits);
         let announced = self.lines.announce(message.envelope(), &text);
         let mut line = within(begin, announced).await?;
+        if !still().await {
+            leave(line);
+            return Ok(false);
+        }
         let taken = async { line.message(&text).await.map(drop).map_err(NotSent::from) };
         let taken = within(take, taken).await;
         match taken {
             Ok(()) => self.lines.keep(line),
             Err(_) => leave(line),
         }
-        taken
+        taken.map(|()| true)
     }
 
     /// Connects, greets and logs in, and sends nothing.

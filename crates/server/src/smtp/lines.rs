@@ -67,7 +67,10 @@ impl Lines {
         envelope: &Envelope,
         text: &[u8],
     ) -> Result<AsyncSmtpConnection, NotSent> {
-        let mut line = self.take().await?;
+        // Whatever a server says before it hears of a mail is not about that mail.
+        let mut line = self.take().await.map_err(|error| match NotSent::from(error) {
+            NotSent::Never(why) | NotSent::Later(why) => NotSent::Later(why),
+        })?;
         match say(&mut line, envelope, text).await {
             Ok(()) => Ok(line),
             Err(why) => {

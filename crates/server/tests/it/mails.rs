@@ -13,9 +13,11 @@ use specie_store::mails::{self, Mail};
 use specie_store::outbox::{self, Effect};
 use specie_store::{StoreError, audit, lanes, roots};
 use specie_vocab::{BusinessTime, PayerId, WallClock, WallTime};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::house::{House, NOW, Wish};
 use crate::post::{self, Post};
@@ -228,6 +230,31 @@ async fn a_server_that_says_nothing_is_waited_for_within_bounds() {
     let smtp = post::smtp_to(silent.local_addr().unwrap().port());
     let smtp = smtp.waiting(Waits { begin: soon, ..Waits::default() });
     assert_eq!(smtp.send_greeting("ada@example.com", now).await, late);
+}
+
+#[tokio::test]
+async fn a_server_that_lets_nobody_in_has_refused_no_mail() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let smtp = post::smtp_to(listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.write_all(b"554 no service for you\r\n").await.unwrap();
+        }
+    });
+    let closed = NotSent::Later("the mail server answered 554".into());
+    let sent = smtp.send_greeting("ada@example.com", WallTime::from_second(NOW)).await;
+    assert_eq!(sent, Err(closed));
+}
+
+#[tokio::test]
+async fn a_mail_that_another_process_has_claimed_is_not_begun() {
+    let post = Post::open("250 taken").await;
+    let (mail, now) = (mail(1, PayerId(Uuid::from_u128(1))), WallTime::from_second(NOW));
+    assert_eq!(post.smtp().send(&mail, now, async || false).await, Ok(false));
+    assert_eq!(post.ids(), [""; 0]);
+    post.answer(1);
+    assert_eq!(post.smtp().send(&mail, now, async || true).await, Ok(true));
+    assert_eq!(post.ids().len(), 1);
 }
 
 #[tokio::test]
