@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
+use serde_json::Value;
 use specie_store::inbox::{self, InboxState, NewEvent};
 use specie_store::{Db, StoreError};
-use specie_stripe::{Routing, Unroutable, routing};
+use specie_stripe::{Routing, Unroutable, Verified, routing, routing_of_fetched};
 use specie_vocab::{BusinessTime, WallTime, hex};
 use tokio::sync::{mpsc, oneshot};
 
@@ -69,7 +70,7 @@ pub async fn receive(app: &App, headers: &HeaderMap, body: &Bytes) -> StatusCode
         tracing::warn!("a webhook's stamp lies ahead of this machine's clock");
     }
     app.watch.delivered(now);
-    let event = event(app, routing(&verified), verified.bytes(), now);
+    let event = event(app, &verified, now);
     if event.state == InboxState::Foreign {
         tracing::error!(event = %event.id, "an event of another account or mode was kept apart");
         alarms::raise(app, "foreign_event");
@@ -96,20 +97,26 @@ pub async fn receive(app: &App, headers: &HeaderMap, body: &Bytes) -> StatusCode
     }
 }
 
-/// What is stored of an event: its bytes, and where it belongs. Also used for those that a list brought.
-pub(crate) fn event(
-    app: &App,
-    facts: Result<Routing, Unroutable>,
-    bytes: &[u8],
-    now: WallTime,
-) -> NewEvent {
-    match facts {
-        Ok(facts) => routed(app, facts, bytes, now),
-        Err(reason) => {
-            tracing::warn!(%reason, "a body that is no event is stored as unroutable");
-            unroutable(bytes, now)
-        }
-    }
+/// What is stored of a delivery: its bytes, and where it belongs.
+fn event(app: &App, verified: &Verified, now: WallTime) -> NewEvent {
+    let bytes = verified.bytes();
+    routing(verified).map_or_else(
+        |reason| unroutable(&reason, &digest(bytes), bytes, now),
+        |facts| routed(app, facts, bytes, now),
+    )
+}
+
+/// What is stored of an event that a list brought. One that is none is known by the id that it has: the
+/// list shows it in other bytes each time.
+pub(crate) fn listed(app: &App, event: &Value, now: WallTime) -> NewEvent {
+    let bytes = serde_json::to_vec_pretty(event).expect("a value is JSON");
+    routing_of_fetched(event).map_or_else(
+        |reason| {
+            let name = reason.id.clone().unwrap_or_else(|| digest(&bytes));
+            unroutable(&reason, &name, &bytes, now)
+        },
+        |facts| routed(app, facts, &bytes, now),
+    )
 }
 
 /// An event as `routing` read it, pending in its lane.
@@ -137,10 +144,15 @@ fn routed(app: &App, facts: Routing, bytes: &[u8], now: WallTime) -> NewEvent {
     }
 }
 
-fn unroutable(bytes: &[u8], now: WallTime) -> NewEvent {
+fn digest(bytes: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    hex(&digest.as_ref()[..16])
+}
+
+fn unroutable(reason: &Unroutable, name: &str, bytes: &[u8], now: WallTime) -> NewEvent {
+    tracing::warn!(%reason, "a body that is no event is stored as unroutable");
     NewEvent {
-        id: format!("evt_unroutable_{}", hex(&digest.as_ref()[..16])),
+        id: format!("evt_unroutable_{name}"),
         kind: "unroutable".into(),
         created: BusinessTime::new(now.timestamp()),
         api_version: None,

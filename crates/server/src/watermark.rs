@@ -7,10 +7,10 @@
 //! next pass reads back to the same event.
 
 use serde_json::Value;
-use specie_store::inbox::{self, NewEvent};
+use specie_store::inbox;
 use specie_store::lanes;
 use specie_store::watermarks::{self, Watermark};
-use specie_stripe::{Form, Priority, routing_of_fetched};
+use specie_stripe::{Form, Priority};
 
 use crate::{ApiError, App, account, ingest};
 
@@ -91,7 +91,8 @@ async fn read_back(app: &App, until: Option<&str>, known: bool) -> Result<Read, 
 
 /// Stores what the inbox lacks of `page`.
 async fn store(app: &App, read: &mut Read, page: &[Value]) -> Result<(), ApiError> {
-    let events: Vec<_> = page.iter().map(|event| as_delivered(app, event)).collect();
+    let events: Vec<_> =
+        page.iter().map(|event| ingest::listed(app, event, app.wall.now())).collect();
     let added = inbox::add(&app.db, &events).await?;
     read.events += events.len() as i64;
     read.added += added;
@@ -99,10 +100,4 @@ async fn store(app: &App, read: &mut Read, page: &[Value]) -> Result<(), ApiErro
         app.work.notify_one();
     }
     Ok(())
-}
-
-/// An event as a delivery would have brought it.
-fn as_delivered(app: &App, event: &Value) -> NewEvent {
-    let bytes = serde_json::to_vec_pretty(event).expect("a value is JSON");
-    ingest::event(app, routing_of_fetched(event), &bytes, app.wall.now())
 }

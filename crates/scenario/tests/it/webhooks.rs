@@ -1,6 +1,9 @@
 //! What comes to the webhook's door and is not Stripe's word about our account: nobody's state
 //! changes by it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
@@ -327,17 +330,18 @@ async fn an_event_of_a_customer_who_is_not_ours_waits_unclaimed() {
     assert_eq!(state(&stage, &people).await, before);
 }
 
-/// A way on which Stripe's list of events has one that is none.
+/// A way on which Stripe's list of events has one that is none, and in other bytes each time.
 fn odd_events(stage: &Stage) -> Transport {
-    let inner = stage.stripe.transport.clone();
+    let (inner, read) = (stage.stripe.transport.clone(), Arc::new(AtomicUsize::new(0)));
     way(move |request: Request<Bytes>| {
-        let inner = inner.clone();
+        let (inner, read) = (inner.clone(), Arc::clone(&read));
         async move {
             let of_events = request.uri().path() == "/v1/events";
             let (head, body) = inner.oneshot(request).await?.into_parts();
             let mut list: Value = serde_json::from_slice(&body).unwrap_or_default();
             if of_events && list["data"][0].is_object() {
                 list["data"][0]["object"] = json!("novelty");
+                list["data"][0]["pending_webhooks"] = json!(read.fetch_add(1, Ordering::SeqCst));
                 return Ok(Response::from_parts(head, list.to_string().into()));
             }
             Ok(Response::from_parts(head, body))
