@@ -196,8 +196,13 @@ pub async fn at_rest(sides: &Sides<'_>) -> Checked {
     for payer in customers::list(&mut tx, MOST).await? {
         groups::fit(sides, &mut tx, &payer).await?;
         named::nobody(&mut tx, &payer).await?;
-        for (_, row) in held::load(&mut tx, payer.id).await? {
-            rows::given(sides, &read(row.more)?)?;
+        let (rows, slots) =
+            (held::load(&mut tx, payer.id).await?, slots::load(&mut tx, payer.id).await?);
+        let fills: BTreeSet<_> = slots.into_values().filter_map(|slot| slot.subscription).collect();
+        let bare = fills.iter().find(|id| !rows.contains_key(*id));
+        must(bare.is_none(), || format!("{bare:?} fills a slot and is not held"))?;
+        for (id, row) in rows {
+            rows::given(sides, &read(row.more)?, fills.contains(&id))?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use specie_billing::{Access, Held, Standing, Status};
 use specie_vocab::BusinessTime;
 
-use super::{Broken, Checked, Sides, is, must, sold};
+use super::{Broken, Checked, Sides, is, is_live, must, sold};
 
 const DAY: i64 = 86_400;
 
@@ -28,18 +28,19 @@ pub(super) fn coherent(row: &Held) -> Checked {
     must(holds, || format!("{} is {:?} and gives {:?}", row.subscription, row.status, row.access))
 }
 
-/// A row says what Stripe's object says, and gives what follows from it.
-pub(super) fn given(sides: &Sides<'_>, row: &Held) -> Checked {
+/// A row says what Stripe's object says, and gives what follows from it, if it fills its slot.
+pub(super) fn given(sides: &Sides<'_>, row: &Held, fills: bool) -> Checked {
     let Some(object) = sides.sandbox.object(row.subscription.as_str()) else {
         return Err(Broken::Said(format!("{} is held, and not at Stripe", row.subscription)));
     };
     let mut invoices = sides.sandbox.list("invoice");
     invoices.retain(|it| it["parent"]["subscription_details"]["subscription"] == object["id"]);
     let grace = grace_until(&object, &invoices, sides.grace_days);
-    let access = match row.standing {
-        Standing::Second => Access::None,
-        Standing::Holder => access(&object, grace),
-    };
+    let access = if fills { access(&object, grace) } else { Access::None };
+    let holds = row.standing == Standing::Holder;
+    must(holds == fills || !is_live(&object), || {
+        format!("{} stands as {:?}, and fills its slot: {fills}", row.subscription, row.standing)
+    })?;
     let expected = [
         ("access", json!(row.access), json!(access)),
         ("grace_until", at(row.grace_until), at(grace)),
