@@ -112,9 +112,8 @@ fn cards(bytes: &[u8]) -> Vec<usize> {
     found
 }
 
-/// What may be any number, and so that of a card by chance: a payment's in the network of the cards,
-/// and the one from which ids come.
-const NUMBERS: [&str; 2] = ["network_transaction_id", "seed"];
+/// What may be any number, and so that of a card by chance: the one from which ids come.
+const NUMBERS: [&str; 1] = ["seed"];
 
 /// The last word or number before `at`: in JSON, a value's name. Empty, if there is none.
 fn word_before(bytes: &[u8], at: usize) -> String {
@@ -228,8 +227,6 @@ mod tests {
             concat!("`sk_te", "st_…` or `whs", "ec_`"),
             concat!("disk_te", "st_abcd1234"),
             "evt_4242424242424242",
-            "\"network_transaction_id\": \"378282246310005\"",
-            "{\\\"network_transaction_id\\\":\\\"378282246310005\\\"}",
             "{\"config\":{\"seed\":4242424242424242,\"start\":1}}",
             "1767225600000000",
             "4242424242424241",

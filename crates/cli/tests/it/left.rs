@@ -63,7 +63,7 @@ impl Left {
     fn unpack(&self, database: &str) {
         let (database, to) = (database.to_owned(), self.0.join(format!("{}-events.sql", next())));
         let work = async move || -> Result<(), StoreError> {
-            let db = Db::open(&database, Options::default()).await?;
+            let db = Db::open_read_only(&database, Options::default()).await?;
             let mut tx = db.read().await?;
             let mut text = Vec::new();
             for head in inbox::list(&mut tx, &Filter::default(), i64::MAX).await? {
