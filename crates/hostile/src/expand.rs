@@ -59,11 +59,15 @@ fn seeds() -> Vec<Vec<u8>> {
     .into()
 }
 
-/// A world with a customer who pays, and the id of the subscription.
+/// A world with a customer who pays, the id of the subscription, and how often it was written.
 struct Scene {
     world: World,
     subscription: String,
+    written: u32,
 }
+
+/// After so many writes another world is made: each leaves an event.
+const MOST_WRITTEN: u32 = 1_000;
 
 thread_local! {
     static SCENE: RefCell<Scene> = RefCell::new(scene());
@@ -110,12 +114,14 @@ fn scene() -> Scene {
         .set("default_payment_method", card)
         .set("items[0][price]", price);
     let subscription = made(&mut world, "/v1/subscriptions", &form);
-    Scene { world, subscription }
+    Scene { world, subscription, written: 0 }
 }
 
 fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    SCENE.with_borrow_mut(|Scene { world, subscription }| {
+    SCENE.with_borrow_mut(|scene| {
+        write(scene, &text);
+        let Scene { world, subscription, .. } = scene;
         let one = format!("/v1/subscriptions/{subscription}");
         let expanded = Form::new().set("expand[]", text.as_ref()).to_body();
         for (path, query) in [
@@ -132,6 +138,22 @@ fn run(bytes: &[u8]) {
         }
         assert_eq!(world.list("subscription").len(), 1, "a read has changed something");
     });
+}
+
+/// A write that is refused for what it asks to be expanded has changed nothing.
+fn write(scene: &mut Scene, text: &str) {
+    if scene.written == MOST_WRITTEN {
+        *scene = self::scene();
+    }
+    scene.written += 1;
+    let Scene { world, subscription, written } = scene;
+    let mark = written.to_string();
+    let form = Form::new().set("metadata[written]", &mark).set("expand[]", text);
+    let path = format!("/v1/subscriptions/{subscription}");
+    let (status, body) = call(world, "POST", &path, String::new(), &form);
+    let kept = world.object(subscription).expect("it is there");
+    let changed = kept["metadata"]["written"] == mark;
+    assert!(status == if changed { 200 } else { 400 }, "{text}: {status}: {body}");
 }
 
 fn grown(size: usize) -> Vec<Vec<u8>> {
