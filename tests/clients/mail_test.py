@@ -301,7 +301,7 @@ class Mails(unittest.TestCase):
         service.buy("kim")
         until(lambda: len(post.seen) == 2, "the next mail is on its way")
         self.assertEqual(service.stop(), 0)
-        self.assertIn("an effect was under way and is left", service.said())
+        self.assertIn("it was under way when the process ended, and is left", service.said())
         self.assertNotIn("did not end in time", service.said())
 
     def test_a_stop_in_the_middle_of_a_mail_neither_loses_nor_doubles_it(self):
