@@ -29,11 +29,13 @@ pub(super) fn of_object<'a>(claim: &'a Claim, id: &str) -> &'a str {
 }
 
 /// Why the claim is worked on, where nothing in it tells of what changed: all of the customer was to
-/// be looked at, or else its oldest event, its first wish, or a date that came.
+/// be looked at, or somebody waits for a look, or else its oldest event, its first wish, or a date that
+/// came.
 fn of_all(claim: &Claim) -> &str {
     let event = claim.events.first().map(|event| event.id.as_str());
+    let awaited = claim.wishes.iter().find(|wish| wish.urgent).map(|wish| wish.why.as_str());
     let wish = claim.wishes.first().map(|wish| wish.why.as_str());
-    everything(claim).or(event).or(wish).unwrap_or(why::CLOCK)
+    everything(claim).or(awaited).or(event).or(wish).unwrap_or(why::CLOCK)
 }
 
 /// What tells of an object of Stripe's: the newest event about it, a wish to look at it, or the newest
@@ -212,13 +214,17 @@ mod tests {
         let upcoming = || of_invoice("evt_upcoming", 1, "upcoming");
         let paid = || of_invoice("evt_paid", 2, "paid");
         let look = |id: &str, why| wish(&WishFor::Object { id: id.into() }, why);
+        let second_look = |id: &str| Wish { urgent: false, ..look(id, "evt_before") };
+        let renamed = || of_customer("evt_name", 1, "pm_1", json!({}));
         let everything = || wish(&WishFor::Everything, why::PORTAL);
         let cases = [
             (vec![upcoming(), paid()], vec![], "evt_paid"),
             (vec![upcoming(), paid()], vec![look("sub_1", "an intent")], "an intent"),
             (vec![upcoming(), paid()], vec![look("sub_2", "an intent")], "evt_paid"),
             (vec![upcoming()], vec![everything()], why::PORTAL),
-            (vec![upcoming()], vec![look("sub_2", "an intent")], "evt_upcoming"),
+            (vec![upcoming()], vec![second_look("sub_2")], "evt_upcoming"),
+            (vec![renamed()], vec![look("cs_1", why::SYNC)], why::SYNC),
+            (vec![renamed()], vec![second_look("cs_1")], "evt_name"),
             (vec![], vec![look("sub_2", "an intent"), everything()], why::PORTAL),
             (vec![], vec![look("sub_2", "an intent")], "an intent"),
             (vec![], vec![], why::CLOCK),
