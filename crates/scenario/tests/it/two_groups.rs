@@ -1,7 +1,7 @@
 //! A customer who buys in two plan groups is one customer at Stripe, whatever happens at once.
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use specie_scenario::{Card, Person, Stage};
 use specie_server::app::AppParts;
@@ -85,5 +85,26 @@ both! {
         assert_eq!(stage.sandbox.list("customer").len(), 1);
         let hearing = seller(stage, stage.stripe.transport.clone()).await;
         assert_one_customer(stage, &hearing).await;
+    }
+
+    async fn a_customer_who_may_be_at_stripe_needs_a_person_in_each_group(stage: &Stage) {
+        let inner = stage.stripe.transport.clone();
+        let refusing = way(move |request: Request<Bytes>| {
+            let inner = inner.clone();
+            async move {
+                let of_it = request.method() == Method::POST && request.uri().path() == "/v1/customers";
+                if !of_it {
+                    return inner.oneshot(request).await;
+                }
+                let error = json!({ "error": { "type": "idempotency_error", "message": "another" } });
+                let mut answer = Response::new(Bytes::from(error.to_string()));
+                *answer.status_mut() = StatusCode::BAD_REQUEST;
+                Ok(answer)
+            }
+        });
+        let process = seller(stage, refusing).await;
+        asks(stage, &process, "pro").await;
+        let (status, answer) = asks(stage, &process, "space").await;
+        assert_eq!((status, &answer["code"]), (409, &json!("needs_operator")), "{answer}");
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use specie_billing::{PriceRef, Slot};
 use specie_store::customers::{self, Payer};
-use specie_store::intents as stored;
+use specie_store::intents::{self as stored, StepState};
 use specie_store::mirrors::checkout_sessions::{self, SessionRow};
 use specie_store::mirrors::customers as stripe_customers;
 use specie_store::{Tx, price_versions};
@@ -73,6 +73,9 @@ async fn begin(
         intents::not_stuck(&open)?;
         return Ok(Begun::Open(open.id));
     }
+    if payer.stripe.is_none() {
+        not_stuck_elsewhere(&mut tx, &payer).await?;
+    }
 
     same_currency(app, &mut tx, &payer).await?;
     let PriceRef { plan, price, .. } = &choice.price;
@@ -129,6 +132,17 @@ async fn begin(
     }
     tx.commit().await?;
     Ok(Begun::New(intent.id))
+}
+
+/// 409 while a person has to find out whether a checkout in another group has made the customer.
+async fn not_stuck_elsewhere(tx: &mut Tx, payer: &Payer) -> Result<(), ApiError> {
+    for intent in stored::of_kind(tx, payer.id, "checkout").await? {
+        let steps = stored::steps(tx, intent.id).await?;
+        if steps.iter().any(|it| it.name == "customer" && it.state == StepState::Sent) {
+            intents::not_stuck(&intent)?;
+        }
+    }
+    Ok(())
 }
 
 /// A customer who was deleted at Stripe can buy nothing any more. With nothing left, this one gets
