@@ -246,6 +246,11 @@ impl Sandbox {
         self.lock().state.world.list(kind)
     }
 
+    /// What `read` finds in each object of a kind, newest first. Nothing is copied but that.
+    pub fn each<T>(&self, kind: &str, read: impl FnMut(&Value) -> T) -> Vec<T> {
+        self.lock().state.world.newest(kind).map(read).collect()
+    }
+
     /// The line items of a Checkout Session, which its object does not show.
     pub fn line_items(&self, session: &str) -> Vec<Value> {
         self.lock().state.world.line_items(session)

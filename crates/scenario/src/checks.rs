@@ -12,10 +12,9 @@ use serde_json::Value;
 use specie_billing::Held;
 use specie_sandbox::Sandbox;
 use specie_store::audit::Entry;
-use specie_store::customers::Payer;
 use specie_store::intents::IntentState;
 use specie_store::{
-    Db, StoreError, Tx, audit, customers, held, intents, lanes, mails, outbox, quarantine, slots,
+    Db, StoreError, audit, customers, held, intents, lanes, mails, outbox, quarantine, slots,
 };
 use specie_vocab::{BusinessTime, PayerId};
 
@@ -97,7 +96,8 @@ fn sold(price: &Value) -> Option<[&str; 3]> {
 /// What holds at every moment.
 pub async fn always(sides: &Sides<'_>) -> Checked {
     at_stripe(sides.sandbox)?;
-    stored(sides.db, sides.sandbox, &mut Looked::default()).await.map(drop)
+    stored(sides.db, sides.sandbox, &mut Looked::default()).await?;
+    mailed(sides.db).await
 }
 
 /// Each customer at the last look: the version of their view, the newest entry of their trail, and the
@@ -109,10 +109,8 @@ pub type Looked = BTreeMap<PayerId, (i64, Option<Entry>, String)>;
 /// end of each chain of the audit trail, shortened.
 pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<String> {
     let mut tx = db.read().await?;
-    let payers = customers::list(&mut tx, MOST).await?;
-    mailed(&mut tx, &payers).await?;
     let mut heads = Vec::new();
-    for payer in payers {
+    for payer in customers::list(&mut tx, MOST).await? {
         let last = audit::last(&mut tx, payer.id).await?;
         if let Some((version, known, head)) = looked.get(&payer.id)
             && (*version, known) == (payer.version, &last)
@@ -144,14 +142,15 @@ pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<
 }
 
 /// Each effect is queued once, and each mail came of one of its payer's.
-async fn mailed(tx: &mut Tx, payers: &[Payer]) -> Checked {
-    let mails = mails::list(tx, MOST).await?;
+pub async fn mailed(db: &Db) -> Checked {
+    let mut tx = db.read().await?;
+    let mails = mails::list(&mut tx, MOST).await?;
     none_twice("mails of one key", mails.iter().map(|mail| &mail.key))?;
     let receipts = mails.iter().filter(|mail| mail.kind == "receipt");
     none_twice("the same receipt", receipts.map(|mail| (&mail.recipient, &mail.text)))?;
     let mut queued = Vec::new();
-    for payer in payers {
-        let effects = outbox::of_payer(tx, payer.id).await?;
+    for payer in customers::list(&mut tx, MOST).await? {
+        let effects = outbox::of_payer(&mut tx, payer.id).await?;
         let mails = effects.into_iter().filter(|effect| effect.kind == "mail");
         queued.extend(mails.map(|effect| (effect.key, payer.id)));
     }

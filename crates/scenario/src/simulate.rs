@@ -405,7 +405,7 @@ impl Simulation {
     }
 
     async fn check(&self) -> Result<(), String> {
-        let heads = self.watcher.check().await?;
+        let heads = self.watcher.check_all().await?;
         self.story.note(&heads);
         Ok(())
     }

@@ -16,8 +16,8 @@ pub(super) fn of_subscription(subscription: &Value) -> Option<String> {
 }
 
 /// The group that a session sells from. Stripe's object does not say: its line items do.
-pub(super) fn of_session(sandbox: &Sandbox, session: &Value) -> Option<String> {
-    let items = sandbox.line_items(session["id"].as_str()?);
+pub(super) fn of_session(sandbox: &Sandbox, session: &str) -> Option<String> {
+    let items = sandbox.line_items(session);
     sold(&items.first()?["price"]).map(|[group, ..]| group.to_owned())
 }
 
@@ -35,7 +35,7 @@ pub(super) async fn fit(sides: &Sides<'_>, tx: &mut Tx, payer: &Payer) -> Checke
     let subscriptions = of_it("subscription").into_iter().filter(is_live);
     let live = by_group(subscriptions, of_subscription);
     let sessions = of_it("checkout.session").into_iter().filter(|it| is(it, "status", "open"));
-    let open = by_group(sessions, |it| of_session(sides.sandbox, it));
+    let open = by_group(sessions, |it| of_session(sides.sandbox, &text(it, "id")));
     let slots = slots::load(tx, payer.id).await?;
     let groups: BTreeSet<_> = slots.keys().chain(live.keys()).chain(open.keys()).collect();
     let none = BTreeSet::new();

@@ -11,54 +11,74 @@ use super::{Checked, groups, is, is_live, none_twice, text};
 /// Of each customer one session can be paid and one subscription of ours is alive, in each plan group;
 /// no customer and no price is there twice, and no period is charged twice.
 pub fn at_stripe(sandbox: &Sandbox) -> Checked {
-    let list = |kind| sandbox.list(kind);
-    let mut sessions = list("checkout.session");
-    sessions.retain(|it| it["metadata"]["specie_intent"].is_string());
-    let open = sessions.iter().filter(|it| is(it, "status", "open"));
-    let open = open.map(|it| (text(it, "customer"), groups::of_session(sandbox, it)));
+    let sessions = sandbox.each("checkout.session", Session::of);
+    let ours = || sessions.iter().filter(|it| it.is_ours);
+    let open = ours().filter(|it| it.is_open);
+    let open = open.map(|it| (&it.customer, groups::of_session(sandbox, &it.id)));
     none_twice("two sessions of a customer can be paid", open)?;
 
-    let made: BTreeSet<_> = sessions.iter().map(|it| text(it, "subscription")).collect();
-    let subscriptions = list("subscription");
-    let live = subscriptions.iter().filter(|it| is_live(it) && made.contains(&text(it, "id")));
-    let live = live.map(|it| (text(it, "customer"), groups::of_subscription(it)));
-    none_twice("two live subscriptions of ours", live)?;
+    let made: BTreeSet<_> = ours().map(|it| &it.subscription).collect();
+    let live = sandbox.each("subscription", |it| {
+        let counts = is_live(it) && made.contains(&text(it, "id"));
+        counts.then(|| (text(it, "customer"), groups::of_subscription(it)))
+    });
+    none_twice("two live subscriptions of ours", live.into_iter().flatten())?;
 
-    let customers = list("customer");
-    let marked = customers.iter().filter(|it| it["metadata"]["specie_customer"].is_string());
-    let marks = marked.map(|it| text(&it["metadata"], "specie_customer"));
-    none_twice("a customer is at Stripe twice", marks)?;
-    let prices = list("price");
-    none_twice("a price is at Stripe twice", prices.iter().map(|it| text(it, "lookup_key")))?;
+    let marks =
+        sandbox.each("customer", |it| it["metadata"]["specie_customer"].as_str().map(String::from));
+    none_twice("a customer is at Stripe twice", marks.into_iter().flatten())?;
+    let keys = sandbox.each("price", |it| text(it, "lookup_key"));
+    none_twice("a price is at Stripe twice", keys)?;
 
     charges(sandbox)
 }
 
-fn charges(sandbox: &Sandbox) -> Checked {
-    let intents: BTreeMap<_, _> =
-        sandbox.list("payment_intent").into_iter().map(|it| (text(&it, "id"), it)).collect();
-    let invoices: BTreeMap<_, _> =
-        sandbox.list("invoice").into_iter().map(|it| (text(&it, "id"), it)).collect();
-    let mut paid = Vec::new();
-    for charge in sandbox.list("charge").iter().filter(|it| is(it, "status", "succeeded")) {
-        let intent = &intents[&text(charge, "payment_intent")];
-        let invoice = text(&intent["payment_details"], "order_reference");
-        let found = &invoices[&invoice];
-        let subscription = text(&found["parent"]["subscription_details"], "subscription");
-        let start = found["lines"]["data"][0]["period"]["start"].as_i64();
-        paid.push((subscription, start));
+/// What counts of a Checkout Session.
+struct Session {
+    id: String,
+    customer: String,
+    subscription: String,
+    is_ours: bool,
+    is_open: bool,
+}
+
+impl Session {
+    fn of(object: &Value) -> Self {
+        Self {
+            id: text(object, "id"),
+            customer: text(object, "customer"),
+            subscription: text(object, "subscription"),
+            is_ours: object["metadata"]["specie_intent"].is_string(),
+            is_open: is(object, "status", "open"),
+        }
     }
-    none_twice("a period was charged twice", paid)
+}
+
+fn charges(sandbox: &Sandbox) -> Checked {
+    let invoice_of = sandbox.each("payment_intent", |it| {
+        (text(it, "id"), text(&it["payment_details"], "order_reference"))
+    });
+    let period_of = sandbox.each("invoice", |it| {
+        let subscription = text(&it["parent"]["subscription_details"], "subscription");
+        let start = it["lines"]["data"][0]["period"]["start"].as_i64();
+        (text(it, "id"), (subscription, start))
+    });
+    let (invoice_of, period_of): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        (invoice_of.into_iter().collect(), period_of.into_iter().collect());
+    let paid = sandbox.each("charge", |it| {
+        let succeeded = is(it, "status", "succeeded");
+        succeeded.then(|| &period_of[&invoice_of[&text(it, "payment_intent")]])
+    });
+    none_twice("a period was charged twice", paid.into_iter().flatten())
 }
 
 /// Whether somebody else ever made a subscription in a group for a customer.
 pub(super) fn has_others(sandbox: &Sandbox, own: &[CustomerId], group: Option<&str>) -> bool {
-    let sessions = sandbox.list("checkout.session");
-    let made: BTreeSet<_> = sessions.iter().map(|it| text(it, "subscription")).collect();
-    let is_own = |it: &Value| own.iter().any(|customer| is(it, "customer", customer.as_str()));
-    sandbox.list("subscription").iter().any(|it| {
-        is_own(it)
+    let made = sandbox.each("checkout.session", |it| text(it, "subscription"));
+    let others = sandbox.each("subscription", |it| {
+        own.iter().any(|customer| is(it, "customer", customer.as_str()))
             && groups::of_subscription(it).as_deref() == group
             && !made.contains(&text(it, "id"))
-    })
+    });
+    others.contains(&true)
 }

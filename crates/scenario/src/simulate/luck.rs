@@ -61,7 +61,8 @@ impl Simulation {
 
     /// Something that is at Stripe, if anything of the kind is.
     fn any(&self, kind: &str, fits: impl Fn(&Value) -> bool) -> Option<Value> {
-        let all: Vec<_> = self.stage.sandbox.list(kind).into_iter().filter(fits).collect();
+        let all = self.stage.sandbox.each(kind, |it| fits(it).then(|| it.clone()));
+        let all: Vec<_> = all.into_iter().flatten().collect();
         let n = self.dice.below(u32::try_from(all.len()).unwrap_or(1)) as usize;
         all.into_iter().nth(n)
     }

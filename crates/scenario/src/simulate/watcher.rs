@@ -28,6 +28,8 @@ struct Watched {
 struct Seen {
     /// At which commit.
     commits: Option<u64>,
+    /// And at which commit the mails were.
+    mailed: Option<u64>,
     /// What the chains ended with then.
     heads: String,
     looked: Looked,
@@ -54,6 +56,17 @@ impl Watcher {
         }
         let heads = seen.heads.clone();
         *self.seen() = seen;
+        Ok(heads)
+    }
+
+    /// The same, and the mails: what was sent stays, and need not be looked for within an act.
+    pub(super) async fn check_all(&self) -> Result<String, String> {
+        let heads = self.check().await?;
+        let commits = Some(self.0.storage.commits());
+        if self.seen().mailed != commits {
+            checks::mailed(&self.0.db).await.map_err(|broken| broken.to_string())?;
+            self.seen().mailed = commits;
+        }
         Ok(heads)
     }
 
