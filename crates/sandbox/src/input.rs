@@ -159,6 +159,7 @@ impl State {
 
     fn happen(&mut self, input: &Input) -> Answer {
         let world = &mut self.world;
+        world.sees(input.wall);
         match &input.what {
             What::Call(call) => return self.answer(call, input.wall),
             What::Chaos { wanted } => return Answer::Switched(self.unsettle(wanted)),

@@ -219,9 +219,14 @@ impl World {
         self.clocks.values().filter_map(|held| held.ready).min()
     }
 
+    /// Something comes at `wall`: what happens from now on happens then.
+    pub fn sees(&mut self, wall: i64) {
+        self.wall = self.wall.max(wall);
+    }
+
     /// Ends the advances that have taken long enough by `wall`.
     pub fn settle(&mut self, wall: i64) {
-        self.wall = self.wall.max(wall);
+        self.sees(wall);
         let done = |held: &TestClock| held.ready.filter(|ready| *ready <= wall);
         let done = self.clocks.iter().filter_map(|(id, held)| Some((done(held)?, id.clone())));
         for (_, id) in done.collect::<BTreeSet<_>>() {

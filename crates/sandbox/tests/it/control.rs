@@ -33,6 +33,18 @@ async fn the_clock_moves_on_and_never_back() {
     assert_eq!(desk.sandbox.now(), START + 120);
 }
 
+/// An event is kept from when it happened, not from when somebody last called.
+#[tokio::test]
+async fn what_falls_due_after_a_long_silence_is_listed_for_thirty_days() {
+    let desk = Desk::in_memory();
+    crate::shop::open(&desk).await;
+    desk.wait(40 * 86_400);
+    desk.control("POST", "clock/advance", r#"{"seconds": 90000}"#).await.expect(200);
+    let query = [("type", "checkout.session.expired")];
+    let listed = desk.api("GET", "/v1/events", &query).await.expect(200).json();
+    assert_eq!(listed["data"].as_array().map(Vec::len), Some(1));
+}
+
 #[tokio::test]
 async fn it_asks_for_the_key_and_for_this_machine() {
     let desk = Desk::in_memory();
