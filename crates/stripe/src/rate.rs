@@ -65,8 +65,8 @@ struct State {
     now: i64,
 }
 
-/// A quarter of a second's calls may go at once, the rest of them is spread: no second sees more
-/// than its limit.
+/// A twelfth of a second's calls may go at once, the rest of them is spread: no second sees more
+/// than its limit, and a lasting need uses nearly all of it.
 #[derive(Clone, Copy)]
 struct Bucket {
     level: i64,
@@ -212,7 +212,7 @@ impl Bucket {
             self.changed_at += RECOVERY;
         }
         let rate = (rate >> self.halvings).max(1);
-        let refill = (rate - rate / 4).max(1);
+        let refill = (rate - rate / 12).max(1);
         let passed = (now - self.filled_at).clamp(0, CALL);
         self.level = (self.level + passed * refill).min(burst(rate));
         self.filled_at = self.filled_at.max(now);
@@ -231,11 +231,11 @@ impl Bucket {
 }
 
 fn burst(rate: i64) -> i64 {
-    (rate / 4).max(1) * CALL
+    (rate / 12).max(1) * CALL
 }
 
 /// `GET /v1/customers/cus_1?…` is one endpoint with all other customers.
-pub(crate) fn endpoint_of(method: &str, path: &str) -> String {
+pub fn endpoint_of(method: &str, path: &str) -> String {
     let path = path.split('?').next().unwrap_or_default();
     let mut endpoint = String::from(method);
     for part in path.split('/').filter(|part| !part.is_empty()) {

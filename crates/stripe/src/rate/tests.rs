@@ -58,11 +58,11 @@ fn no_second_sees_more_than_its_limit_and_the_limit_is_nearly_used() {
     let bench = Bench::new(100, 25);
     let went = run(bench.calls(200, "GET/v1/customers/{id}", Priority::Background));
     assert!(busiest(&went) <= 25, "{}", busiest(&went));
-    assert!(went[199] < 11 * CALL, "200 calls at 25 a second: {}", went[199]);
+    assert!(went[199] < 9 * CALL, "200 calls at 25 a second: {}", went[199]);
     bench.skip(60 * CALL);
     let from = bench.micros();
     let went = run(bench.calls(30, "GET/v1/events", Priority::Background));
-    assert_eq!(went.iter().filter(|at| **at == from).count(), 6, "a quarter goes at once");
+    assert_eq!(went.iter().filter(|at| **at == from).count(), 2, "a twelfth goes at once");
     assert!(busiest(&went) <= 25);
 }
 
@@ -93,7 +93,7 @@ fn a_429_halves_the_rate_which_finds_back() {
         let went = run(bench.calls(n, "GET/v1/events", Priority::Background));
         busiest(&went[n / 2..])
     };
-    assert!((70..=100).contains(&pace(200)));
+    assert!((90..=100).contains(&pace(200)));
     bench.budget.limited(None);
     bench.budget.limited(None); // of the same moment
     assert!((35..=50).contains(&pace(200)), "half");
