@@ -189,6 +189,7 @@ async fn set_up(
         chance: Arc::new(SystemChance),
         patience: Patience::Returns,
         cache: Cache::default(),
+        shelf: Default::default(),
         turns: Default::default(),
         binding: Default::default(),
         mailer: Default::default(),

@@ -228,6 +228,7 @@ fn app(found: Found, catalog: specie_billing::Catalog, db: Db) -> App {
         chance: Arc::new(SystemChance),
         patience: Patience::Sleeps,
         cache: Cache::default(),
+        shelf: Default::default(),
         turns: Default::default(),
         binding: Default::default(),
         mailer,

@@ -7,6 +7,7 @@ mod person;
 mod stage;
 
 pub mod agree;
+pub mod catch_up;
 pub mod checks;
 pub mod demo;
 pub mod simulate;

@@ -13,6 +13,7 @@ use specie_server::anchor::AuditKey;
 use specie_server::app::{AppParts, JwtSettings};
 use specie_server::catalog::{self as stripe_catalog, Endpoint};
 use specie_server::ingest::Writer;
+use specie_server::lanes::Shelf;
 use specie_server::reads::Cache;
 use specie_server::{App, Dev, Patience, Settings, routes};
 use specie_store::{Db, StoreError};
@@ -101,6 +102,8 @@ pub struct Backing {
     pub wall: Arc<dyn WallClock>,
     /// How it waits.
     pub patience: Patience,
+    /// From how many waiting lanes on it reads them ahead.
+    pub many: usize,
 }
 
 /// The key that the service uses towards the sandbox.
@@ -157,7 +160,7 @@ impl Stage {
             catalog: opening.catalog,
             chance,
         };
-        let app = kit.app(db, stripe, &sandbox, wall.clone(), Patience::Returns);
+        let app = App::new(kit.parts(db, stripe, &sandbox, wall.clone(), Patience::Returns));
         let router = routes::router(app.clone());
         let to_service = match opening.over {
             Over::Sockets => https_transport(),
@@ -191,7 +194,16 @@ impl Stage {
     /// A further replica of the service on the same database. It serves nobody yet.
     pub fn replica(&self, backing: Backing) -> App {
         let stripe = client(backing.to_stripe, &self.kit.stripe_url);
-        self.kit.app(backing.db, stripe, &self.sandbox, backing.wall, backing.patience)
+        let Backing { db, wall, patience, many, .. } = backing;
+        let parts = self.kit.parts(db, stripe, &self.sandbox, wall, patience);
+        App::new(AppParts { shelf: Shelf::from(many), ..parts })
+    }
+
+    /// A process that works in real time on the stage's database, and reaches Stripe by `stripe`. It
+    /// serves nobody.
+    pub fn process(&self, stripe: Client) -> App {
+        let (db, wall) = (self.app.db.clone(), self.wall.clone());
+        App::new(self.kit.parts(db, stripe, &self.sandbox, wall, Patience::Sleeps))
     }
 
     /// From now on these replicas are the service, in process: requests and webhooks reach them in
@@ -249,14 +261,14 @@ struct Kit {
 }
 
 impl Kit {
-    fn app(
+    fn parts(
         &self,
         db: Db,
         stripe: Client,
         sandbox: &Sandbox,
         wall: Arc<dyn WallClock>,
         patience: Patience,
-    ) -> App {
+    ) -> AppParts {
         let settings = Settings {
             public_url: self.service_url.clone(),
             jwt: Some(JwtSettings {
@@ -270,7 +282,7 @@ impl Kit {
             // Not by chance: all that follows from the seed stays as it was.
             audit_key: Some(AuditKey::of_seed(&[7; 32])),
         };
-        App::new(AppParts {
+        AppParts {
             ingest: Writer::start(db.clone(), patience),
             db,
             stripe,
@@ -282,6 +294,7 @@ impl Kit {
             chance: self.chance.clone(),
             patience,
             cache: Cache::default(),
+            shelf: Default::default(),
             turns: Default::default(),
             binding: Default::default(),
             mailer: Default::default(),
@@ -289,7 +302,7 @@ impl Kit {
             moved: tokio::sync::Notify::new(),
             work: tokio::sync::Notify::new(),
             dev: None::<Dev>,
-        })
+        }
     }
 }
 

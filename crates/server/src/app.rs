@@ -19,6 +19,7 @@ use crate::account::Binding;
 use crate::alarms::Watch;
 use crate::anchor::AuditKey;
 use crate::ingest::Writer;
+use crate::lanes::Shelf;
 use crate::reads::Cache;
 use crate::smtp::Mailer;
 use crate::turns::Turns;
@@ -54,6 +55,8 @@ pub struct AppParts {
     pub ingest: Writer,
     /// Customers' views, in memory.
     pub cache: Cache,
+    /// What was read ahead, where many lanes wait.
+    pub shelf: Shelf,
     /// Who may change something for a customer now.
     pub turns: Turns,
     /// Whose Stripe account this is.

@@ -5,6 +5,7 @@
 //! writes the mirrors, decides, writes what was decided, and sets handled exactly the rows that
 //! were claimed. A worker that overslept its lease leaves nothing behind.
 
+pub(crate) mod ahead;
 mod apply;
 mod cause;
 mod fetch;
@@ -25,6 +26,8 @@ use specie_store::wishes::{self, Wish};
 use specie_store::{StoreError, Tx};
 use specie_stripe::StripeError;
 use specie_vocab::{CustomerId, PayerId, WallTime};
+
+pub use ahead::Shelf;
 
 use crate::app::Patience;
 use crate::{ApiError, App, account, alarms, meter};
@@ -250,7 +253,10 @@ async fn handle(app: &App, claim: &Claim, since: WallTime) -> Result<(), LaneErr
     match payer {
         Some(payer) => {
             bound(app).await?;
-            let seen = alive(app, claim, fetch::all(app, &customer, claim)).await?;
+            let ahead = app.shelf.take(claim);
+            let since = ahead.as_ref().map_or(since, |ahead| ahead.since);
+            let seen = fetch::all(app, &customer, claim, ahead.as_ref());
+            let seen = alive(app, claim, seen).await?;
             apply::apply(app, &payer, &customer, claim, seen, since).await
         }
         None => leave_unclaimed(app, claim).await,

@@ -3,6 +3,7 @@
 use specie_store::{StoreError, intents as stored_intents, lanes as stored_lanes};
 use specie_vocab::{BusinessTime, WallTime};
 
+use crate::lanes::ahead;
 use crate::{ApiError, App, intents, lanes, outbox};
 
 /// What is left to wait for when nothing is due.
@@ -30,7 +31,9 @@ pub async fn run_to_quiet(app: &App) -> Result<Waiting, ApiError> {
 /// One round over all that is due. Answers whether there was anything.
 async fn round(app: &App) -> Result<bool, ApiError> {
     let mut any = false;
-    for lane in due_lanes(app).await? {
+    let lanes = due_lanes(app).await?;
+    ahead::read_ahead(app, lanes.len()).await;
+    for lane in lanes {
         any |= lanes::run(app, &lane).await? != lanes::Ran::Nothing;
     }
     for id in due_intents(app).await? {
@@ -47,11 +50,14 @@ async fn round(app: &App) -> Result<bool, ApiError> {
     Ok(any)
 }
 
+/// How many lanes are asked for at once.
+pub(crate) const AT_ONCE: usize = 100;
+
 /// Lanes with something due now.
 pub(crate) async fn due_lanes(app: &App) -> Result<Vec<String>, StoreError> {
     let mut tx = app.db.read().await?;
     let now = tx.now().await?;
-    stored_lanes::due(&mut tx, now, app.business.now(), 100).await
+    stored_lanes::due(&mut tx, now, app.business.now(), AT_ONCE as i64).await
 }
 
 /// Intents that nobody drives and that may be tried now.

@@ -15,7 +15,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use uuid::Uuid;
 
-use crate::quiet::{due_intents, due_lanes};
+use crate::lanes::ahead;
+use crate::quiet::{AT_ONCE, due_intents, due_lanes};
 use crate::smtp::SENDERS;
 use crate::{App, alarms, anchor, intents, lanes, outbox, watermark};
 
@@ -221,6 +222,7 @@ async fn look(
         Vec::new()
     });
     let mut any = !lanes.is_empty();
+    begin_reading_ahead(app, lanes.len(), stop, busy);
     app.ingest.fresh.ripen(lanes);
     let intents = due_intents(app).await.unwrap_or_else(|error| {
         tracing::error!(%error, "the intents cannot be read");
@@ -239,6 +241,25 @@ async fn look(
         any = true;
     }
     any | begin_effects(app, places, stop, busy).await
+}
+
+/// Reads ahead for lanes where many wait. What was half read when the process is to end is left.
+fn begin_reading_ahead(
+    app: &App,
+    due: usize,
+    stop: &watch::Receiver<bool>,
+    busy: &mut JoinSet<()>,
+) {
+    if due < AT_ONCE {
+        return;
+    }
+    let (app, mut stop) = (app.clone(), stop.clone());
+    busy.spawn(async move {
+        tokio::select! {
+            () = ahead::read_ahead(&app, due) => app.work.notify_one(),
+            () = stopped(&mut stop) => {}
+        }
+    });
 }
 
 /// The same for effects: a mail server that is slow holds nobody else up. What is claimed has a

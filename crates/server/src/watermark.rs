@@ -67,6 +67,7 @@ struct Read {
 async fn read_back(app: &App, until: Option<&str>, known: bool) -> Result<Read, ApiError> {
     let mut read = Read::default();
     let mut after: Option<String> = None;
+    let _passing = app.shelf.passing();
     loop {
         let mut query = Form::new().set("limit", "100");
         if let Some(after) = &after {

@@ -48,10 +48,31 @@ row! {
     }
 }
 
+row! {
+    /// A lane with something to do that nobody works on.
+    pub struct Waiting in "lanes" by lane: String {
+        /// The lane.
+        pub lane: String,
+        /// Of its last claim; 0, if it was never taken.
+        pub fence: i64,
+    }
+}
+
+row! {
+    /// An event that waits in a lane.
+    pub struct Named in "inbox" by id: String {
+        /// Stripe's id of the event.
+        pub id: String,
+        /// The object it is about.
+        pub object: Option<String>,
+    }
+}
+
 statements! {
-    DUE = "select work.lane from ( \
-               select lane, 1 as rank, min(received_at) as since from inbox \
-               where state = 'pending' group by lane \
+    DUE: Waiting = "select work.lane, coalesce(max(lanes.fence), 0) as fence from ( \
+               select lane, case when substr(lane, 1, 4) = 'cus_' then 1 else 2 end as rank, \
+                      min(received_at) as since \
+               from inbox where state = 'pending' group by lane \
                union all \
                select lane, case when urgent then 0 else 1 end as rank, min(due) as since \
                from wishes where due <= $1 group by lane, urgent \
@@ -62,6 +83,8 @@ statements! {
            where (lanes.leased_until is null or lanes.leased_until <= $1) \
              and (lanes.not_before is null or lanes.not_before <= $1) \
            group by work.lane order by min(work.rank), min(work.since), work.lane limit $3";
+    NAMED: Named = "select {columns} from inbox where lane = $1 and state = 'pending' \
+            order by received_at, id limit $2";
     HAS_DUE = "select (select count(*) from inbox where lane = $1 and state = 'pending') \
                     + (select count(*) from wishes where lane = $1 and due <= $2)";
     MAKE = "insert into lanes (lane) values ($1) on conflict (lane) do nothing";
@@ -115,15 +138,35 @@ statements! {
                  + (select count(*) from lanes where leased_until is not null)";
 }
 
-/// Lanes with something to do that nobody works on: urgent ones first, then who waits longest.
+/// Lanes with something to do that nobody works on: urgent ones first, then who waits longest, and
+/// customers before objects of whom it is not known whose they are: a customer's lane may tell.
 pub async fn due(
     tx: &mut Tx,
     now: WallTime,
     business: BusinessTime,
     limit: i64,
 ) -> Result<Vec<String>, StoreError> {
-    let lanes: Vec<(String,)> = all!(tx, DUE, [now, business, limit]);
-    Ok(lanes.into_iter().map(|(lane,)| lane).collect())
+    let lanes = waiting(tx, now, business, limit).await?;
+    Ok(lanes.into_iter().map(|it| it.lane).collect())
+}
+
+/// The same lanes, with their fences.
+pub async fn waiting(
+    tx: &mut Tx,
+    now: WallTime,
+    business: BusinessTime,
+    limit: i64,
+) -> Result<Vec<Waiting>, StoreError> {
+    Ok(all!(tx, DUE, [now, business, limit]))
+}
+
+/// What a claim of a lane would take, without taking it: events, and wishes that are due.
+pub async fn named(
+    tx: &mut Tx,
+    lane: &str,
+    now: WallTime,
+) -> Result<(Vec<Named>, Vec<Wish>), StoreError> {
+    Ok((all!(tx, NAMED, [lane, MOST]), wishes::due(tx, lane, now, MOST).await?))
 }
 
 /// Whether an event or a due wish waits in a lane, be it free, taken or backing off.

@@ -5,6 +5,7 @@
 //! sandbox, a Postgres with its defaults (durable), and the Express service of `bench/express`. CPU
 //! seconds are those of the measured processes alone, read from `/proc`; the load comes from here.
 
+mod catch_up;
 mod events;
 mod express;
 mod ingest;
@@ -50,6 +51,8 @@ enum What {
     Sandbox(sandbox::Arguments),
     /// A customer's subscription, with a million customers in the database.
     Reads(reads::Arguments),
+    /// Webhooks that were lost: how long until all is as Stripe has it.
+    CatchUp(catch_up::Arguments),
     /// The start of the service, its memory, and the binary's size.
     Start(start::Arguments),
 }
@@ -89,6 +92,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             What::Ingest(arguments) => ingest::run(&bench, arguments).await,
             What::Sandbox(arguments) => sandbox::run(&bench, arguments).await,
             What::Reads(arguments) => reads::run(&bench, arguments).await,
+            What::CatchUp(arguments) => catch_up::run(&bench, arguments).await,
             What::Start(arguments) => start::run(&bench, arguments).await,
         }
     })?;

@@ -25,6 +25,10 @@ pub(super) const REPLICAS: usize = 2;
 /// more than five minutes ago is refused.
 const AHEAD: [i64; 8] = [0, 0, 0, 1, -2, 40, -50, 600];
 
+/// From how many waiting lanes on a replica may read ahead: not in a world as small as this, or nearly
+/// always.
+const MANY: [usize; 3] = [500, 2, 1];
+
 /// A process of the service.
 #[derive(Clone)]
 pub(super) struct Replica {
@@ -44,6 +48,8 @@ pub(super) struct Replicas {
     dice: Arc<Dice>,
     /// By how many seconds the clock of each is ahead of the database's.
     ahead: [i64; REPLICAS],
+    /// From how many waiting lanes on each reads ahead.
+    many: usize,
     /// Where a webhook may arrive.
     doors: Arc<Mutex<Vec<Transport>>>,
     webhooks: Transport,
@@ -61,10 +67,13 @@ impl Replicas {
         let doors = Arc::default();
         let ahead = std::array::from_fn(|_| dice.one_of(&AHEAD));
         story.note(&format!("the replicas' clocks are ahead by {ahead:?} s"));
+        let many = dice.one_of(&MANY);
+        story.note(&format!("a replica reads ahead from {many} waiting lanes on"));
         let dice = Arc::new(dice);
         let webhooks = to_any(Arc::clone(&doors), Arc::clone(&dice));
         let all = Vec::new();
-        let mut made = Self { all, weather, storage, stops, story, dice, ahead, doors, webhooks };
+        let mut made =
+            Self { all, weather, storage, stops, story, dice, ahead, many, doors, webhooks };
         made.all = (0..REPLICAS).map(|n| made.make(stage, n, 0)).collect();
         made.open_doors();
         made
@@ -80,6 +89,7 @@ impl Replicas {
             to_stripe: self.weather.way(inner, passing, wall.clone(), story),
             wall: Arc::new(Skewed::new(wall, self.ahead[n])),
             patience: Patience::Yields,
+            many: self.many,
         });
         let to_service = transport(routes::router(app.clone()));
         let door = Door { transport: to_service, base: stage.service.base.clone() };

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set the scene should fail")]
 
 mod account;
+mod ahead;
 mod alarms;
 mod away;
 mod browser;

@@ -14,23 +14,28 @@ use crate::set::{beside, stage, text, way};
 
 /// A reading that has its answer, and may not hear it yet.
 #[derive(Clone)]
-struct Reading {
+pub struct Reading {
     has_read: Arc<Semaphore>,
     may_hear: Arc<Semaphore>,
 }
 
 impl Reading {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { has_read: Arc::new(Semaphore::new(0)), may_hear: Arc::new(Semaphore::new(0)) }
     }
 
     /// A way to Stripe on which answers about a subscription are held back.
     fn way(&self, stage: &Stage) -> Transport {
+        self.way_of(stage, |path| path.starts_with("/v1/subscriptions/"))
+    }
+
+    /// The same for these paths.
+    pub fn way_of(&self, stage: &Stage, held: fn(&str) -> bool) -> Transport {
         let (inner, reading) = (stage.stripe.transport.clone(), self.clone());
         way(move |request: Request<Bytes>| {
             let (inner, reading) = (inner.clone(), reading.clone());
             async move {
-                let is_held = request.uri().path().starts_with("/v1/subscriptions/");
+                let is_held = held(request.uri().path());
                 let answer = inner.oneshot(request).await;
                 if is_held {
                     reading.has_read.add_permits(1);
@@ -39,6 +44,16 @@ impl Reading {
                 answer
             }
         })
+    }
+
+    /// Until the answer is there.
+    pub async fn wait(&self) {
+        self.has_read.acquire().await.unwrap().forget();
+    }
+
+    /// It, and all others, may be heard.
+    pub fn go_on(&self) {
+        self.may_hear.add_permits(100);
     }
 }
 
@@ -57,12 +72,12 @@ async fn read_while(stage: &Stage, meanwhile: impl AsyncFnOnce()) {
         (text(&subscription["customer"]).to_owned(), WishFor::Object { id: id.clone() });
     let app = process.app.clone();
     let slow = tokio::spawn(async move { lanes::look_now(&app, &lane, what, "call:test").await });
-    reading.has_read.acquire().await.unwrap().forget();
+    reading.wait().await;
 
     let path = format!("/v1/subscriptions/{id}");
     ada.api(Method::POST, &path, "cancel_at_period_end=true").await.unwrap();
     meanwhile().await;
-    reading.may_hear.add_permits(100);
+    reading.go_on();
     let _late = slow.await.unwrap();
 }
 

@@ -8,6 +8,7 @@ use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
 use specie_billing::{SAASKIT, catalog};
+use specie_sandbox::Chaos;
 use specie_scenario::{Conductor, Door, Opening, Over, Stage};
 use specie_server::app::AppParts;
 use specie_server::ingest::Writer;
@@ -169,6 +170,7 @@ pub fn beside_but(
         patience: Patience::Returns,
         ingest: Writer::start(stage.app.db.clone(), Patience::Returns),
         cache: Cache::default(),
+        shelf: Default::default(),
         turns: Default::default(),
         binding: Default::default(),
         mailer: Default::default(),
@@ -205,6 +207,12 @@ pub fn having(stage: &Stage, kind: &str, status: &str) -> Vec<Value> {
 /// An id or another text of a document.
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("a text was expected: {value}"))
+}
+
+/// From now on no webhook comes, or all do again.
+pub fn lose_all(stage: &Stage, lose: bool) {
+    let lose = if lose { 100 } else { 0 };
+    stage.sandbox.unsettle(&Chaos { lose, ..Chaos::default() }).unwrap();
 }
 
 /// Delivers an event, signed just now.

@@ -14,6 +14,7 @@ use specie_stripe::{
 };
 use specie_vocab::CustomerId;
 
+use super::ahead::Ahead;
 use super::told::{self, Told};
 use super::{LaneError, WishFor};
 use crate::App;
@@ -48,11 +49,13 @@ pub(super) async fn all(
     app: &App,
     customer: &CustomerId,
     claim: &Claim,
+    ahead: Option<&Ahead>,
 ) -> Result<Seen, LaneError> {
     // Somebody waits for what was wished urgently; everything else may wait for them.
     let urgent = claim.wishes.iter().any(|wish| wish.urgent);
     let mut reader = Reader {
         app,
+        ahead,
         priority: if urgent { Priority::Interactive } else { Priority::Background },
         todo: BTreeSet::new(),
         seen: Seen::default(),
@@ -119,12 +122,23 @@ pub(super) fn is_readable(id: &str) -> bool {
     READABLE.iter().any(|prefix| id.starts_with(prefix))
 }
 
+/// What is read with a subscription: its newest invoice and its card, as deep as Stripe expands.
+pub(super) const SUBSCRIPTION: &[&str] = &["latest_invoice.payments", "default_payment_method"];
+/// With an invoice.
+pub(super) const INVOICE: &[&str] = &["payments"];
+/// With a payment intent.
+pub(super) const PAYMENT: &[&str] = &["latest_charge"];
+/// With a customer: their card.
+pub(super) const CUSTOMER: &[&str] = &["invoice_settings.default_payment_method"];
+
 fn text(id: &Value) -> String {
     id.as_str().unwrap_or_default().to_owned()
 }
 
 struct Reader<'a> {
     app: &'a App,
+    /// What was read of the lane ahead of its claim.
+    ahead: Option<&'a Ahead>,
     priority: Priority,
     todo: BTreeSet<String>,
     did: BTreeSet<String>,
@@ -133,6 +147,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     async fn get(&self, path: &str, expand: &[&str]) -> Result<Option<Value>, StripeError> {
+        if let Some(found) = self.ahead.and_then(|ahead| ahead.get(path)) {
+            return self.whole(found).await.map(Some);
+        }
         let query = expand
             .iter()
             .enumerate()
@@ -199,8 +216,7 @@ impl Reader<'_> {
         match id.split_once('_').map(|(prefix, _)| prefix) {
             Some("sub") => self.whole_subscription(id).await?,
             Some("in") => {
-                let expand = ["payments"];
-                if let Some(found) = self.read(&format!("/v1/invoices/{id}"), &expand).await? {
+                if let Some(found) = self.read(&format!("/v1/invoices/{id}"), INVOICE).await? {
                     self.invoice_from(&found)?;
                 }
             }
@@ -223,10 +239,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// With its newest invoice and its card, as deep as Stripe expands.
     async fn whole_subscription(&mut self, id: &str) -> Result<(), LaneError> {
-        let expand = ["latest_invoice.payments", "default_payment_method"];
-        let found = self.get(&format!("/v1/subscriptions/{id}"), &expand).await?;
+        let found = self.get(&format!("/v1/subscriptions/{id}"), SUBSCRIPTION).await?;
         let Some(mut found) = found else { return Ok(()) };
         let invoice = self.unfold(found.get_mut("latest_invoice")).await?;
         let card = self.unfold(found.get_mut("default_payment_method")).await?;
@@ -237,10 +251,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// With its card.
     async fn whole_customer(&mut self, id: &str) -> Result<(), LaneError> {
-        let expand = ["invoice_settings.default_payment_method"];
-        let found = self.get(&format!("/v1/customers/{id}"), &expand).await?;
+        let found = self.get(&format!("/v1/customers/{id}"), CUSTOMER).await?;
         let Some(mut found) = found else { return Ok(()) };
         let card = found.pointer_mut("/invoice_settings/default_payment_method");
         let card = self.unfold(card).await?;
@@ -287,7 +299,7 @@ impl Reader<'_> {
 
     async fn payment(&mut self, id: &str) -> Result<(), LaneError> {
         let path = format!("/v1/payment_intents/{id}");
-        let Some(found) = self.read(&path, &["latest_charge"]).await? else { return Ok(()) };
+        let Some(found) = self.read(&path, PAYMENT).await? else { return Ok(()) };
         let intent = PaymentIntent::parse(&found)?;
         let refunded = found["latest_charge"]["amount_refunded"].as_i64().unwrap_or(0) > 0;
         let mut refunds = Vec::new();

@@ -2,12 +2,13 @@
 //! is known whose they are. Nothing about a customer is written here: its lane gets a wish.
 
 use serde_json::Value;
+use specie_store::StoreError;
 use specie_store::customers;
 use specie_store::inbox::InboxState;
 use specie_store::lanes::{self as stored, Claim};
-use specie_store::mirrors::{prices, products};
+use specie_store::mirrors::{invoices, payments, prices, products};
 use specie_stripe::{Form, Price, Priority, Product, StripeError};
-use specie_vocab::{CustomerId, ProductId};
+use specie_vocab::{CustomerId, InvoiceId, PaymentIntentId, ProductId};
 
 use super::fetch::named_by;
 use super::told::{self, Told};
@@ -83,6 +84,9 @@ pub(super) async fn look(app: &App, claim: &Claim) -> Result<Found, LaneError> {
         });
     }
     let Some(id) = claim.events.iter().find_map(named_by) else { return Ok(Found::Nothing) };
+    if let Some(customer) = known(app, &id).await? {
+        return Ok(Found::Belongs { customer, id });
+    }
     let path = match id.split_once('_').map(|(prefix, _)| prefix) {
         Some("in") => format!("/v1/invoices/{id}"),
         Some("pi") => format!("/v1/payment_intents/{id}"),
@@ -101,6 +105,16 @@ pub(super) async fn look(app: &App, claim: &Claim) -> Result<Found, LaneError> {
             .find_map(|event| CustomerId::try_from(Told::by(event)?.customer()?).ok())
     });
     Ok(customer.map_or(Found::Nothing, |customer| Found::Belongs { customer, id }))
+}
+
+/// Whose an object is that was read before: it stays so.
+async fn known(app: &App, id: &str) -> Result<Option<CustomerId>, StoreError> {
+    let mut tx = app.db.read().await?;
+    Ok(match (InvoiceId::try_from(id), PaymentIntentId::try_from(id)) {
+        (Ok(id), _) => invoices::get(&mut tx, &id).await?.map(|invoice| invoice.customer),
+        (_, Ok(id)) => payments::get(&mut tx, &id).await?.map(|payment| payment.customer),
+        _ => None,
+    })
 }
 
 async fn get(app: &App, path: &str) -> Result<Option<Value>, StripeError> {

@@ -155,6 +155,7 @@ impl House {
             chance,
             patience: Patience::Returns,
             cache: Cache::default(),
+            shelf: Default::default(),
             turns: Default::default(),
             binding: Default::default(),
             mailer: wish.mailer,

@@ -1,0 +1,213 @@
+//! How long the service needs after an hour in which webhooks were lost, at Stripe's published
+//! limits: what happened is made in steps of the world's clock, catching up takes real time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use jiff::Timestamp;
+use specie_billing::{SAASKIT, catalog};
+use specie_sandbox::Chaos;
+use specie_server::runner;
+use specie_store::{lanes, watermarks};
+use specie_stripe::rate::endpoint_of;
+use specie_stripe::{Client, Limits, RateBudget, Transport, TransportError};
+use specie_vocab::{ManualClock, Secret, WallClock, WallTime};
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+use crate::agree::{self, NotCompared};
+use crate::conductor::Stuck;
+use crate::person::{Card, Person, Refusal};
+use crate::stage::{Opening, Over, Stage, StageError};
+
+/// What was lost, and how Stripe answers afterwards.
+pub struct Lost {
+    /// `sqlite` file or `postgres://` address of a new database.
+    pub database: String,
+    /// Customers whose subscriptions all renew in that hour.
+    pub customers: usize,
+    /// How many of that hour's webhooks never come, in percent.
+    pub percent: u32,
+    /// How long Stripe takes for each answer.
+    pub answer: Duration,
+    /// The limits that are kept to.
+    pub limits: Limits,
+}
+
+/// What catching up came to.
+#[derive(Debug)]
+pub struct CaughtUp {
+    /// Columns of mirrors that differed from Stripe's objects, and objects without a row, at first.
+    pub differing: usize,
+    /// From the start of the first watermark pass to the last change.
+    pub took: Duration,
+    /// Calls to each endpoint.
+    pub calls: BTreeMap<String, usize>,
+    /// The most calls to one endpoint within a second, as Stripe saw them.
+    pub busiest: usize,
+}
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub enum NotMeasured {
+    /// What is sold.
+    #[error("the built-in catalog cannot be read")]
+    Catalog,
+    /// The scene.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// A customer.
+    #[error(transparent)]
+    Person(#[from] Refusal),
+    /// Time.
+    #[error(transparent)]
+    Time(#[from] Stuck),
+    /// The sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] specie_sandbox::Unwritable),
+    /// The two sides.
+    #[error(transparent)]
+    Compared(#[from] NotCompared),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] specie_store::StoreError),
+    /// It has come to rest, and they do not agree.
+    #[error("{0} columns or objects still differ at rest")]
+    Differs(usize),
+}
+
+/// A month and an hour: a renewal's invoice is finalised an hour after it was made.
+const RENEWED: i64 = 31 * 86_400 + 3_700;
+/// How often it is looked whether all is done.
+const LOOK: Duration = Duration::from_millis(500);
+/// How finely the world's wall clock follows the real one.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Makes an hour whose webhooks are lost, and catches up with it.
+pub async fn catch_up(lost: Lost) -> Result<CaughtUp, NotMeasured> {
+    let stage = Stage::open(Opening {
+        database: lost.database,
+        over: Over::Process,
+        start: Timestamp::from_second(1_767_258_000).unwrap_or_default(),
+        seed: 1,
+        catalog: catalog::parse(SAASKIT, "catalog").map_err(|_| NotMeasured::Catalog)?,
+        sandbox_folder: None,
+        watch: None,
+    })
+    .await?;
+    lose(&stage, lost.customers, lost.percent).await?;
+    let differing = agree::compare(&stage.app.db, &stage.stripe).await?.differing.len();
+    let road = Road { answer: lost.answer, calls: Arc::default() };
+    let took = work(&stage, road.client(&stage, lost.limits)).await?;
+    match agree::compare(&stage.app.db, &stage.stripe).await?.differing.len() {
+        0 => Ok(CaughtUp { differing, took, busiest: road.busiest(), calls: road.by_endpoint() }),
+        still => Err(NotMeasured::Differs(still)),
+    }
+}
+
+/// All subscribe, and all renew while webhooks are lost.
+async fn lose(stage: &Stage, customers: usize, percent: u32) -> Result<(), NotMeasured> {
+    for n in 0..customers {
+        Person::new(stage, &format!("p{n}"), "Somebody")
+            .subscribe("pro", "monthly", Card::GOOD)
+            .await?;
+    }
+    stage.conductor.watermark().await?;
+    stage.sandbox.unsettle(&Chaos { lose: percent, ..Chaos::default() })?;
+    // What was read a month ago is not what was read just now.
+    stage.wall.advance_to(stage.app.wall.now().plus_seconds(RENEWED).timestamp());
+    let to = stage.sandbox.now() + RENEWED;
+    while stage.conductor.step(to).await? {}
+    Ok(stage.sandbox.unsettle(&Chaos::default())?)
+}
+
+/// A process of its own works in real time until it has read the list of events and has nothing left
+/// to do.
+async fn work(stage: &Stage, stripe: Client) -> Result<Duration, NotMeasured> {
+    let begun = Instant::now();
+    let ticking = tokio::spawn(follow(stage.wall.clone(), begun));
+    let app = stage.process(stripe);
+    let since = app.wall.now();
+    let (stop, stopped) = watch::channel(false);
+    let running = tokio::spawn(runner::run(app.clone(), stopped));
+    while !is_done(&app, since).await? {
+        tokio::time::sleep(LOOK).await;
+    }
+    let took = begun.elapsed();
+    let _all_gone = stop.send(true);
+    let _ended = running.await;
+    ticking.abort();
+    Ok(took)
+}
+
+async fn is_done(app: &specie_server::App, since: WallTime) -> Result<bool, NotMeasured> {
+    let mut tx = app.db.read().await?;
+    let newest = watermarks::latest(&mut tx).await?;
+    let passed = newest.is_some_and(|mark| mark.began_at >= since);
+    Ok(passed && lanes::at_rest(&mut tx).await?)
+}
+
+/// Lets the world's wall clock go on as the real one does.
+async fn follow(wall: Arc<ManualClock>, begun: Instant) {
+    let from = WallClock::now(&*wall).timestamp();
+    loop {
+        tokio::time::sleep(TICK).await;
+        wall.advance_to(from + begun.elapsed());
+    }
+}
+
+/// The way to a Stripe that takes its time, with a note of each call.
+#[derive(Clone)]
+struct Road {
+    answer: Duration,
+    calls: Arc<Mutex<Vec<(Instant, String)>>>,
+}
+
+impl Road {
+    fn client(&self, stage: &Stage, limits: Limits) -> Client {
+        let (road, inner) = (self.clone(), stage.stripe.transport.clone());
+        let way = Transport::new(tower::service_fn(move |request: Request<Bytes>| {
+            let (road, inner) = (road.clone(), inner.clone());
+            async move { road.carry(inner, request).await }
+        }));
+        let budget = RateBudget::new(stage.wall.clone(), limits);
+        let key = Secret::new("sk_test_specieCatchUp0000000");
+        Client::new(way, stage.stripe.base.clone(), key, budget)
+    }
+
+    async fn carry(
+        &self,
+        inner: Transport,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let endpoint = endpoint_of(request.method().as_str(), request.uri().path());
+        self.calls().push((Instant::now(), endpoint));
+        tokio::time::sleep(self.answer).await;
+        inner.oneshot(request).await
+    }
+
+    fn calls(&self) -> std::sync::MutexGuard<'_, Vec<(Instant, String)>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn by_endpoint(&self) -> BTreeMap<String, usize> {
+        let mut all = BTreeMap::new();
+        for (_, endpoint) in self.calls().iter() {
+            *all.entry(endpoint.clone()).or_insert(0) += 1;
+        }
+        all
+    }
+
+    fn busiest(&self) -> usize {
+        let calls = self.calls();
+        let within = |(n, (from, endpoint)): (usize, &(Instant, String))| {
+            let second =
+                calls[n..].iter().take_while(|(at, _)| *at < *from + Duration::from_secs(1));
+            second.filter(|(_, other)| other == endpoint).count()
+        };
+        calls.iter().enumerate().map(within).max().unwrap_or(0)
+    }
+}
