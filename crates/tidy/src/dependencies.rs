@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["vocab", "billing", "stripe", "store", "server", "sandbox", "scenario", "spec", "engine"],
     ),
     ("tidy", &[]),
-    ("xtask", &["vocab", "stripe", "store", "scenario"]),
+    ("xtask", &["vocab", "stripe", "store", "scenario", "tidy"]),
 ];
 
 /// Crates from outside that only some of ours may use, and why.

@@ -1,8 +1,12 @@
 //! Guards: each patch that takes one out has its row in the document, and each row its patch.
 
+mod outcomes;
+
 use std::collections::BTreeMap;
 
 use crate::Fault;
+
+pub use outcomes::{Missed, Outcomes, runs};
 
 /// Where the rows are.
 pub const DOCUMENT: &str = "docs/guards.md";
@@ -40,15 +44,25 @@ pub fn untested(files: &[(String, String)]) -> Vec<Fault> {
         let head = format!("fn {test}(");
         files.iter().any(|(path, text)| path.ends_with(".rs") && text.contains(&head))
     };
-    let told = cells(text).filter_map(|(line, name, mut cells)| {
-        let said = cells.nth(1).unwrap_or_default();
-        let test = said.trim_matches('`').rsplit("::").next().unwrap_or_default();
+    let told = cells(text).filter_map(|(line, name, cells)| {
+        let test = test_of(cells).rsplit("::").next().unwrap_or_default();
         (!is_there(test)).then(|| {
             let text = format!("`{name}` is missed by `{test}`, and there is no such test");
             Fault::at(DOCUMENT, line, text)
         })
     });
     told.collect()
+}
+
+/// The test that the row of a guard in the document names, with its modules.
+pub fn named<'a>(document: &'a str, guard: &str) -> Option<&'a str> {
+    let row = cells(document).find(|(_, name, _)| *name == guard);
+    row.map(|(_, _, cells)| test_of(cells)).filter(|test| !test.is_empty())
+}
+
+/// The test that the cells after a row's name say.
+fn test_of<'a>(mut cells: impl Iterator<Item = &'a str>) -> &'a str {
+    cells.nth(1).unwrap_or_default().trim_matches('`')
 }
 
 /// The rows of the table: name, line, and what happens without the guard.
@@ -82,6 +96,7 @@ mod tests {
         let two = "| `fence` | late writes | a |\n| `lock` | early writes | b |";
         assert_eq!(unlike(&files(two, patch)).len(), 1);
     }
+
     #[test]
     fn the_test_that_a_row_names_is_there() {
         let found = |row: &str| {
@@ -92,6 +107,16 @@ mod tests {
         assert_eq!(found("`flow::late_is_late`"), 0);
         for gone in ["`flow::late_is_lat`", "`late`", "", "a test"] {
             assert_eq!(found(gone), 1, "{gone}");
+        }
+    }
+
+    #[test]
+    fn a_row_names_its_test_with_its_modules() {
+        let document =
+            "| `lock` | early | `a::b` | x |\n| `fence` | late | `c::d::e` | x |\n| `x` |";
+        assert_eq!(named(document, "fence"), Some("c::d::e"));
+        for none in ["x", "fences", "guard"] {
+            assert_eq!(named(document, none), None, "{none}");
         }
     }
 }

@@ -25,8 +25,8 @@ struct Arguments {
 enum Command {
     /// Plays seeds of the simulation; exit code 3 when something does not hold.
     Simulate(simulate::Arguments),
-    /// Takes each guard out of a scratch copy and names the test that misses it; exit code 3 when
-    /// none does.
+    /// Takes each guard out of a scratch copy and names the tests that miss it; exit code 3 when the
+    /// one that its row names does not.
     Guards(guards::Arguments),
     /// Counts which lines the tests run; exit code 3 when they are too few.
     Coverage(coverage::Arguments),
