@@ -1,5 +1,5 @@
-//! What comes to the webhook's door and is not Stripe's word about our account: nobody's state
-//! changes by it.
+//! What comes to the webhook's door and is not Stripe's word about our account as it is now: nobody's
+//! state changes by it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use specie_stripe::{API_VERSION, Secrets, Transport, sign};
 use specie_vocab::Secret;
 use tower::ServiceExt;
 
-use crate::set::{Process, beside, beside_but, stage, way};
+use crate::set::{self, Process, beside, beside_but, stage, way};
 
 /// The largest body that is taken.
 const LARGEST: usize = 1024 * 1024;
@@ -57,6 +57,17 @@ fn bad_news(stage: &Stage, id: &str) -> Value {
         "request": { "id": null, "idempotency_key": null },
         "type": "customer.subscription.deleted",
     })
+}
+
+/// News that Ada's subscription is in a state in which Stripe does not show it.
+fn unconfirmed(stage: &Stage, id: &str, status: &str) -> Value {
+    let mut event = bad_news(stage, id);
+    event["type"] = "customer.subscription.updated".into();
+    let subscription = &mut event["data"]["object"];
+    subscription["status"] = status.into();
+    subscription["ended_at"] = Value::Null;
+    subscription["canceled_at"] = Value::Null;
+    event
 }
 
 /// All that customers see and all that was decided about them.
@@ -328,6 +339,17 @@ async fn an_event_of_a_customer_who_is_not_ours_waits_unclaimed() {
     assert_eq!(of_it, [InboxState::Unclaimed]);
     drop(tx);
     assert_eq!(state(&stage, &people).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_event_tells_and_stripe_does_not_show_changes_nothing() {
+    let (stage, _folder) = stage().await;
+    let people = inhabited(&stage).await;
+    let before = state(&stage, &people).await;
+    for status in ["incomplete", "unpaid"] {
+        set::deliver(&stage, &unconfirmed(&stage, &format!("evt_{status}"), status)).await;
+        assert_eq!(state(&stage, &people).await, before, "{status}");
+    }
 }
 
 /// A way on which Stripe's list of events has one that is none, and in other bytes each time.
