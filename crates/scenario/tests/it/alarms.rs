@@ -11,7 +11,7 @@ use specie_server::{App, alarms, watermark};
 use specie_stripe::Transport;
 use tower::ServiceExt;
 
-use crate::set::{beside, beside_but, stage, way};
+use crate::set::{beside, beside_but, both, way};
 
 async fn standing(app: &App) -> Vec<&'static str> {
     let standing = alarms::standing(app).await.unwrap();
@@ -27,16 +27,60 @@ async fn stripe(stage: &Stage, method: Method, path: &str, form: &str) -> Value 
     reply.json().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_stripe_has_disabled_stands_until_it_is_enabled() {
-    let (stage, _folder) = stage().await;
-    let list = stripe(&stage, Method::GET, "/v1/webhook_endpoints", "").await;
-    let endpoint = format!("/v1/webhook_endpoints/{}", list["data"][0]["id"].as_str().unwrap());
-    for (form, expected) in [("disabled=true", &["webhook_disabled"][..]), ("disabled=false", &[])]
-    {
-        stripe(&stage, Method::POST, &endpoint, form).await;
-        alarms::look_at_endpoint(&stage.app).await.unwrap();
-        assert_eq!(standing(&stage.app).await, expected, "{form}");
+both! {
+    async fn an_endpoint_that_stripe_has_disabled_stands_until_it_is_enabled(stage: &Stage) {
+        let list = stripe(stage, Method::GET, "/v1/webhook_endpoints", "").await;
+        let endpoint = format!("/v1/webhook_endpoints/{}", list["data"][0]["id"].as_str().unwrap());
+        for (form, expected) in
+            [("disabled=true", &["webhook_disabled"][..]), ("disabled=false", &[])]
+        {
+            stripe(stage, Method::POST, &endpoint, form).await;
+            alarms::look_at_endpoint(&stage.app).await.unwrap();
+            assert_eq!(standing(&stage.app).await, expected, "{form}");
+        }
+    }
+
+    async fn a_key_that_is_refused_stands_until_it_is_taken(stage: &Stage) {
+        let status = Arc::new(AtomicU16::new(401));
+        let said = status.clone();
+        let to_stripe = changed(stage, move |mut answer| {
+            let status = said.load(Ordering::SeqCst);
+            *answer.status_mut() = status.try_into().unwrap();
+            answer
+        });
+        let app = beside(stage, to_stripe).app;
+        watermark::pass(&app).await.unwrap_err();
+        assert_eq!(standing(&app).await, ["stripe_key_refused"]);
+        status.store(200, Ordering::SeqCst);
+        watermark::pass(&app).await.unwrap();
+        assert_eq!(standing(&app).await, [""; 0]);
+    }
+
+    async fn a_key_of_another_mode_stands(stage: &Stage) {
+        watermark::pass(&stage.app).await.unwrap();
+        let to_stripe = stage.stripe.transport.clone();
+        let app = beside_but(stage, to_stripe, |parts| parts.settings.livemode = true).app;
+        watermark::pass(&app).await.unwrap_err();
+        assert_eq!(standing(&app).await, ["wrong_account"]);
+        assert_eq!(standing(&stage.app).await, [""; 0]);
+    }
+
+    async fn a_clock_that_differs_from_stripes_stands_until_it_is_set(stage: &Stage) {
+        let old = Arc::new(AtomicU16::new(1));
+        let said = old.clone();
+        let to_stripe = changed(stage, move |mut answer| {
+            if said.load(Ordering::SeqCst) == 1 {
+                let date = HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT");
+                answer.headers_mut().insert("date", date);
+            }
+            answer
+        });
+        let app = beside(stage, to_stripe).app;
+        watermark::pass(&app).await.unwrap();
+        assert_eq!(standing(&app).await, ["clock_off"]);
+        old.store(0, Ordering::SeqCst);
+        watermark::pass(&app).await.unwrap();
+        assert_eq!(standing(&app).await, [""; 0]);
     }
 }
 
@@ -50,53 +94,4 @@ fn changed(
         let (inner, change) = (inner.clone(), change.clone());
         async move { inner.oneshot(request).await.map(change) }
     })
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_refused_stands_until_it_is_taken() {
-    let (stage, _folder) = stage().await;
-    let status = Arc::new(AtomicU16::new(401));
-    let said = status.clone();
-    let to_stripe = changed(&stage, move |mut answer| {
-        let status = said.load(Ordering::SeqCst);
-        *answer.status_mut() = status.try_into().unwrap();
-        answer
-    });
-    let app = beside(&stage, to_stripe).app;
-    watermark::pass(&app).await.unwrap_err();
-    assert_eq!(standing(&app).await, ["stripe_key_refused"]);
-    status.store(200, Ordering::SeqCst);
-    watermark::pass(&app).await.unwrap();
-    assert_eq!(standing(&app).await, [""; 0]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_of_another_mode_stands() {
-    let (stage, _folder) = stage().await;
-    watermark::pass(&stage.app).await.unwrap();
-    let to_stripe = stage.stripe.transport.clone();
-    let app = beside_but(&stage, to_stripe, |parts| parts.settings.livemode = true).app;
-    watermark::pass(&app).await.unwrap_err();
-    assert_eq!(standing(&app).await, ["wrong_account"]);
-    assert_eq!(standing(&stage.app).await, [""; 0]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_differs_from_stripes_stands_until_it_is_set() {
-    let (stage, _folder) = stage().await;
-    let old = Arc::new(AtomicU16::new(1));
-    let said = old.clone();
-    let to_stripe = changed(&stage, move |mut answer| {
-        if said.load(Ordering::SeqCst) == 1 {
-            let date = HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT");
-            answer.headers_mut().insert("date", date);
-        }
-        answer
-    });
-    let app = beside(&stage, to_stripe).app;
-    watermark::pass(&app).await.unwrap();
-    assert_eq!(standing(&app).await, ["clock_off"]);
-    old.store(0, Ordering::SeqCst);
-    watermark::pass(&app).await.unwrap();
-    assert_eq!(standing(&app).await, [""; 0]);
 }

@@ -284,6 +284,39 @@ both! {
         assert_eq!(ada.subscription().await.unwrap()["price"], "monthly");
         assert_eq!(having(stage, "charge", "succeeded").len(), 1);
     }
+
+    // However late Stripe's lists show what was done, up to a minute: it is not done again.
+    async fn what_a_stored_failure_did_is_found_though_lists_lag(stage: &Stage) {
+        let path = "/v1/checkout/sessions";
+        let (lost, _) = first_key_is_lost(stage, path, Failure::AfterTheWork);
+        let (wall, made_at) = (stage.wall.clone(), Arc::new(Mutex::new(None)));
+        let to_stripe = way(move |request: Request<Bytes>| {
+            let (lost, wall, made_at) = (lost.clone(), wall.clone(), Arc::clone(&made_at));
+            async move {
+                let now = WallClock::now(&*wall);
+                if request.uri().path() == path && request.method() == Method::POST {
+                    made_at.lock().unwrap().get_or_insert(now);
+                } else if request.uri().path() == path
+                    && made_at
+                        .lock()
+                        .unwrap()
+                        .is_some_and(|made_at| now.seconds_since(made_at) < 59)
+                {
+                    let none =
+                        json!({ "object": "list", "data": [], "has_more": false, "url": path });
+                    return Ok(answer(StatusCode::OK, &[], &none));
+                }
+                lost.oneshot(request).await
+            }
+        });
+        let process = beside(stage, to_stripe);
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        let choice = json!({ "plan": "pro", "price": "monthly" });
+        ada.call(Method::POST, "checkout", choice).await.unwrap();
+        process.conductor.settle().await.unwrap();
+        assert_eq!(newest_intent(stage).await.0.state, intents::IntentState::Done);
+        assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
+    }
 }
 
 /// Stripe's lists may lag behind what it did: it is looked for ten seconds after, and not before,
@@ -314,35 +347,4 @@ async fn what_a_stored_failure_did_is_not_looked_for_too_soon() {
     process.conductor.settle().await.unwrap();
     assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
     assert_eq!(newest_intent(&stage).await.0.state, intents::IntentState::Done);
-}
-
-/// However late Stripe's lists show what was done, up to a minute: it is not done again.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_stored_failure_did_is_found_though_lists_lag() {
-    let (stage, _folder) = crate::set::stage().await;
-    let path = "/v1/checkout/sessions";
-    let (lost, _) = first_key_is_lost(&stage, path, Failure::AfterTheWork);
-    let (wall, made_at) = (stage.wall.clone(), Arc::new(Mutex::new(None)));
-    let to_stripe = way(move |request: Request<Bytes>| {
-        let (lost, wall, made_at) = (lost.clone(), wall.clone(), Arc::clone(&made_at));
-        async move {
-            let now = WallClock::now(&*wall);
-            if request.uri().path() == path && request.method() == Method::POST {
-                made_at.lock().unwrap().get_or_insert(now);
-            } else if request.uri().path() == path
-                && made_at.lock().unwrap().is_some_and(|made_at| now.seconds_since(made_at) < 59)
-            {
-                let none = json!({ "object": "list", "data": [], "has_more": false, "url": path });
-                return Ok(answer(StatusCode::OK, &[], &none));
-            }
-            lost.oneshot(request).await
-        }
-    });
-    let process = beside(&stage, to_stripe);
-    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
-    let choice = json!({ "plan": "pro", "price": "monthly" });
-    ada.call(Method::POST, "checkout", choice).await.unwrap();
-    process.conductor.settle().await.unwrap();
-    assert_eq!(newest_intent(&stage).await.0.state, intents::IntentState::Done);
-    assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
 }

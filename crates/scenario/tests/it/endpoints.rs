@@ -16,7 +16,7 @@ use specie_stripe::{Secrets, Transport};
 use specie_vocab::{ManualClock, Secret, WallClock, WallTime};
 use tower::ServiceExt;
 
-use crate::set::{Process, beside_but, stage, text, way};
+use crate::set::{Process, beside_but, both, text, way};
 
 const DAY: i64 = 86_400;
 
@@ -59,104 +59,140 @@ async fn named(ada: &Person<'_>, name: &str) {
     ada.api(Method::POST, &path, &format!("name={name}")).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_disabled_endpoint_is_noticed_and_what_it_missed_is_caught_up_with() {
-    let (stage, _folder) = stage().await;
-    let ada = Person::new(&stage, "ada", "Ada");
-    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
-    stage.conductor.settle().await.unwrap();
-    stage.conductor.watermark().await.unwrap();
-    let path = format!("/v1/webhook_endpoints/{}", endpoint(&ada).await);
-    ada.api(Method::POST, &path, "disabled=true").await.unwrap();
-    alarms::look_at_endpoint(&stage.app).await.unwrap();
-    assert_eq!(codes(&stage.app).await, ["webhook_disabled"]);
+both! {
+    async fn a_disabled_endpoint_is_noticed_and_what_it_missed_is_caught_up_with(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        stage.conductor.watermark().await.unwrap();
+        let path = format!("/v1/webhook_endpoints/{}", endpoint(&ada).await);
+        ada.api(Method::POST, &path, "disabled=true").await.unwrap();
+        alarms::look_at_endpoint(&stage.app).await.unwrap();
+        assert_eq!(codes(&stage.app).await, ["webhook_disabled"]);
 
-    let before = stage.sandbox.attempts().len();
-    named(&ada, "Countess").await;
-    stage.conductor.settle().await.unwrap();
-    assert_ne!(name_here(&stage).await, "Countess", "nobody has told us");
-    stage.conductor.watermark().await.unwrap();
-    assert_eq!(name_here(&stage).await, "Countess");
-    assert_agreed(&stage).await;
-    wait(&stage, 301);
-    stage.conductor.watermark().await.unwrap();
-    assert_eq!(codes(&stage.app).await, ["no_webhook", "webhook_disabled"]);
-    let view = ada.subscription().await.unwrap();
-    assert_eq!(view["stale"], false, "it is confirmed all the same");
+        let before = stage.sandbox.attempts().len();
+        named(&ada, "Countess").await;
+        stage.conductor.settle().await.unwrap();
+        assert_ne!(name_here(stage).await, "Countess", "nobody has told us");
+        stage.conductor.watermark().await.unwrap();
+        assert_eq!(name_here(stage).await, "Countess");
+        assert_agreed(stage).await;
+        wait(stage, 301);
+        stage.conductor.watermark().await.unwrap();
+        assert_eq!(codes(&stage.app).await, ["no_webhook", "webhook_disabled"]);
+        let view = ada.subscription().await.unwrap();
+        assert_eq!(view["stale"], false, "it is confirmed all the same");
 
-    ada.api(Method::POST, &path, "disabled=false").await.unwrap();
-    named(&ada, "Ada").await;
-    stage.conductor.settle().await.unwrap();
-    alarms::look_at_endpoint(&stage.app).await.unwrap();
-    assert_eq!(codes(&stage.app).await, [""; 0]);
-    assert!(stage.sandbox.attempts().len() > before, "deliveries come again");
-    assert_agreed(&stage).await;
-}
+        ada.api(Method::POST, &path, "disabled=false").await.unwrap();
+        named(&ada, "Ada").await;
+        stage.conductor.settle().await.unwrap();
+        alarms::look_at_endpoint(&stage.app).await.unwrap();
+        assert_eq!(codes(&stage.app).await, [""; 0]);
+        assert!(stage.sandbox.attempts().len() > before, "deliveries come again");
+        assert_agreed(stage).await;
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_secret_is_replaced_without_losing_an_event() {
-    let (stage, _folder) = stage().await;
-    let ada = Person::new(&stage, "ada", "Ada");
-    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
-    stage.conductor.settle().await.unwrap();
-    let old = stage.webhook_secret.clone();
-    let rolled = stage.sandbox.roll_secret(&endpoint(&ada).await, DAY).unwrap();
-    let new = rolled.unwrap();
-    let [before, during, after] =
-        [&[&old][..], &[&old, &new], &[&new]].map(|secrets| believing(&stage, secrets));
+    async fn a_secret_is_replaced_without_losing_an_event(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let old = stage.webhook_secret.clone();
+        let rolled = stage.sandbox.roll_secret(&endpoint(&ada).await, DAY).unwrap();
+        let new = rolled.unwrap();
+        let [before, during, after] =
+            [&[&old][..], &[&old, &new], &[&new]].map(|secrets| believing(stage, secrets));
 
-    // As long as both sign, it does not matter which one a process knows.
-    for (process, name) in [(&before, "First"), (&during, "Second"), (&after, "Third")] {
-        named(&ada, name).await;
+        // As long as both sign, it does not matter which one a process knows.
+        for (process, name) in [(&before, "First"), (&during, "Second"), (&after, "Third")] {
+            named(&ada, name).await;
+            process.conductor.settle().await.unwrap();
+            assert_eq!(name_here(stage).await, name);
+        }
+        let answered = |attempt: &specie_sandbox::Attempt| attempt.outcome.clone();
+        let good = specie_sandbox::Outcome::Answered(200);
+        assert!(stage.sandbox.attempts().iter().all(|it| answered(it) == good));
+
+        wait(stage, DAY + 1);
+        named(&ada, "Fourth").await;
+        before.conductor.pulse().await.unwrap();
+        assert_eq!(name_here(stage).await, "Third", "the old secret signs no more");
+        let last = stage.sandbox.attempts().pop().unwrap();
+        assert_eq!(answered(&last), specie_sandbox::Outcome::Answered(400));
+        after.conductor.settle().await.unwrap();
+        assert_eq!(name_here(stage).await, "Fourth", "and it was sent again");
+        assert_agreed(stage).await;
+    }
+
+    async fn an_event_that_comes_by_two_endpoints_counts_once(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        let form = format!(
+            "url={}/api/billing/webhook&enabled_events[0]=*",
+            stage.service.base.replace("://", "%3A%2F%2F")
+        );
+        let second = ada.api(Method::POST, "/v1/webhook_endpoints", &form).await.unwrap();
+        let other = Secret::new(text(&second["secret"]));
+        let process = believing(stage, &[&stage.webhook_secret, &other]);
+        let ada = ada.at(&process.service);
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
         process.conductor.settle().await.unwrap();
-        assert_eq!(name_here(&stage).await, name);
+        ada.cancel().await.unwrap();
+        process.conductor.settle().await.unwrap();
+
+        let mut came: BTreeMap<String, usize> = BTreeMap::new();
+        for attempt in stage.sandbox.attempts() {
+            assert_eq!(attempt.outcome, specie_sandbox::Outcome::Answered(200));
+            *came.entry(attempt.event).or_default() += 1;
+        }
+        assert!(
+            came.len() > 5 && came.values().filter(|times| **times == 2).count() > 5,
+            "{came:?}"
+        );
+        let mut tx = stage.app.db.read().await.unwrap();
+        assert_eq!(inbox::count(&mut tx).await.unwrap(), came.len() as i64);
+        let mails = mails::list(&mut tx, 100).await.unwrap();
+        let mut kinds: Vec<_> = mails.iter().map(|mail| mail.kind.as_str()).collect();
+        kinds.sort_unstable();
+        assert_eq!(kinds, ["cancellation_scheduled", "receipt"]);
+        drop(tx);
+        assert_agreed(stage).await;
     }
-    let answered = |attempt: &specie_sandbox::Attempt| attempt.outcome.clone();
-    let good = specie_sandbox::Outcome::Answered(200);
-    assert!(stage.sandbox.attempts().iter().all(|it| answered(it) == good));
 
-    wait(&stage, DAY + 1);
-    named(&ada, "Fourth").await;
-    before.conductor.pulse().await.unwrap();
-    assert_eq!(name_here(&stage).await, "Third", "the old secret signs no more");
-    let last = stage.sandbox.attempts().pop().unwrap();
-    assert_eq!(answered(&last), specie_sandbox::Outcome::Answered(400));
-    after.conductor.settle().await.unwrap();
-    assert_eq!(name_here(&stage).await, "Fourth", "and it was sent again");
-    assert_agreed(&stage).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_comes_by_two_endpoints_counts_once() {
-    let (stage, _folder) = stage().await;
-    let ada = Person::new(&stage, "ada", "Ada");
-    let form = format!(
-        "url={}/api/billing/webhook&enabled_events[0]=*",
-        stage.service.base.replace("://", "%3A%2F%2F")
-    );
-    let second = ada.api(Method::POST, "/v1/webhook_endpoints", &form).await.unwrap();
-    let other = Secret::new(text(&second["secret"]));
-    let process = believing(&stage, &[&stage.webhook_secret, &other]);
-    let ada = ada.at(&process.service);
-    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
-    process.conductor.settle().await.unwrap();
-    ada.cancel().await.unwrap();
-    process.conductor.settle().await.unwrap();
-
-    let mut came: BTreeMap<String, usize> = BTreeMap::new();
-    for attempt in stage.sandbox.attempts() {
-        assert_eq!(attempt.outcome, specie_sandbox::Outcome::Answered(200));
-        *came.entry(attempt.event).or_default() += 1;
+    async fn a_clock_ten_minutes_ahead_refuses_webhooks_and_catches_up_by_the_list_of_events(stage: &Stage) {
+        stage.conductor.watermark().await.unwrap();
+        let process = off_by(stage, 600);
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        let checkout = ada.checkout("pro", "monthly").await.unwrap();
+        ada.pay(text(&checkout["url"]), Card::GOOD).await.unwrap();
+        process.conductor.pulse().await.unwrap();
+        let attempts = stage.sandbox.attempts();
+        let refused = specie_sandbox::Outcome::Answered(400);
+        assert!(!attempts.is_empty() && attempts.iter().all(|it| it.outcome == refused), "too old");
+        process.conductor.watermark().await.unwrap();
+        assert_eq!(codes(&process.app).await, ["clock_off"]);
+        let view = ada.subscription().await.unwrap();
+        assert_eq!((&view["status"], &view["access"]), (&"active".into(), &true.into()));
+        stage.conductor.settle().await.unwrap();
+        assert_agreed(stage).await;
     }
-    assert!(came.len() > 5 && came.values().filter(|times| **times == 2).count() > 5, "{came:?}");
-    let mut tx = stage.app.db.read().await.unwrap();
-    assert_eq!(inbox::count(&mut tx).await.unwrap(), came.len() as i64);
-    let mails = mails::list(&mut tx, 100).await.unwrap();
-    let mut kinds: Vec<_> = mails.iter().map(|mail| mail.kind.as_str()).collect();
-    kinds.sort_unstable();
-    assert_eq!(kinds, ["cancellation_scheduled", "receipt"]);
-    drop(tx);
-    assert_agreed(&stage).await;
+
+    async fn a_clock_ten_minutes_behind_believes_webhooks_and_is_reported(stage: &Stage) {
+        stage.conductor.watermark().await.unwrap();
+        let process = off_by(stage, -600);
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        process.conductor.settle().await.unwrap();
+        let good = specie_sandbox::Outcome::Answered(200);
+        assert!(
+            stage.sandbox.attempts().iter().all(|it| it.outcome == good),
+            "signed in the future"
+        );
+        process.conductor.watermark().await.unwrap();
+        assert_eq!(codes(&process.app).await, ["clock_off"]);
+        assert_eq!(ada.subscription().await.unwrap()["status"], "active");
+        assert_agreed(stage).await;
+        let ready = process.service.get("/readyz", &[]).await.unwrap().status;
+        assert_eq!(ready, StatusCode::NOT_FOUND, "it is asked on the private listener alone");
+    }
 }
 
 /// A machine whose clock differs from Stripe's and the database's.
@@ -188,42 +224,4 @@ fn off_by(stage: &Stage, seconds: i64) -> Process {
     beside_but(stage, dated(stage), |parts| {
         parts.wall = Arc::new(Off(stage.wall.clone(), seconds));
     })
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_clock_ten_minutes_ahead_refuses_webhooks_and_catches_up_by_the_list_of_events() {
-    let (stage, _folder) = stage().await;
-    stage.conductor.watermark().await.unwrap();
-    let process = off_by(&stage, 600);
-    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
-    let checkout = ada.checkout("pro", "monthly").await.unwrap();
-    ada.pay(text(&checkout["url"]), Card::GOOD).await.unwrap();
-    process.conductor.pulse().await.unwrap();
-    let attempts = stage.sandbox.attempts();
-    let refused = specie_sandbox::Outcome::Answered(400);
-    assert!(!attempts.is_empty() && attempts.iter().all(|it| it.outcome == refused), "too old");
-    process.conductor.watermark().await.unwrap();
-    assert_eq!(codes(&process.app).await, ["clock_off"]);
-    let view = ada.subscription().await.unwrap();
-    assert_eq!((&view["status"], &view["access"]), (&"active".into(), &true.into()));
-    stage.conductor.settle().await.unwrap();
-    assert_agreed(&stage).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_clock_ten_minutes_behind_believes_webhooks_and_is_reported() {
-    let (stage, _folder) = stage().await;
-    stage.conductor.watermark().await.unwrap();
-    let process = off_by(&stage, -600);
-    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
-    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
-    process.conductor.settle().await.unwrap();
-    let good = specie_sandbox::Outcome::Answered(200);
-    assert!(stage.sandbox.attempts().iter().all(|it| it.outcome == good), "signed in the future");
-    process.conductor.watermark().await.unwrap();
-    assert_eq!(codes(&process.app).await, ["clock_off"]);
-    assert_eq!(ada.subscription().await.unwrap()["status"], "active");
-    assert_agreed(&stage).await;
-    let ready = process.service.get("/readyz", &[]).await.unwrap().status;
-    assert_eq!(ready, StatusCode::NOT_FOUND, "it is asked on the private listener alone");
 }

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use crate::losses::pay_a_second_session;
-use crate::set::{beside, having, stage, way};
+use crate::set::{beside, both, having, way};
 
 /// A way to Stripe on which calls to `path` get no answer.
 fn without(stage: &Stage, method: Method, path: &'static str) -> Transport {
@@ -71,61 +71,59 @@ async fn customer(stage: &Stage) -> CustomerId {
     customers::find(&mut tx, "app", "ada").await.unwrap().unwrap().stripe.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_portal_is_not_opened_for_who_was_forgotten_since_they_asked() {
-    let (stage, _folder) = stage().await;
-    let ada = Person::new(&stage, "ada", "Ada");
-    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
-    stage.conductor.settle().await.unwrap();
-    let path = format!("/v1/customers/{}", customer(&stage).await);
-    ada.api(Method::DELETE, &path, "").await.unwrap();
-    stage.conductor.settle().await.unwrap();
+both! {
+    async fn a_portal_is_not_opened_for_who_was_forgotten_since_they_asked(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let path = format!("/v1/customers/{}", customer(stage).await);
+        ada.api(Method::DELETE, &path, "").await.unwrap();
+        stage.conductor.settle().await.unwrap();
 
-    let still = Still::once(&stage, |request| request.uri().path() == "/v1/account");
-    let slow = beside(&stage, still.to_stripe.clone());
-    let cut_off = beside(&stage, without(&stage, Method::POST, "/v1/customers"));
-    let visitor = Person::new(&stage, "ada", "Ada").at(&slow.service);
-    let buyer = Person::new(&stage, "ada", "Ada").at(&cut_off.service);
-    let visits = visitor.call(Method::POST, "portal", json!({}));
-    let buys = still.meanwhile(async {
-        let choice = json!({ "plan": "pro", "price": "monthly" });
-        let reply = buyer.call(Method::POST, "checkout", choice).await.unwrap();
-        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.text());
-    });
-    let (visited, ()) = tokio::join!(visits, buys);
-    let visited = visited.unwrap();
-    assert_eq!(visited.status, StatusCode::CONFLICT, "{}", visited.text());
-    assert_eq!(visited.json().unwrap()["code"], "no_stripe_customer");
+        let still = Still::once(stage, |request| request.uri().path() == "/v1/account");
+        let slow = beside(stage, still.to_stripe.clone());
+        let cut_off = beside(stage, without(stage, Method::POST, "/v1/customers"));
+        let visitor = Person::new(stage, "ada", "Ada").at(&slow.service);
+        let buyer = Person::new(stage, "ada", "Ada").at(&cut_off.service);
+        let visits = visitor.call(Method::POST, "portal", json!({}));
+        let buys = still.meanwhile(async {
+            let choice = json!({ "plan": "pro", "price": "monthly" });
+            let reply = buyer.call(Method::POST, "checkout", choice).await.unwrap();
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.text());
+        });
+        let (visited, ()) = tokio::join!(visits, buys);
+        let visited = visited.unwrap();
+        assert_eq!(visited.status, StatusCode::CONFLICT, "{}", visited.text());
+        assert_eq!(visited.json().unwrap()["code"], "no_stripe_customer");
 
-    // They are nobody at Stripe until what they have chosen goes on.
-    stage.conductor.settle().await.unwrap();
-    assert_eq!(having(&stage, "checkout.session", "open").len(), 1);
-}
+        // They are nobody at Stripe until what they have chosen goes on.
+        stage.conductor.settle().await.unwrap();
+        assert_eq!(having(stage, "checkout.session", "open").len(), 1);
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_to_be_given_back_is_given_back_to_who_was_forgotten() {
-    let (stage, _folder) = stage().await;
-    pay_a_second_session(&stage).await;
-    let old = customer(&stage).await;
-    let still = Still::once(&stage, |request| *request.method() == Method::DELETE);
-    let process = beside(&stage, still.to_stripe.clone());
-    let (settled, ()) = tokio::join!(
-        process.conductor.settle(),
-        still.meanwhile(async {
-            let mut tx = stage.app.db.begin().await.unwrap();
-            let ada = customers::find(&mut tx, "app", "ada").await.unwrap().unwrap();
-            assert!(customers::unbind(&mut tx, ada.id, &old).await.unwrap());
-            tx.commit().await.unwrap();
-        })
-    );
-    settled.unwrap();
-    assert_eq!(having(&stage, "subscription", "canceled").len(), 1);
-    assert_eq!(stage.sandbox.list("refund").len(), 1);
-    let mut tx = stage.app.db.read().await.unwrap();
-    let ada = customers::find(&mut tx, "app", "ada").await.unwrap().unwrap();
-    let all = intents::of_payer(&mut tx, ada.id, 100).await.unwrap();
-    let back = all.iter().find(|it| it.kind == "cancel_and_refund").unwrap();
-    assert_eq!(back.state, intents::IntentState::Done);
-    let found = specie_scenario::agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
-    assert_eq!(found.differing, [] as [String; 0]);
+    async fn what_is_to_be_given_back_is_given_back_to_who_was_forgotten(stage: &Stage) {
+        pay_a_second_session(stage).await;
+        let old = customer(stage).await;
+        let still = Still::once(stage, |request| *request.method() == Method::DELETE);
+        let process = beside(stage, still.to_stripe.clone());
+        let (settled, ()) = tokio::join!(
+            process.conductor.settle(),
+            still.meanwhile(async {
+                let mut tx = stage.app.db.begin().await.unwrap();
+                let ada = customers::find(&mut tx, "app", "ada").await.unwrap().unwrap();
+                assert!(customers::unbind(&mut tx, ada.id, &old).await.unwrap());
+                tx.commit().await.unwrap();
+            })
+        );
+        settled.unwrap();
+        assert_eq!(having(stage, "subscription", "canceled").len(), 1);
+        assert_eq!(stage.sandbox.list("refund").len(), 1);
+        let mut tx = stage.app.db.read().await.unwrap();
+        let ada = customers::find(&mut tx, "app", "ada").await.unwrap().unwrap();
+        let all = intents::of_payer(&mut tx, ada.id, 100).await.unwrap();
+        let back = all.iter().find(|it| it.kind == "cancel_and_refund").unwrap();
+        assert_eq!(back.state, intents::IntentState::Done);
+        let found = specie_scenario::agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
+        assert_eq!(found.differing, [] as [String; 0]);
+    }
 }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use crate::set::{beside, beside_but, both, having, stage, text, way};
+use crate::set::{beside, beside_but, both, having, text, way};
 
 const PRICES: [&str; 2] = ["monthly", "annual"];
 
@@ -370,82 +370,78 @@ both! {
         assert_eq!(view["subscription"], held["subscription"]);
         assert_eq!(view["conflicts"], json!([]));
     }
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_no_lane_has_seen_yet_is_expired_before_another_is_made() {
-    let (stage, _folder) = stage().await;
-    let inner = stage.stripe.transport.clone();
-    let blind = beside(
-        &stage,
-        way(move |request: Request<Bytes>| {
-            let inner = inner.clone();
+    async fn a_session_that_no_lane_has_seen_yet_is_expired_before_another_is_made(stage: &Stage) {
+        let inner = stage.stripe.transport.clone();
+        let blind = beside(
+            stage,
+            way(move |request: Request<Bytes>| {
+                let inner = inner.clone();
+                async move {
+                    let reads = request.method() == Method::GET;
+                    if reads && request.uri().path().starts_with("/v1/checkout/sessions/") {
+                        return Err(TransportError::new("nothing came back"));
+                    }
+                    inner.oneshot(request).await
+                }
+            }),
+        );
+        let first =
+            Person::new(stage, "ada", "Ada").at(&blind.service).checkout("pro", "monthly").await;
+        assert!(first.is_err(), "it is not known whether it can be paid");
+
+        let ada = Person::new(stage, "ada", "Ada");
+        for price in ["annual", "monthly"] {
+            // Whoever comes next may take over what was begun; no lane has looked meanwhile.
+            stage.wall.advance_to(stage.wall.now().plus_seconds(5).timestamp());
+            ada.checkout("pro", price).await.unwrap();
+            assert_eq!(having(stage, "checkout.session", "open").len(), 1);
+        }
+    }
+
+    async fn a_session_that_reads_do_not_show_yet_is_not_left_beside_another(stage: &Stage) {
+        let (inner, reads) = (stage.stripe.transport.clone(), Arc::new(AtomicUsize::new(0)));
+        let lagging = way(move |request: Request<Bytes>| {
+            let (inner, reads) = (inner.clone(), Arc::clone(&reads));
             async move {
-                let reads = request.method() == Method::GET;
-                if reads && request.uri().path().starts_with("/v1/checkout/sessions/") {
-                    return Err(TransportError::new("nothing came back"));
+                let of_one = request.uri().path().starts_with("/v1/checkout/sessions/");
+                if of_one
+                    && request.method() == Method::GET
+                    && reads.fetch_add(1, Ordering::SeqCst) < 2
+                {
+                    let missing = json!({ "error": {
+                        "type": "invalid_request_error", "code": "resource_missing", "message": "none",
+                    } });
+                    let mut response = Response::new(Bytes::from(missing.to_string()));
+                    *response.status_mut() = StatusCode::NOT_FOUND;
+                    return Ok(response);
                 }
                 inner.oneshot(request).await
             }
-        }),
-    );
-    let first =
-        Person::new(&stage, "ada", "Ada").at(&blind.service).checkout("pro", "monthly").await;
-    assert!(first.is_err(), "it is not known whether it can be paid");
-
-    let ada = Person::new(&stage, "ada", "Ada");
-    for price in ["annual", "monthly"] {
-        // Whoever comes next may take over what was begun; no lane has looked meanwhile.
-        stage.wall.advance_to(stage.wall.now().plus_seconds(5).timestamp());
-        ada.checkout("pro", price).await.unwrap();
-        assert_eq!(having(&stage, "checkout.session", "open").len(), 1);
+        });
+        let process = beside(stage, lagging);
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        let checkout = ada.checkout("pro", "monthly").await.unwrap();
+        let open = having(stage, "checkout.session", "open");
+        assert_eq!(open.iter().map(|it| &it["id"]).collect::<Vec<_>>(), [&checkout["id"]]);
     }
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_reads_do_not_show_yet_is_not_left_beside_another() {
-    let (stage, _folder) = stage().await;
-    let (inner, reads) = (stage.stripe.transport.clone(), Arc::new(AtomicUsize::new(0)));
-    let lagging = way(move |request: Request<Bytes>| {
-        let (inner, reads) = (inner.clone(), Arc::clone(&reads));
-        async move {
-            let of_one = request.uri().path().starts_with("/v1/checkout/sessions/");
-            if of_one && request.method() == Method::GET && reads.fetch_add(1, Ordering::SeqCst) < 2
-            {
-                let missing = json!({ "error": {
-                    "type": "invalid_request_error", "code": "resource_missing", "message": "none",
-                } });
-                let mut response = Response::new(Bytes::from(missing.to_string()));
-                *response.status_mut() = StatusCode::NOT_FOUND;
-                return Ok(response);
-            }
-            inner.oneshot(request).await
-        }
-    });
-    let process = beside(&stage, lagging);
-    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
-    let checkout = ada.checkout("pro", "monthly").await.unwrap();
-    let open = having(&stage, "checkout.session", "open");
-    assert_eq!(open.iter().map(|it| &it["id"]).collect::<Vec<_>>(), [&checkout["id"]]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_is_subscribed_hears_that_first_whatever_else_stands_in_the_way() {
-    let (stage, _folder) = stage().await;
-    Person::new(&stage, "ada", "Ada").subscribe("pro", "monthly", Card::GOOD).await.unwrap();
-    stage.conductor.settle().await.unwrap();
-    let way = stage.stripe.transport.clone();
-    let process = beside_but(&stage, way, |parts| {
-        let prices = &mut parts.catalog.groups[0].plans[0].prices;
-        let mut unapplied = prices[0].clone();
-        unapplied.key = "unapplied".into();
-        prices.push(unapplied);
-    });
-    let call = |id: &str| {
-        let person = Person::new(&stage, id, id).at(&process.service);
-        let body = json!({ "plan": "pro", "price": "unapplied" });
-        async move { person.call(Method::POST, "checkout", body).await.unwrap().json().unwrap() }
-    };
-    assert_eq!(call("ada").await["code"], "already_subscribed");
-    assert_eq!(call("bob").await["code"], "catalog_not_applied");
+    async fn who_is_subscribed_hears_that_first_whatever_else_stands_in_the_way(stage: &Stage) {
+        Person::new(stage, "ada", "Ada").subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let way = stage.stripe.transport.clone();
+        let process = beside_but(stage, way, |parts| {
+            let prices = &mut parts.catalog.groups[0].plans[0].prices;
+            let mut unapplied = prices[0].clone();
+            unapplied.key = "unapplied".into();
+            prices.push(unapplied);
+        });
+        let call = |id: &str| {
+            let person = Person::new(stage, id, id).at(&process.service);
+            let body = json!({ "plan": "pro", "price": "unapplied" });
+            async move { person.call(Method::POST, "checkout", body).await.unwrap().json().unwrap() }
+        };
+        assert_eq!(call("ada").await["code"], "already_subscribed");
+        assert_eq!(call("bob").await["code"], "catalog_not_applied");
+    }
 }

@@ -10,7 +10,7 @@ use specie_stripe::Transport;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-use crate::set::{beside, stage, text, way};
+use crate::set::{beside, both, text, way};
 
 /// A reading that has its answer, and may not hear it yet.
 #[derive(Clone)]
@@ -88,17 +88,15 @@ async fn assert_agreed(stage: &Stage) {
     assert_eq!(ada.subscription().await.unwrap()["cancel_at_period_end"], true);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_comes_while_a_lane_is_read_is_looked_at_afterwards() {
-    let (stage, _folder) = stage().await;
-    read_while(&stage, async || stage.conductor.pulse().await.unwrap()).await;
-    stage.conductor.settle().await.unwrap();
-    assert_agreed(&stage).await;
-}
+both! {
+    async fn what_comes_while_a_lane_is_read_is_looked_at_afterwards(stage: &Stage) {
+        read_while(stage, async || stage.conductor.pulse().await.unwrap()).await;
+        stage.conductor.settle().await.unwrap();
+        assert_agreed(stage).await;
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_comes_too_late_writes_over_nothing() {
-    let (stage, _folder) = stage().await;
-    read_while(&stage, async || stage.conductor.settle().await.unwrap()).await;
-    assert_agreed(&stage).await;
+    async fn who_comes_too_late_writes_over_nothing(stage: &Stage) {
+        read_while(stage, async || stage.conductor.settle().await.unwrap()).await;
+        assert_agreed(stage).await;
+    }
 }

@@ -29,18 +29,14 @@ macro_rules! both {
         mod sqlite {$(
             #[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                let (stage, _folder) = $crate::set::stage().await;
-                super::$test(&stage).await;
+                $crate::set::On::Sqlite.play(super::$test).await;
             }
         )*}
 
         mod postgres {$(
             #[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                let Some(own) = $crate::set::Own::make().await else { return };
-                let stage = $crate::set::stage_on(own.url(), 1).await;
-                super::$test(&stage).await;
-                own.end(stage).await;
+                $crate::set::On::Postgres.play(super::$test).await;
             }
         )*}
     };
@@ -79,6 +75,32 @@ pub async fn stage_selling(sold: &str, database: String, seed: u64) -> Stage {
     })
     .await
     .unwrap()
+}
+
+/// Which database a stage stands on, for tests that need one stage after the other.
+#[derive(Clone, Copy, Debug)]
+pub enum On {
+    Sqlite,
+    Postgres,
+}
+
+impl On {
+    /// Plays a flow on a stage of its own. None, if there is no such database.
+    pub async fn play<T>(self, flow: impl AsyncFnOnce(&Stage) -> T) -> Option<T> {
+        match self {
+            Self::Sqlite => {
+                let (stage, _folder) = stage().await;
+                Some(flow(&stage).await)
+            }
+            Self::Postgres => {
+                let own = Own::make().await?;
+                let stage = stage_on(own.url(), 1).await;
+                let told = flow(&stage).await;
+                own.end(stage).await;
+                Some(told)
+            }
+        }
+    }
 }
 
 /// A Postgres database of a test's own.

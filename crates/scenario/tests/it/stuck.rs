@@ -16,7 +16,7 @@ use specie_vocab::{IntentId, SystemChance, WallClock};
 use tower::ServiceExt;
 
 use crate::losses::pay_a_second_session;
-use crate::set::{beside, having, stage, text, way};
+use crate::set::{beside, both, having, text, way};
 
 /// A way to Stripe on which the key of the first request to `to` is said to stand for another, whether
 /// it is carried out or not.
@@ -128,112 +128,98 @@ async fn buys(stage: &Stage) -> Value {
     open[0].clone()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_customer_may_ask_again_for_what_was_not_done() {
-    let (stage, _folder) = stage().await;
-    let id = stuck(&stage, false).await;
-    assert_eq!(having(&stage, "checkout.session", "open").len(), 0);
-    decided(&stage, id, Decision::Retry).await.unwrap();
-    assert_eq!(state_of(&stage, id).await, IntentState::Open);
-    a_minute(&stage).await;
-    assert_eq!(state_of(&stage, id).await, IntentState::Undone);
-    assert_eq!(outcomes(&stage, id).await, ["1 Some(\"reopened\")"]);
-    buys(&stage).await;
-    assert_eq!(by_operator(&stage, id).await, ["checkout.retried"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_done_is_taken_up_and_not_done_again() {
-    let (stage, _folder) = stage().await;
-    let id = stuck(&stage, true).await;
-    let made = having(&stage, "checkout.session", "open");
-    assert_eq!(made.len(), 1);
-    decided(&stage, id, Decision::Retry).await.unwrap();
-    a_minute(&stage).await;
-    assert_eq!(state_of(&stage, id).await, IntentState::Done);
-    assert_eq!(buys(&stage).await["id"], made[0]["id"]);
-    assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
-    assert_eq!(outcomes(&stage, id).await, ["1 Some(\"found\")"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_retried_change_waits_until_no_list_lags_behind() {
-    let (stage, _folder) = stage().await;
-    let id = stuck(&stage, true).await;
-    decided(&stage, id, Decision::Retry).await.unwrap();
-    stage.wall.advance_to(stage.wall.now().plus_seconds(50).timestamp());
-    let mut tx = stage.app.db.read().await.unwrap();
-    let now = tx.now().await.unwrap();
-    assert!(!intents::due(&mut tx, now, 9).await.unwrap().contains(&id));
-    assert!(intents::due(&mut tx, now.plus_seconds(11), 9).await.unwrap().contains(&id));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_closed_change_gives_its_slot_back() {
-    let (stage, _folder) = stage().await;
-    let id = stuck(&stage, false).await;
-    decided(&stage, id, Decision::Close).await.unwrap();
-    assert_eq!(state_of(&stage, id).await, IntentState::Undone);
-    buys(&stage).await;
-    assert_eq!(by_operator(&stage, id).await, ["checkout.undone"]);
-    for decision in [Decision::Retry, Decision::Close] {
-        let again = decided(&stage, id, decision).await.unwrap_err().to_string();
-        assert_eq!(
-            again,
-            format!("intent `{id}` is undone, and only stuck ones are retried or closed")
-        );
+both! {
+    async fn a_customer_may_ask_again_for_what_was_not_done(stage: &Stage) {
+        let id = stuck(stage, false).await;
+        assert_eq!(having(stage, "checkout.session", "open").len(), 0);
+        decided(stage, id, Decision::Retry).await.unwrap();
+        assert_eq!(state_of(stage, id).await, IntentState::Open);
+        a_minute(stage).await;
+        assert_eq!(state_of(stage, id).await, IntentState::Undone);
+        assert_eq!(outcomes(stage, id).await, ["1 Some(\"reopened\")"]);
+        buys(stage).await;
+        assert_eq!(by_operator(stage, id).await, ["checkout.retried"]);
     }
-    let unknown = "019a0000-0000-7000-8000-000000000000".parse().unwrap();
-    let refused = decided(&stage, unknown, Decision::Close).await.unwrap_err();
-    assert!(matches!(refused, NotDecided::Unknown(_)));
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_subscription_is_taken_back_once_more() {
-    let (stage, _folder) = stage().await;
-    let id = second_stuck(&stage, false).await;
-    assert_eq!(having(&stage, "subscription", "active").len(), 2);
-    decided(&stage, id, Decision::Retry).await.unwrap();
-    a_minute(&stage).await;
-    assert_eq!(state_of(&stage, id).await, IntentState::Done);
-    assert_eq!(having(&stage, "subscription", "active").len(), 1);
-    assert_eq!(stage.sandbox.list("refund").len(), 1);
-    let outcomes = outcomes(&stage, id).await;
-    assert_eq!(outcomes[..2], ["1 Some(\"gave_up\")", "2 Some(\"answered\")"]);
-}
+    async fn what_was_done_is_taken_up_and_not_done_again(stage: &Stage) {
+        let id = stuck(stage, true).await;
+        let made = having(stage, "checkout.session", "open");
+        assert_eq!(made.len(), 1);
+        decided(stage, id, Decision::Retry).await.unwrap();
+        a_minute(stage).await;
+        assert_eq!(state_of(stage, id).await, IntentState::Done);
+        assert_eq!(buys(stage).await["id"], made[0]["id"]);
+        assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
+        assert_eq!(outcomes(stage, id).await, ["1 Some(\"found\")"]);
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_the_only_subscription_by_now_is_not_taken_back() {
-    let (stage, _folder) = stage().await;
-    let id = second_stuck(&stage, false).await;
-    let ada = Person::new(&stage, "ada", "Ada");
-    let view = ada.subscription().await.unwrap();
-    let first = format!("/v1/subscriptions/{}", text(&view["subscription"]));
-    ada.api(Method::DELETE, &first, "").await.unwrap();
-    stage.conductor.settle().await.unwrap();
-    decided(&stage, id, Decision::Retry).await.unwrap();
-    a_minute(&stage).await;
-    assert_eq!(state_of(&stage, id).await, IntentState::Undone);
-    assert_eq!(having(&stage, "subscription", "active").len(), 1);
-    assert_eq!(stage.sandbox.list("refund").len(), 0);
-}
+    async fn a_retried_change_waits_until_no_list_lags_behind(stage: &Stage) {
+        let id = stuck(stage, true).await;
+        decided(stage, id, Decision::Retry).await.unwrap();
+        stage.wall.advance_to(stage.wall.now().plus_seconds(50).timestamp());
+        let mut tx = stage.app.db.read().await.unwrap();
+        let now = tx.now().await.unwrap();
+        assert!(!intents::due(&mut tx, now, 9).await.unwrap().contains(&id));
+        assert!(intents::due(&mut tx, now.plus_seconds(11), 9).await.unwrap().contains(&id));
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whether_a_canceled_one_is_paid_back_is_for_a_person_to_say() {
-    let (stage, _folder) = stage().await;
-    let id = second_stuck(&stage, true).await;
-    decided(&stage, id, Decision::Retry).await.unwrap();
-    a_minute(&stage).await;
-    assert_eq!(state_of(&stage, id).await, IntentState::Failed);
-    assert_eq!(stage.sandbox.list("refund").len(), 0);
-}
+    async fn a_closed_change_gives_its_slot_back(stage: &Stage) {
+        let id = stuck(stage, false).await;
+        decided(stage, id, Decision::Close).await.unwrap();
+        assert_eq!(state_of(stage, id).await, IntentState::Undone);
+        buys(stage).await;
+        assert_eq!(by_operator(stage, id).await, ["checkout.undone"]);
+        for decision in [Decision::Retry, Decision::Close] {
+            let again = decided(stage, id, decision).await.unwrap_err().to_string();
+            assert_eq!(
+                again,
+                format!("intent `{id}` is undone, and only stuck ones are retried or closed")
+            );
+        }
+        let unknown = "019a0000-0000-7000-8000-000000000000".parse().unwrap();
+        let refused = decided(stage, unknown, Decision::Close).await.unwrap_err();
+        assert!(matches!(refused, NotDecided::Unknown(_)));
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_is_named_twice_is_decided_once() {
-    let (stage, _folder) = stage().await;
-    let id = stuck(&stage, false).await;
-    let now = stage.app.wall.now();
-    let twice = decide(&stage.app.db, &SystemChance, &[id, id], Decision::Close, now).await;
-    assert_eq!(twice.unwrap().intents, [id]);
-    assert_eq!(by_operator(&stage, id).await, ["checkout.undone"]);
+    async fn a_second_subscription_is_taken_back_once_more(stage: &Stage) {
+        let id = second_stuck(stage, false).await;
+        assert_eq!(having(stage, "subscription", "active").len(), 2);
+        decided(stage, id, Decision::Retry).await.unwrap();
+        a_minute(stage).await;
+        assert_eq!(state_of(stage, id).await, IntentState::Done);
+        assert_eq!(having(stage, "subscription", "active").len(), 1);
+        assert_eq!(stage.sandbox.list("refund").len(), 1);
+        let outcomes = outcomes(stage, id).await;
+        assert_eq!(outcomes[..2], ["1 Some(\"gave_up\")", "2 Some(\"answered\")"]);
+    }
+
+    async fn what_is_the_only_subscription_by_now_is_not_taken_back(stage: &Stage) {
+        let id = second_stuck(stage, false).await;
+        let ada = Person::new(stage, "ada", "Ada");
+        let view = ada.subscription().await.unwrap();
+        let first = format!("/v1/subscriptions/{}", text(&view["subscription"]));
+        ada.api(Method::DELETE, &first, "").await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        decided(stage, id, Decision::Retry).await.unwrap();
+        a_minute(stage).await;
+        assert_eq!(state_of(stage, id).await, IntentState::Undone);
+        assert_eq!(having(stage, "subscription", "active").len(), 1);
+        assert_eq!(stage.sandbox.list("refund").len(), 0);
+    }
+
+    async fn whether_a_canceled_one_is_paid_back_is_for_a_person_to_say(stage: &Stage) {
+        let id = second_stuck(stage, true).await;
+        decided(stage, id, Decision::Retry).await.unwrap();
+        a_minute(stage).await;
+        assert_eq!(state_of(stage, id).await, IntentState::Failed);
+        assert_eq!(stage.sandbox.list("refund").len(), 0);
+    }
+
+    async fn a_change_that_is_named_twice_is_decided_once(stage: &Stage) {
+        let id = stuck(stage, false).await;
+        let now = stage.app.wall.now();
+        let twice = decide(&stage.app.db, &SystemChance, &[id, id], Decision::Close, now).await;
+        assert_eq!(twice.unwrap().intents, [id]);
+        assert_eq!(by_operator(stage, id).await, ["checkout.undone"]);
+    }
 }
