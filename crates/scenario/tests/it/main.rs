@@ -11,6 +11,7 @@ mod checks;
 mod doors;
 mod endpoints;
 mod fetches;
+mod full;
 mod generations;
 mod gone;
 mod happenings;
