@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use jiff::Timestamp;
@@ -20,7 +19,6 @@ use specie_store::{Db, StoreError};
 use specie_stripe::{Client, RateBudget, Secrets, Transport, https_transport, transport};
 use specie_vocab::{Chance, ManualClock, Secret, SeededChance, WallClock};
 use tokio::net::TcpListener;
-use tower::ServiceExt;
 
 use crate::checks::Sides;
 use crate::conductor::{Conductor, Skip};
@@ -205,27 +203,6 @@ impl Stage {
         let (db, wall) = (self.app.db.clone(), self.wall.clone());
         App::new(self.kit.parts(db, stripe, &self.sandbox, wall, Patience::Sleeps))
     }
-
-    /// From now on these replicas are the service, in process: requests and webhooks reach them in
-    /// turn, and the conductor moves them all. Others are left as a crash would leave them.
-    pub fn serve_with(&mut self, replicas: Vec<App>) {
-        let Some(first) = replicas.first() else { return };
-        self.app = first.clone();
-        self.service.transport =
-            in_turn(replicas.iter().map(|app| transport(routes::router(app.clone()))).collect());
-        let (sandbox, to_service) = (self.sandbox.clone(), self.service.transport.clone());
-        self.conductor = Conductor::new(replicas, sandbox, to_service, self.wall.clone());
-    }
-}
-
-/// One request after the other to the next of `ways`.
-fn in_turn(ways: Vec<Transport>) -> Transport {
-    let turn = Arc::new(AtomicUsize::new(0));
-    let ways: Arc<[Transport]> = ways.into();
-    Transport::new(tower::service_fn(move |request| {
-        let n = turn.fetch_add(1, Ordering::Relaxed);
-        ways[n % ways.len()].clone().oneshot(request)
-    }))
 }
 
 fn client(to_stripe: Transport, url: &str) -> Client {
