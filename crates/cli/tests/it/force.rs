@@ -10,6 +10,9 @@ mod load;
 pub mod postgres;
 mod rest;
 mod town;
+mod under_way;
+
+use std::collections::BTreeMap;
 
 use specie_vocab::{Chance, SeededChance};
 
@@ -18,6 +21,7 @@ use disk::Disk;
 use load::Load;
 use postgres::Own;
 use town::Town;
+use under_way::{KINDS, Kind, Moment};
 
 /// How often a process is killed where nobody says otherwise.
 const KILLS: u64 = 25;
@@ -54,22 +58,55 @@ fn kills() -> u64 {
     number("SPECIE_KILLS", KILLS)
 }
 
+/// A moment within something of that kind, if one comes in time: not always at its very beginning.
+fn in_the_middle(kind: Kind, which: usize, town: &Town, load: &Load, dice: &Dice) -> Moment {
+    loop {
+        let mut moment = town.under_way.next(kind, which);
+        if !moment.found.contains(&kind) {
+            return moment;
+        }
+        load.pulse.moments(dice.below(2_000));
+        moment.look_again();
+        if moment.found.contains(&kind) {
+            return moment;
+        }
+    }
+}
+
+/// When a process is killed for the `n`th time: first in the middle of each kind of work, so that no
+/// run is without one, and then whenever the dice say.
+fn moment(n: usize, town: &Town, load: &Load, dice: &Dice) -> Moment {
+    let which = n % town.replicas();
+    if let Some(kind) = KINDS.get(n) {
+        return in_the_middle(*kind, which, town, load, dice);
+    }
+    load.pulse.after(dice.pulses());
+    load.pulse.moments(dice.below(30_000));
+    town.under_way.now(which)
+}
+
 /// Kills one process after the other under load, starts each again, and looks at what is left.
 fn kill_again_and_again(mut town: Town, kills: u64) {
     let (dice, load) = (Dice::new(), Load::new(&town));
     let began = std::time::Instant::now();
     let said = |what| eprintln!("{:6.1} s: {what}", began.elapsed().as_secs_f64());
+    let mut met = BTreeMap::<Kind, usize>::new();
     load.under(|| {
-        for n in 0..kills {
-            load.pulse.after(dice.pulses());
-            load.pulse.moments(dice.below(30_000));
-            let which = n as usize % town.replicas();
+        for n in 0..kills as usize {
+            let which = n % town.replicas();
+            let moment = moment(n, &town, &load, &dice);
             town.kill(which);
+            moment.found.iter().for_each(|kind| *met.entry(*kind).or_default() += 1);
+            drop(moment);
             town.start(which);
         }
         said("all kills are done");
     });
     said("all customers have what they wanted");
+    eprintln!("under way in so many of {kills} kills: {met:?}");
+    let missing: Vec<_> =
+        KINDS.iter().take(kills as usize).filter(|kind| !met.contains_key(*kind)).collect();
+    assert!(missing.is_empty(), "never killed in the middle of {missing:?}: {met:?}");
     rest::all_is_right(town, &load, kills);
 }
 

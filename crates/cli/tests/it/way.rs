@@ -82,42 +82,62 @@ pub fn mail_server(answer: &'static str) -> u16 {
     listen(answer, Arc::new(|_| {}))
 }
 
-/// A mail server that takes each mail, and tells its lines before it says so: its port.
-pub fn post_office(got: impl Fn(&[String]) + Send + Sync + 'static) -> u16 {
-    listen("250 taken", Arc::new(got))
+/// A mail server that takes each mail, and tells of it as it comes: its port.
+pub fn post_office(hear: impl Fn(Heard<'_>) + Send + Sync + 'static) -> u16 {
+    listen("250 taken", Arc::new(hear))
 }
 
-/// Who hears of the lines of a mail.
-type Got = Arc<dyn Fn(&[String]) + Send + Sync>;
+/// What a mail server tells of a mail.
+pub enum Heard<'a> {
+    /// It begins.
+    Begun,
+    /// All its lines are there. It is answered after that.
+    Lines(&'a [String]),
+    /// It was answered, or whoever sent it is gone.
+    Over,
+}
 
-fn listen(answer: &'static str, got: Got) -> u16 {
+/// Who hears of mails.
+type Hear = Arc<dyn Fn(Heard<'_>) + Send + Sync>;
+
+fn listen(answer: &'static str, hear: Hear) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let got = got.clone();
-            std::thread::spawn(move || take(stream.unwrap(), answer, &got));
+            let hear = hear.clone();
+            std::thread::spawn(move || take(stream.unwrap(), answer, &hear));
         }
     });
     port
 }
 
-fn take(mut stream: TcpStream, answer: &str, got: &Got) {
+fn take(mut stream: TcpStream, answer: &str, hear: &Hear) {
     let reader = BufReader::new(stream.try_clone().unwrap());
     let mut say = |line: &str| stream.write_all(format!("{line}\r\n").as_bytes()).is_ok();
     say("220 ready");
-    let (mut in_mail, mut mail) = (false, Vec::new());
+    let (mut is_begun, mut in_mail, mut mail) = (false, false, Vec::new());
     for line in reader.lines().map_while(Result::ok) {
         let word = line.split(' ').next().unwrap_or_default().to_uppercase();
         let goes_on = match (in_mail, word.as_str()) {
             (true, ".") => {
                 in_mail = false;
-                got(&std::mem::take(&mut mail));
-                say(answer)
+                hear(Heard::Lines(&std::mem::take(&mut mail)));
+                let goes_on = say(answer);
+                if std::mem::take(&mut is_begun) {
+                    hear(Heard::Over);
+                }
+                goes_on
             }
             (true, _) => {
                 mail.push(line);
                 true
+            }
+            (false, "MAIL") => {
+                if !std::mem::replace(&mut is_begun, true) {
+                    hear(Heard::Begun);
+                }
+                say("250 fine")
             }
             (false, "DATA") => {
                 in_mail = true;
@@ -132,7 +152,10 @@ fn take(mut stream: TcpStream, answer: &str, got: &Got) {
             _ => say("250 fine"),
         };
         if !goes_on {
-            return;
+            break;
         }
+    }
+    if is_begun {
+        hear(Heard::Over);
     }
 }

@@ -11,6 +11,7 @@ use specie_stripe::sign;
 use specie_vocab::{Secret, SystemClock, WallClock};
 
 use super::town::Town;
+use super::under_way::{Kind, UnderWay};
 use crate::web::{Answer, stripe, try_to_send};
 
 /// How many customers act at once.
@@ -95,6 +96,7 @@ pub struct Load {
     key: String,
     secret: Secret,
     pub pulse: Pulse,
+    under_way: UnderWay,
     pub book: Mutex<Book>,
     /// Nobody new comes.
     closed: AtomicBool,
@@ -120,6 +122,7 @@ impl Load {
             key: town.key.clone(),
             secret: town.secret.clone(),
             pulse: town.pulse.clone(),
+            under_way: town.under_way.clone(),
             book: Mutex::default(),
             closed: AtomicBool::new(false),
             turn: AtomicUsize::new(0),
@@ -145,9 +148,10 @@ impl Load {
         self.refused.load(Ordering::SeqCst)
     }
 
-    /// The address of the replica whose turn it is.
-    fn service(&self) -> &str {
-        &self.services[self.turn.fetch_add(1, Ordering::SeqCst) % self.services.len()]
+    /// The replica whose turn it is, and its address.
+    fn service(&self) -> (usize, &str) {
+        let n = self.turn.fetch_add(1, Ordering::SeqCst) % self.services.len();
+        (n, &self.services[n])
     }
 
     fn customers(&self, group: usize) {
@@ -217,8 +221,11 @@ impl Load {
             headers.push(("Idempotency-Key", &key));
         }
         self.pulse.count();
-        let url = format!("{}/api/billing/{path}", self.service());
+        let (n, service) = self.service();
+        let url = format!("{service}/api/billing/{path}");
+        let sent = Kind::of(path).map(|kind| self.under_way.sent(kind, n));
         let answer = try_to_send(method, &url, &headers, body).ok().flatten();
+        drop(sent);
         self.pulse.count();
         answer.filter(Answer::is_whole)
     }
@@ -256,8 +263,12 @@ impl Load {
     fn deliver(&self, id: &str, body: &str) {
         let signature = sign(&self.secret, body.as_bytes(), SystemClock.now());
         let headers = [("Stripe-Signature", signature.as_str())];
-        let url = format!("{}/api/billing/webhook", self.service());
-        match try_to_send("POST", &url, &headers, body) {
+        let (n, service) = self.service();
+        let url = format!("{service}/api/billing/webhook");
+        let sent = self.under_way.sent(Kind::Ingest, n);
+        let answer = try_to_send("POST", &url, &headers, body);
+        drop(sent);
+        match answer {
             Ok(Some(answer)) if answer.status == 200 => {
                 self.book.lock().unwrap().events.insert(id.into());
             }

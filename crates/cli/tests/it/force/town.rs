@@ -10,10 +10,11 @@ use specie_vocab::Secret;
 use crate::catalog::project;
 use crate::place::{Place, Running};
 use crate::serve::start;
-use crate::way::post_office;
+use crate::way::{Heard, post_office};
 use crate::web::free_port;
 
 use super::load::Pulse;
+use super::under_way::{Kind, UnderWay};
 
 /// See above.
 pub struct Town {
@@ -30,6 +31,7 @@ pub struct Town {
     /// How often a mail with each `Message-ID` came.
     pub mails: Arc<Mutex<BTreeMap<String, usize>>>,
     pub pulse: Pulse,
+    pub under_way: UnderWay,
     running: Vec<Option<Running>>,
 }
 
@@ -50,11 +52,17 @@ impl Town {
     pub fn new(database: &str, replicas: usize) -> Self {
         let (place, sandbox, stripe) = project();
         let (mails, pulse) = (Arc::<Mutex<BTreeMap<_, _>>>::default(), Pulse::default());
-        let (got, counted) = (mails.clone(), pulse.clone());
-        let port = post_office(move |mail| {
-            let id = mail.iter().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap();
-            *got.lock().unwrap().entry(id.to_owned()).or_default() += 1;
-            counted.count();
+        let under_way = UnderWay::default();
+        let (got, counted, known) = (mails.clone(), pulse.clone(), under_way.clone());
+        let port = post_office(move |heard| match heard {
+            Heard::Begun => known.begun(Kind::Mail, 0),
+            Heard::Lines(mail) => {
+                let id = mail.iter().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap();
+                *got.lock().unwrap().entry(id.to_owned()).or_default() += 1;
+                counted.count();
+                known.hold();
+            }
+            Heard::Over => known.ended(Kind::Mail, 0),
         });
         let services: Vec<_> =
             (0..replicas).map(|_| format!("http://127.0.0.1:{}", free_port())).collect();
@@ -70,8 +78,18 @@ impl Town {
         let key = place.run(&["keys", "create"]).fine().out.trim().to_owned();
         let secret = Secret::new(place.read("webhook.secret").trim());
         let running = services.iter().map(|_| None).collect();
-        let mut town =
-            Self { place, sandbox, stripe, services, key, secret, mails, pulse, running };
+        let mut town = Self {
+            place,
+            sandbox,
+            stripe,
+            services,
+            key,
+            secret,
+            mails,
+            pulse,
+            under_way,
+            running,
+        };
         (0..replicas).for_each(|n| town.start(n));
         town
     }
