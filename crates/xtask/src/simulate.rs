@@ -1,14 +1,17 @@
 //! `cargo xtask simulate`: many seeds, side by side.
 
+mod own;
+
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use anyhow::Context;
 use clap::Args;
 use specie_scenario::simulate::{Failure, Play, Played, play, stay_on_one_processor};
 use specie_vocab::{SystemClock, WallClock};
+
+use own::Own;
 
 /// See `cargo xtask simulate --help`.
 #[derive(Args)]
@@ -31,6 +34,11 @@ pub struct Arguments {
     /// So many at once.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
+    /// Plays on this Postgres server instead of SQLite, in databases that it makes and drops:
+    /// `postgres://postgres@127.0.0.1:5432/postgres`. There a seed need not tell the same story each
+    /// time: what happens at once may come in another order.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
 }
 
 /// Seeds that failed, with what did not hold.
@@ -81,13 +89,12 @@ fn work(arguments: &Arguments, next: &AtomicU64, failed: &Failed) -> anyhow::Res
 
 /// Plays one seed on a database of its own.
 fn one(arguments: &Arguments, seed: u64) -> anyhow::Result<Result<Played, Box<Failure>>> {
-    let folder = tempfile::tempdir().context("a folder for the database")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let played = runtime.block_on(play(Play {
-        seed,
-        database: folder.path().join("specie.db").display().to_string(),
-        acts: arguments.acts,
-        days: arguments.days,
-    }));
-    Ok(played)
+    runtime.block_on(async {
+        let own = Own::make(arguments.postgres.as_deref(), seed).await?;
+        let (acts, days) = (arguments.acts, arguments.days);
+        let played = play(Play { seed, database: own.address(), acts, days }).await;
+        own.remove().await?;
+        Ok(played)
+    })
 }

@@ -23,3 +23,14 @@ fn a_count_that_is_none_is_refused() {
     assert_eq!(out.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&out.stderr).contains("invalid value 'many' for '--seeds"));
 }
+
+#[test]
+fn a_seed_is_played_on_the_postgres_that_is_named() {
+    let Ok(server) = std::env::var("SPECIE_TEST_POSTGRES") else {
+        eprintln!("skipped: SPECIE_TEST_POSTGRES names no server");
+        return;
+    };
+    let few = ["simulate", "--seeds", "2", "--acts", "3", "--days", "1", "--postgres", &server];
+    let told = printed(&few);
+    assert!(told.starts_with("2 seeds, 0 failed"), "{told}");
+}
