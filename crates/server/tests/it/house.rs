@@ -29,6 +29,31 @@ use specie_vocab::{
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
+/// Writes each test twice, `sqlite::name` and `postgres::name`, each with a house of its own.
+macro_rules! both {
+    ($(async fn $test:ident($house:ident: &House) $body:block)*) => {
+        $(async fn $test($house: &$crate::house::House) $body)*
+
+        mod sqlite {$(
+            #[tokio::test]
+            async fn $test() {
+                super::$test(&$crate::house::House::new(Default::default()).await).await;
+            }
+        )*}
+
+        mod postgres {$(
+            #[tokio::test]
+            async fn $test() {
+                let Some(own) = $crate::own::Own::make().await else { return };
+                let house = $crate::house::House::on(&own.url(), Default::default()).await;
+                super::$test(&house).await;
+                own.end(house).await;
+            }
+        )*}
+    };
+}
+pub(crate) use both;
+
 /// When every test begins.
 pub const NOW: i64 = 1_800_000_000;
 pub const WEBHOOK_SECRET: &str = "whsec_test";
@@ -42,7 +67,7 @@ pub struct House {
     pub server_key: String,
     /// How often Stripe was called.
     pub calls: Arc<AtomicUsize>,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// What a test may want otherwise.
@@ -88,12 +113,18 @@ impl TimeMachine for Machine {
 }
 
 impl House {
+    /// One with a SQLite file.
     pub async fn new(wish: Wish) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("specie.db").display());
+        Self { _folder: Some(folder), ..Self::on(&url, wish).await }
+    }
+
+    /// One with a database that has nothing in it.
+    pub async fn on(url: &str, wish: Wish) -> Self {
         let clock = Arc::new(ManualClock::new(WallTime::from_second(NOW).timestamp()));
         let options = Options { clock: Some(clock.clone()), ..Options::default() };
-        let db = Db::open(&url, options).await.unwrap();
+        let db = Db::open(url, options).await.unwrap();
         migrate_up(&db).await.unwrap();
         let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(7));
 
@@ -171,7 +202,7 @@ impl House {
             clock,
             server_key: server_key.secret.expose().into(),
             calls,
-            _folder: folder,
+            _folder: None,
         }
     }
 

@@ -6,6 +6,7 @@ mod api;
 mod dev;
 mod house;
 mod mails;
+mod own;
 mod pages;
 mod post;
 mod refusals;

@@ -17,7 +17,7 @@ use specie_stripe::{Form, Priority};
 use specie_vocab::{BusinessTime, IntentId, WallTime};
 use tower::ServiceExt;
 
-use crate::house::{Answer, House, NOW, WEBHOOK_SECRET, Wish};
+use crate::house::{Answer, House, NOW, WEBHOOK_SECRET, both};
 
 const MANUAL: &str = include_str!("../../../../docs/operating.md");
 
@@ -62,23 +62,176 @@ fn shown(text: &str) -> Described {
     all
 }
 
-#[tokio::test]
-async fn the_manual_and_the_metrics_are_one_list() {
-    let house = House::new(Wish::default()).await;
-    let body = json!({
-        "id": "evt_1", "object": "event", "api_version": "2026-10-28.endive", "created": NOW,
-        "livemode": false, "type": "customer.updated",
-        "data": { "object": { "id": "cus_1", "object": "customer" } },
-    });
-    house.deliver(body.to_string().as_bytes(), WEBHOOK_SECRET).await;
-    let mut tx = house.app.db.begin().await.unwrap();
-    pass(&mut tx, &house, NOW).await;
-    tx.commit().await.unwrap();
-    let described = table("## Metrics").into_iter().map(|row| {
-        let labels = quoted(row[2]).into_iter().map(String::from).collect();
-        (quoted(row[0])[0].to_owned(), (row[1].to_owned(), labels))
-    });
-    assert_eq!(shown(&metrics(&house).await), described.collect::<Described>());
+both! {
+    async fn the_manual_and_the_metrics_are_one_list(house: &House) {
+        let body = json!({
+            "id": "evt_1", "object": "event", "api_version": "2026-10-28.endive", "created": NOW,
+            "livemode": false, "type": "customer.updated",
+            "data": { "object": { "id": "cus_1", "object": "customer" } },
+        });
+        house.deliver(body.to_string().as_bytes(), WEBHOOK_SECRET).await;
+        let mut tx = house.app.db.begin().await.unwrap();
+        pass(&mut tx, house, NOW).await;
+        tx.commit().await.unwrap();
+        let described = table("## Metrics").into_iter().map(|row| {
+            let labels = quoted(row[2]).into_iter().map(String::from).collect();
+            (quoted(row[0])[0].to_owned(), (row[1].to_owned(), labels))
+        });
+        assert_eq!(shown(&metrics(house).await), described.collect::<Described>());
+    }
+
+    async fn events_that_wait_for_a_person_stand_until_they_are_seen_to(house: &House) {
+        assert_eq!(standing(house).await, [""; 0]);
+        let mut tx = house.app.db.begin().await.unwrap();
+        let ids = ["evt_1".to_owned()];
+        let events =
+            [event("evt_1", NOW, InboxState::Parked), event("evt_2", NOW, InboxState::Foreign)];
+        inbox::add_in(&mut tx, &events).await.unwrap();
+        let who = house.payer(&mut tx).await;
+        quarantine::add(&mut tx, who, "sub_1", "currency_mismatch", &json!({})).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(standing(house).await, ["event_parked", "foreign_event", "quarantined"]);
+
+        house.wait(86_401);
+        let now = WallTime::from_second(NOW + 86_401);
+        let mut tx = house.app.db.begin().await.unwrap();
+        inbox::mark(&mut tx, &ids, InboxState::Handled, now).await.unwrap();
+        quarantine::resolve(&mut tx, who, "sub_1", "currency_mismatch", now).await.unwrap();
+        pass(&mut tx, house, NOW + 86_401).await;
+        tx.commit().await.unwrap();
+        assert_eq!(standing(house).await, [""; 0]);
+    }
+
+    async fn changes_and_subscriptions_stand_until_somebody_has_decided(house: &House) {
+        let now = WallTime::from_second(NOW);
+        let mut tx = house.app.db.begin().await.unwrap();
+        let who = house.payer(&mut tx).await;
+        for subscription in ["sub_1", "sub_2"] {
+            held::save(&mut tx, who, &active(subscription, "active"), now).await.unwrap();
+        }
+        let stuck = Intent {
+            id: IntentId(house.app.id()),
+            payer: who,
+            plan_group: None,
+            kind: "portal".into(),
+            what: json!({}),
+            asked_by: "specie".into(),
+            state: IntentState::Stuck,
+            decided_version: 0,
+            created_at: now,
+            finished_at: None,
+            result: None,
+        };
+        intents::insert(&mut tx, &stuck).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(standing(house).await, ["intent_stuck", "second_subscription"]);
+
+        let mut tx = house.app.db.begin().await.unwrap();
+        held::save(&mut tx, who, &active("sub_2", "canceled"), now).await.unwrap();
+        intents::finish(&mut tx, stuck.id, IntentState::Failed, None, now).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(standing(house).await, [""; 0]);
+    }
+
+    async fn a_mail_that_is_late_or_given_up_is_an_alarm(house: &House) {
+        let now = WallTime::from_second(NOW);
+        let mut tx = house.app.db.begin().await.unwrap();
+        let who = house.payer(&mut tx).await;
+        let effect = Effect::new("a", who, "mail", json!({}), BusinessTime::from_second(NOW));
+        outbox::add(&mut tx, &effect).await.unwrap();
+        for tries in 1..=3 {
+            let now = now.plus_seconds(tries * 100);
+            outbox::claim(&mut tx, 1, now, BusinessTime::from_second(NOW)).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(standing(house).await, ["mail_failing"]);
+
+        let mut tx = house.app.db.begin().await.unwrap();
+        outbox::done(&mut tx, "a").await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(standing(house).await, [""; 0]);
+
+        let mail = Mail {
+            key: "a".into(),
+            payer: who,
+            kind: "receipt".into(),
+            recipient: "ada@example.com".into(),
+            subject: String::new(),
+            text: String::new(),
+            html: String::new(),
+            message_id: "<1@specie>".into(),
+            created_at: BusinessTime::from_second(NOW),
+            sent_at: None,
+            failed_at: Some(now),
+            failure: Some("550".into()),
+        };
+        let mut tx = house.app.db.begin().await.unwrap();
+        mails::insert(&mut tx, &mail).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(standing(house).await, ["mail_failing"]);
+        house.wait(86_401);
+        assert!(!standing(house).await.contains(&"mail_failing"));
+    }
+
+    async fn events_without_a_webhook_are_noticed_after_five_minutes(house: &House) {
+        assert_eq!(standing(house).await, [""; 0], "it begins to look");
+        let mut tx = house.app.db.begin().await.unwrap();
+        let unread = NewEvent {
+            kind: "charge.succeeded".into(),
+            ..event("evt_1", NOW + 1, InboxState::Unclaimed)
+        };
+        let read = event("evt_2", NOW + 10, InboxState::Unclaimed);
+        inbox::add_in(&mut tx, &[unread, read]).await.unwrap();
+        tx.commit().await.unwrap();
+        house.wait(310);
+        assert!(!standing(house).await.contains(&"no_webhook"), "the first is not sent to us");
+        house.wait(1);
+        assert!(standing(house).await.contains(&"no_webhook"));
+        house.deliver(b"signed", WEBHOOK_SECRET).await;
+        assert!(!standing(house).await.contains(&"no_webhook"), "a webhook came");
+    }
+
+    async fn events_that_were_made_while_nobody_was_there_are_no_alarm(house: &House) {
+        assert_eq!(standing(house).await, [""; 0], "it begins to look");
+        let found = |id: &str, made: i64, at: i64| NewEvent {
+            created: BusinessTime::from_second(made),
+            ..event(id, at, InboxState::Unclaimed)
+        };
+        let missed = [found("evt_1", NOW - 3_000, NOW + 5), found("evt_2", NOW - 1, NOW + 5)];
+        inbox::add(&house.app.db, &missed).await.unwrap();
+        house.wait(400);
+        assert!(!standing(house).await.contains(&"no_webhook"), "it was our own outage");
+        inbox::add(&house.app.db, &[found("evt_3", NOW, NOW + 400)]).await.unwrap();
+        house.wait(300);
+        assert!(!standing(house).await.contains(&"no_webhook"), "it may still be delivered");
+        house.wait(1);
+        assert!(standing(house).await.contains(&"no_webhook"));
+    }
+
+    async fn a_stripe_that_is_silent_is_noticed(house: &House) {
+        assert_eq!(standing(house).await, [""; 0]);
+        house.app.stripe.get("/v1/account", &Form::new(), Priority::Background).await.unwrap_err();
+        assert_eq!(standing(house).await, [""; 0], "once may be an accident");
+        for _ in 0..2 {
+            house
+                .app
+                .stripe
+                .get("/v1/account", &Form::new(), Priority::Background)
+                .await
+                .unwrap_err();
+        }
+        assert_eq!(standing(house).await, ["stripe_unreachable"]);
+    }
+
+    async fn passes_that_do_not_come_to_their_end_are_noticed(house: &House) {
+        assert_eq!(standing(house).await, [""; 0]);
+        house.wait(301);
+        assert_eq!(standing(house).await, ["stripe_unreachable"], "no pass has been complete");
+        let mut tx = house.app.db.begin().await.unwrap();
+        pass(&mut tx, house, NOW + 301).await;
+        tx.commit().await.unwrap();
+        assert_eq!(standing(house).await, [""; 0]);
+    }
 }
 
 #[test]
@@ -125,30 +278,6 @@ fn event(id: &str, at: i64, state: InboxState) -> NewEvent {
     }
 }
 
-#[tokio::test]
-async fn events_that_wait_for_a_person_stand_until_they_are_seen_to() {
-    let house = House::new(Wish::default()).await;
-    assert_eq!(standing(&house).await, [""; 0]);
-    let mut tx = house.app.db.begin().await.unwrap();
-    let ids = ["evt_1".to_owned()];
-    let events =
-        [event("evt_1", NOW, InboxState::Parked), event("evt_2", NOW, InboxState::Foreign)];
-    inbox::add_in(&mut tx, &events).await.unwrap();
-    let who = house.payer(&mut tx).await;
-    quarantine::add(&mut tx, who, "sub_1", "currency_mismatch", &json!({})).await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(standing(&house).await, ["event_parked", "foreign_event", "quarantined"]);
-
-    house.wait(86_401);
-    let now = WallTime::from_second(NOW + 86_401);
-    let mut tx = house.app.db.begin().await.unwrap();
-    inbox::mark(&mut tx, &ids, InboxState::Handled, now).await.unwrap();
-    quarantine::resolve(&mut tx, who, "sub_1", "currency_mismatch", now).await.unwrap();
-    pass(&mut tx, &house, NOW + 86_401).await;
-    tx.commit().await.unwrap();
-    assert_eq!(standing(&house).await, [""; 0]);
-}
-
 fn active(subscription: &str, status: &str) -> StoredHeld {
     StoredHeld {
         subscription: subscription.try_into().unwrap(),
@@ -169,139 +298,4 @@ fn active(subscription: &str, status: &str) -> StoredHeld {
         latest_invoice: None,
         more: json!({}),
     }
-}
-
-#[tokio::test]
-async fn changes_and_subscriptions_stand_until_somebody_has_decided() {
-    let house = House::new(Wish::default()).await;
-    let now = WallTime::from_second(NOW);
-    let mut tx = house.app.db.begin().await.unwrap();
-    let who = house.payer(&mut tx).await;
-    for subscription in ["sub_1", "sub_2"] {
-        held::save(&mut tx, who, &active(subscription, "active"), now).await.unwrap();
-    }
-    let stuck = Intent {
-        id: IntentId(house.app.id()),
-        payer: who,
-        plan_group: None,
-        kind: "portal".into(),
-        what: json!({}),
-        asked_by: "specie".into(),
-        state: IntentState::Stuck,
-        decided_version: 0,
-        created_at: now,
-        finished_at: None,
-        result: None,
-    };
-    intents::insert(&mut tx, &stuck).await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(standing(&house).await, ["intent_stuck", "second_subscription"]);
-
-    let mut tx = house.app.db.begin().await.unwrap();
-    held::save(&mut tx, who, &active("sub_2", "canceled"), now).await.unwrap();
-    intents::finish(&mut tx, stuck.id, IntentState::Failed, None, now).await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(standing(&house).await, [""; 0]);
-}
-
-#[tokio::test]
-async fn a_mail_that_is_late_or_given_up_is_an_alarm() {
-    let house = House::new(Wish::default()).await;
-    let now = WallTime::from_second(NOW);
-    let mut tx = house.app.db.begin().await.unwrap();
-    let who = house.payer(&mut tx).await;
-    let effect = Effect::new("a", who, "mail", json!({}), BusinessTime::from_second(NOW));
-    outbox::add(&mut tx, &effect).await.unwrap();
-    for tries in 1..=3 {
-        let now = now.plus_seconds(tries * 100);
-        outbox::claim(&mut tx, 1, now, BusinessTime::from_second(NOW)).await.unwrap();
-    }
-    tx.commit().await.unwrap();
-    assert_eq!(standing(&house).await, ["mail_failing"]);
-
-    let mut tx = house.app.db.begin().await.unwrap();
-    outbox::done(&mut tx, "a").await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(standing(&house).await, [""; 0]);
-
-    let mail = Mail {
-        key: "a".into(),
-        payer: who,
-        kind: "receipt".into(),
-        recipient: "ada@example.com".into(),
-        subject: String::new(),
-        text: String::new(),
-        html: String::new(),
-        message_id: "<1@specie>".into(),
-        created_at: BusinessTime::from_second(NOW),
-        sent_at: None,
-        failed_at: Some(now),
-        failure: Some("550".into()),
-    };
-    let mut tx = house.app.db.begin().await.unwrap();
-    mails::insert(&mut tx, &mail).await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(standing(&house).await, ["mail_failing"]);
-    house.wait(86_401);
-    assert!(!standing(&house).await.contains(&"mail_failing"));
-}
-
-#[tokio::test]
-async fn events_without_a_webhook_are_noticed_after_five_minutes() {
-    let house = House::new(Wish::default()).await;
-    assert_eq!(standing(&house).await, [""; 0], "it begins to look");
-    let mut tx = house.app.db.begin().await.unwrap();
-    let unread = NewEvent {
-        kind: "charge.succeeded".into(),
-        ..event("evt_1", NOW + 1, InboxState::Unclaimed)
-    };
-    let read = event("evt_2", NOW + 10, InboxState::Unclaimed);
-    inbox::add_in(&mut tx, &[unread, read]).await.unwrap();
-    tx.commit().await.unwrap();
-    house.wait(310);
-    assert!(!standing(&house).await.contains(&"no_webhook"), "the first is not sent to us");
-    house.wait(1);
-    assert!(standing(&house).await.contains(&"no_webhook"));
-    house.deliver(b"signed", WEBHOOK_SECRET).await;
-    assert!(!standing(&house).await.contains(&"no_webhook"), "a webhook came");
-}
-
-#[tokio::test]
-async fn events_that_were_made_while_nobody_was_there_are_no_alarm() {
-    let house = House::new(Wish::default()).await;
-    assert_eq!(standing(&house).await, [""; 0], "it begins to look");
-    let found = |id: &str, made: i64, at: i64| NewEvent {
-        created: BusinessTime::from_second(made),
-        ..event(id, at, InboxState::Unclaimed)
-    };
-    let missed = [found("evt_1", NOW - 3_000, NOW + 5), found("evt_2", NOW - 1, NOW + 5)];
-    inbox::add(&house.app.db, &missed).await.unwrap();
-    house.wait(400);
-    assert!(!standing(&house).await.contains(&"no_webhook"), "it was our own outage");
-    inbox::add(&house.app.db, &[found("evt_3", NOW, NOW + 400)]).await.unwrap();
-    house.wait(300);
-    assert!(!standing(&house).await.contains(&"no_webhook"), "it may still be delivered");
-    house.wait(1);
-    assert!(standing(&house).await.contains(&"no_webhook"));
-}
-
-#[tokio::test]
-async fn a_stripe_that_is_silent_is_noticed() {
-    let house = House::new(Wish::default()).await;
-    assert_eq!(standing(&house).await, [""; 0]);
-    house.app.stripe.get("/v1/account", &Form::new(), Priority::Background).await.unwrap_err();
-    assert_eq!(standing(&house).await, [""; 0], "once may be an accident");
-    for _ in 0..2 {
-        house.app.stripe.get("/v1/account", &Form::new(), Priority::Background).await.unwrap_err();
-    }
-    assert_eq!(standing(&house).await, ["stripe_unreachable"]);
-
-    let house = House::new(Wish::default()).await;
-    assert_eq!(standing(&house).await, [""; 0]);
-    house.wait(301);
-    assert_eq!(standing(&house).await, ["stripe_unreachable"], "no pass has been complete");
-    let mut tx = house.app.db.begin().await.unwrap();
-    pass(&mut tx, &house, NOW + 301).await;
-    tx.commit().await.unwrap();
-    assert_eq!(standing(&house).await, [""; 0]);
 }
