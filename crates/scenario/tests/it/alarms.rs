@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::Value;
 use specie_scenario::Stage;
 use specie_server::{App, alarms, watermark};
 use specie_stripe::Transport;
 use tower::ServiceExt;
 
-use crate::set::{beside, beside_but, both, way};
+use crate::set::{beside, beside_but, both, private, way};
 
 async fn standing(app: &App) -> Vec<&'static str> {
     let standing = alarms::standing(app).await.unwrap();
@@ -78,6 +78,8 @@ both! {
         let app = beside(stage, to_stripe).app;
         watermark::pass(&app).await.unwrap();
         assert_eq!(standing(&app).await, ["clock_off"]);
+        let ready = private(&app).get("/readyz", &[]).await.unwrap().status;
+        assert_eq!(ready, StatusCode::OK, "the database's clock decides what is written");
         old.store(0, Ordering::SeqCst);
         watermark::pass(&app).await.unwrap();
         assert_eq!(standing(&app).await, [""; 0]);

@@ -16,7 +16,7 @@ use specie_stripe::{Secrets, Transport};
 use specie_vocab::{ManualClock, Secret, WallClock, WallTime};
 use tower::ServiceExt;
 
-use crate::set::{Process, beside_but, both, text, way};
+use crate::set::{Process, beside_but, both, private, text, way};
 
 const DAY: i64 = 86_400;
 
@@ -192,6 +192,25 @@ both! {
         assert_agreed(stage).await;
         let ready = process.service.get("/readyz", &[]).await.unwrap().status;
         assert_eq!(ready, StatusCode::NOT_FOUND, "it is asked on the private listener alone");
+    }
+
+    async fn a_machine_that_is_more_than_a_minute_off_is_not_ready_until_its_clock_is_set(stage: &Stage) {
+        let own = Arc::new(ManualClock::new(stage.app.wall.now().plus_seconds(61).timestamp()));
+        let to_stripe = stage.stripe.transport.clone();
+        let process = beside_but(stage, to_stripe, |parts| parts.wall = own.clone());
+        let readiness = async || private(&process.app).get("/readyz", &[]).await.unwrap();
+        // The database's clock goes from a minute behind this machine's to a minute ahead of it.
+        for (seconds, status) in [(0, 503), (1, 200), (120, 200), (1, 503)] {
+            wait(stage, seconds);
+            let found = readiness().await;
+            assert_eq!(found.status.as_u16(), status, "{seconds} s more: {}", found.text());
+        }
+        let told = readiness().await.json().unwrap();
+        assert_eq!(told["ready"], false);
+        assert_eq!(told["database"], "its clock and this machine's differ by more than a minute");
+        own.advance_to(stage.app.wall.now().timestamp());
+        let told = readiness().await.json().unwrap();
+        assert_eq!((&told["ready"], &told["database"]), (&true.into(), &"ok".into()));
     }
 }
 

@@ -1,5 +1,5 @@
 //! Alarms about what happens and leaves nothing to look at: each is told once, shown for a day, and
-//! over then. All on one thread, so that what is logged is seen.
+//! over then. What only the log tells. All on one thread, so that what is logged is seen.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
-use specie_scenario::{Card, Door, Person, Stage};
-use specie_server::{App, alarms, routes, runner};
-use specie_stripe::{Transport, transport};
+use specie_scenario::{Card, Person, Stage};
+use specie_server::{App, alarms, runner};
+use specie_stripe::{API_VERSION, Transport};
 use tokio::sync::{Notify, watch};
 use tower::ServiceExt;
 
 use crate::losses::pay_a_second_session;
-use crate::set::{beside, beside_but, having, stage, text, way};
+use crate::set::{beside, beside_but, deliver_stamped, having, private, stage, text, way};
 
 const DAY: i64 = 86_400;
 
@@ -41,19 +41,22 @@ impl Log {
         (log, tracing::subscriber::set_default(to))
     }
 
-    /// How often something was told of an alarm.
-    fn told(&self, message: &str, code: &str) -> usize {
+    /// All lines that say this.
+    fn said(&self, message: &str) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let fields = lines.map(|mut line| line["fields"].take());
-        fields.filter(|it| it["message"] == message && it["alarm"] == code).count()
+        fields.filter(|it| it["message"] == message).collect()
+    }
+
+    /// How often something was told of an alarm.
+    fn told(&self, message: &str, code: &str) -> usize {
+        self.said(message).iter().filter(|it| it["alarm"] == code).count()
     }
 }
 
 async fn gauge(app: &App, code: &str) -> String {
-    let private = transport(routes::private_router(app.clone()));
-    let door = Door { transport: private, base: "http://private.localhost".into() };
-    let metrics = door.get("/metrics", &[]).await.unwrap().text();
+    let metrics = private(app).get("/metrics", &[]).await.unwrap().text();
     let start = format!("specie_alarm{{code=\"{code}\"}} ");
     metrics.lines().find_map(|line| line.strip_prefix(&start)).unwrap().to_owned()
 }
@@ -218,4 +221,21 @@ async fn a_worker_that_panics_is_an_alarm_for_a_day_and_its_work_is_done() {
     // Its lease has run out: somebody else does it.
     stage.conductor.settle().await.unwrap();
     assert_eq!(ada.subscription().await.unwrap()["status"], "active");
+}
+
+#[tokio::test]
+async fn a_webhook_whose_stamp_lies_ahead_is_taken_and_the_log_says_so() {
+    let (log, _guard) = Log::begin();
+    let (stage, _folder) = stage().await;
+    let ahead = "a webhook's stamp lies ahead of this machine's clock";
+    for (seconds, said) in [(-60, 0), (0, 0), (1, 1), (600, 2)] {
+        let event = json!({
+            "id": format!("evt_{said}{}", i64::abs(seconds)), "object": "event", "api_version": API_VERSION,
+            "created": stage.sandbox.now(), "livemode": false, "type": "customer.updated",
+            "data": { "object": { "id": "cus_ofNobody", "object": "customer" } },
+        });
+        deliver_stamped(&stage, &event, stage.app.wall.now().plus_seconds(seconds)).await;
+        assert_eq!(log.said(ahead).len(), said, "{seconds} s");
+    }
+    stage.conductor.settle().await.unwrap();
 }

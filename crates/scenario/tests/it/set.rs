@@ -16,7 +16,7 @@ use specie_server::reads::Cache;
 use specie_server::{App, Patience, routes};
 use specie_store::{Db, Options, raw};
 use specie_stripe::{Client, RateBudget, Secrets, Transport, TransportError, sign, transport};
-use specie_vocab::Secret;
+use specie_vocab::{Secret, WallTime};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 use tower::util::BoxCloneSyncService;
@@ -237,10 +237,21 @@ pub fn lose_all(stage: &Stage, lose: bool) {
     stage.sandbox.unsettle(&Chaos { lose, ..Chaos::default() }).unwrap();
 }
 
+/// What only operators reach of a process.
+pub fn private(app: &App) -> Door {
+    let private = transport(routes::private_router(app.clone()));
+    Door { transport: private, base: "http://private.localhost".into() }
+}
+
 /// Delivers an event, signed just now.
 pub async fn deliver(stage: &Stage, event: &Value) {
+    deliver_stamped(stage, event, stage.app.wall.now()).await;
+}
+
+/// The same, signed at a moment.
+pub async fn deliver_stamped(stage: &Stage, event: &Value, at: WallTime) {
     let body = event.to_string();
-    let signature = sign(&stage.webhook_secret, body.as_bytes(), stage.app.wall.now());
+    let signature = sign(&stage.webhook_secret, body.as_bytes(), at);
     let headers = [("stripe-signature", signature.as_str())];
     let sent = stage.service.send(Method::POST, "/api/billing/webhook", &headers, body).await;
     assert_eq!(sent.unwrap().status, StatusCode::OK, "{event}");
