@@ -164,8 +164,8 @@ impl Db {
         self.is_postgres() || self.gate.is_some()
     }
 
-    /// Whether what it connects to lets nobody write: a standby, or a server set to read only. Of a
-    /// SQLite file the system knows.
+    /// Whether what it connects to lets us write nothing: a standby, a server set to read only, or a
+    /// user who has no right to. Of a SQLite file the system knows.
     pub async fn only_reads(&self) -> Result<bool, StoreError> {
         // Our own connections for reading are set so.
         let tx = &mut self.begin().await?;

@@ -27,10 +27,12 @@ pub(crate) fn has_schema(tx: &Tx) -> &'static Statement {
     if tx.is_postgres() { &POSTGRES } else { &SQLITE }
 }
 
-/// Whether the server lets nobody write: a standby, or set to read only.
+/// Whether the server lets us write nothing: a standby, one set to read only, or a user without the
+/// right to.
 pub(crate) fn only_reads(tx: &Tx) -> &'static Statement {
     static POSTGRES: Statement = Statement::new(
-        "select pg_is_in_recovery() or current_setting('default_transaction_read_only') = 'on'",
+        "select pg_is_in_recovery() or current_setting('default_transaction_read_only') = 'on' \
+         or not coalesce(has_table_privilege(to_regclass('inbox')::oid, 'insert'), true)",
         "",
     );
     // A file is not asked, but looked at.

@@ -90,7 +90,9 @@ async fn read_only(db: &Db, file: Option<&Path>) -> Result<Option<Finding>, Stor
     Ok(only_reads.then(|| {
         let mend = match file {
             Some(_) => "give the service's user the right to write the file and its folder",
-            None => "name the primary server in `DATABASE_URL`, not a standby",
+            None => {
+                "name the primary server in `DATABASE_URL`, not a standby, and a user who may write"
+            }
         };
         error(
             "database-read-only",

@@ -8,7 +8,9 @@ use specie_store::{Db, Options, installation, raw};
 use specie_vocab::WallTime;
 
 use crate::catalog::project;
+use crate::force::postgres::Own;
 use crate::place::{Ended, Place, Running};
+use crate::serve::change;
 use crate::way::{Carried, mail_server, way};
 use crate::web::{free_port, send, stripe};
 
@@ -17,8 +19,13 @@ const SILENT: &str = "http://127.0.0.1:1";
 
 /// A project whose tables, prices and endpoint are made.
 fn sound(mail: &str) -> (Place, Running, String) {
+    sound_on("specie.db", mail)
+}
+
+fn sound_on(database: &str, mail: &str) -> (Place, Running, String) {
     let (place, sandbox, url) = project();
     let place = place
+        .with("DATABASE_URL", database)
         .with("STRIPE_WEBHOOK_SECRET_FILE", "webhook.secret")
         .with("MAIL_FROM", "billing@example.com")
         .with("SMTP_URL", mail);
@@ -189,6 +196,46 @@ fn each_fault_of_the_database_is_found() {
     assert_eq!(found(&place), ["database-missing"]);
     assert!(!place.names().contains(&"nowhere.db".into()), "the doctor makes none");
     sandbox.stops_by("INT", SOON);
+}
+
+/// The same database for somebody who may read it, and no more.
+fn for_reading(database: &str, name: &str) -> String {
+    let role: &'static str = String::leak(format!(
+        "create role {name} login password 'p'; \
+         grant select on all tables in schema public to {name}"
+    ));
+    change(database, &[role]);
+    let (_, rest) = database.split_once("://").unwrap();
+    let server = rest.rsplit_once('@').map_or(rest, |(_, server)| server);
+    format!("postgres://{name}:p@{server}")
+}
+
+#[test]
+fn each_fault_of_a_postgres_is_found() {
+    let Some(own) = Own::make() else { return };
+    let (place, sandbox, _) = sound_on(&own.url(), &good_mail());
+    assert_eq!(found(&place), [""; 0]);
+    let looked = doctor(&place, &[]).json()["checks"].to_string();
+    assert!(looked.contains("Postgres answers, and its schema is this program's"), "{looked}");
+
+    let name = format!("reader_{}", std::process::id());
+    let place = place.with("DATABASE_URL", &for_reading(&own.url(), &name));
+    assert_eq!(found(&place), ["database-read-only"]);
+    let told = doctor(&place, &[]).json()["findings"].to_string();
+    assert!(told.contains("and a user who may write"), "{told}");
+    let gone: &'static str = String::leak(format!("drop owned by {name}; drop role {name}"));
+    change(&own.url(), &[gone]);
+
+    let place = place.with("DATABASE_URL", &own.url());
+    let only_reads = "do $$ begin execute format('alter database %I set \
+                      default_transaction_read_only = on', current_database()); end $$";
+    change(&own.url(), &[only_reads]);
+    assert_eq!(found(&place), ["database-read-only"]);
+    let closed = format!("postgres://127.0.0.1:{}/specie", free_port());
+    let place = place.with("DATABASE_URL", &closed);
+    assert_eq!(found(&place), ["database-unreachable"]);
+    sandbox.stops_by("INT", SOON);
+    own.drop();
 }
 
 fn in_database(place: &Place, act: impl AsyncFn(Db)) {

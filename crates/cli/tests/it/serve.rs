@@ -337,7 +337,8 @@ fn meddle(place: &Place, statements: &[&'static str]) {
     change(&place.path("specie.db").display().to_string(), statements);
 }
 
-fn change(path: &str, statements: &[&'static str]) {
+/// The same to any database.
+pub fn change(path: &str, statements: &[&'static str]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let db = specie_store::Db::open(path, Default::default()).await.unwrap();
