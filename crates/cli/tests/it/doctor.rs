@@ -238,7 +238,8 @@ fn each_fault_of_a_postgres_is_found() {
     own.drop();
 }
 
-fn in_database(place: &Place, act: impl AsyncFn(Db)) {
+/// Acts on the database of a place, while nobody else writes it.
+pub fn in_database(place: &Place, act: impl AsyncFn(Db)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let path = place.path("specie.db");
     runtime.block_on(async {

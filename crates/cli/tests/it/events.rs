@@ -1,11 +1,19 @@
-//! `specie events` of customers whom several realms call the same.
+//! `specie events` from outside: customers whom several realms call the same, and what is replayed.
 
+use std::time::{Duration, Instant};
+
+use serde_json::json;
 use specie_store::customers::{self, Payer};
 use specie_store::inbox::{self, InboxState, NewEvent};
-use specie_vocab::{BusinessTime, PayerId, WallTime};
+use specie_vocab::{BusinessTime, PayerId, SystemClock, WallClock, WallTime};
 use uuid::Uuid;
 
+use crate::catalog::project;
+use crate::doctor::in_database;
 use crate::place::Place;
+use crate::serve::start;
+
+const SOON: Duration = Duration::from_secs(10);
 
 fn payer(n: u128, realm: &str, stripe: Option<&str>) -> Payer {
     Payer {
@@ -38,17 +46,13 @@ fn event(id: &str, customer: &str) -> NewEvent {
 /// Ada of the shop and Ada of the forum, who has bought nothing, and what came about the first and
 /// about somebody else.
 fn fill(place: &Place) {
-    let path = place.path("specie.db").display().to_string();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let db = specie_store::Db::open(&path, Default::default()).await.unwrap();
+    in_database(place, async |db| {
         let mut tx = db.begin().await.unwrap();
         for payer in [payer(1, "forum", None), payer(2, "shop", Some("cus_1"))] {
             assert!(customers::insert(&mut tx, &payer).await.unwrap());
         }
         tx.commit().await.unwrap();
         inbox::add(&db, &[event("evt_1", "cus_1"), event("evt_2", "cus_2")]).await.unwrap();
-        db.close().await;
     });
 }
 
@@ -73,4 +77,62 @@ fn a_name_that_several_realms_have_is_refused_by_whoever_is_asked() {
         place.run(&["events", "list", "--customer", nobody]).refused(2, &[&said]);
     }
     place.run(&["explain", &forum]).fine();
+}
+
+/// Ada of the shop, and three events about her that are parked.
+fn park(place: &Place) {
+    in_database(place, async |db| {
+        let mut tx = db.begin().await.unwrap();
+        assert!(customers::insert(&mut tx, &payer(1, "shop", Some("cus_1"))).await.unwrap());
+        // What is handled and old would be forgotten.
+        let (state, received_at) = (InboxState::Parked, SystemClock.now());
+        let parked = ["evt_1", "evt_2", "evt_3"].map(|id| NewEvent {
+            state,
+            received_at,
+            ..event(id, "cus_1")
+        });
+        inbox::add_in(&mut tx, &parked).await.unwrap();
+        tx.commit().await.unwrap();
+    });
+}
+
+fn state(place: &Place, id: &str) -> String {
+    let shown = place.run(&["events", "show", id, "--json"]).fine().json();
+    shown["state"].as_str().unwrap().to_owned()
+}
+
+/// Returns when the service has handled an event.
+fn is_handled(place: &Place, id: &str) {
+    let began = Instant::now();
+    while state(place, id) != "handled" {
+        assert!(began.elapsed() < Duration::from_secs(120), "{id} is not handled");
+    }
+}
+
+#[test]
+fn a_parked_event_that_is_replayed_is_handled_by_the_next_service_and_by_one_that_runs() {
+    let (place, sandbox, _) = project();
+    let place = place.with("STRIPE_WEBHOOK_SECRET", "whsec_stranger");
+    place.run(&["migrate", "up"]).fine();
+    park(&place);
+    let replay = |what: &[&str]| place.run(&[&["events", "replay"], what].concat());
+
+    replay(&["evt_1", "evt_nobody"]).refused(2, &["there is no event `evt_nobody`"]);
+    assert_eq!(state(&place, "evt_1"), "parked", "all of them or none");
+    assert_eq!(replay(&["evt_1"]).fine().out, "replayed evt_1\n");
+    assert_eq!(state(&place, "evt_1"), "pending");
+    replay(&["evt_1"]).refused(2, &["is pending, and only parked ones are replayed"]);
+
+    let (serve, ..) = start(&place, 0);
+    is_handled(&place, "evt_1");
+    let told = replay(&["evt_2", "--json"]).fine().json();
+    assert_eq!(told, json!({ "replayed": ["evt_2"] }));
+    is_handled(&place, "evt_2");
+    replay(&["evt_2"]).refused(2, &["is handled, and only parked ones are replayed"]);
+    replay(&["evt_nobody"]).refused(2, &["there is no event `evt_nobody`"]);
+    assert_eq!(replay(&["--state", "parked"]).fine().out, "replayed evt_3\n");
+    is_handled(&place, "evt_3");
+    assert_eq!(replay(&["--state", "parked", "--json"]).fine().json(), json!({ "replayed": [] }));
+    serve.stops_by("TERM", SOON);
+    sandbox.stops_by("INT", SOON);
 }
