@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
 use serde_json::json;
 use specie_server::alarms::{self, ALARMS};
 use specie_store::held::{self, StoredHeld};
@@ -12,12 +12,12 @@ use specie_store::intents::{self, Intent, IntentState};
 use specie_store::mails::{self, Mail};
 use specie_store::outbox::{self, Effect};
 use specie_store::watermarks::{self, Watermark};
-use specie_store::{Tx, quarantine};
+use specie_store::{Tx, quarantine, raw};
 use specie_stripe::{Form, Priority};
 use specie_vocab::{BusinessTime, IntentId, WallTime};
 use tower::ServiceExt;
 
-use crate::house::{Answer, House, NOW, WEBHOOK_SECRET, both};
+use crate::house::{Answer, House, NOW, WEBHOOK_SECRET, Wish, both};
 
 const MANUAL: &str = include_str!("../../../../docs/operating.md");
 
@@ -62,14 +62,19 @@ fn shown(text: &str) -> Described {
     all
 }
 
+/// What an event is answered with.
+async fn delivered(house: &House) -> StatusCode {
+    let body = json!({
+        "id": "evt_1", "object": "event", "api_version": "2026-10-28.endive", "created": NOW,
+        "livemode": false, "type": "customer.updated",
+        "data": { "object": { "id": "cus_1", "object": "customer" } },
+    });
+    house.deliver(body.to_string().as_bytes(), WEBHOOK_SECRET).await.status
+}
+
 both! {
     async fn the_manual_and_the_metrics_are_one_list(house: &House) {
-        let body = json!({
-            "id": "evt_1", "object": "event", "api_version": "2026-10-28.endive", "created": NOW,
-            "livemode": false, "type": "customer.updated",
-            "data": { "object": { "id": "cus_1", "object": "customer" } },
-        });
-        house.deliver(body.to_string().as_bytes(), WEBHOOK_SECRET).await;
+        delivered(house).await;
         let mut tx = house.app.db.begin().await.unwrap();
         pass(&mut tx, house, NOW).await;
         tx.commit().await.unwrap();
@@ -298,4 +303,50 @@ fn active(subscription: &str, status: &str) -> StoredHeld {
         latest_invoice: None,
         more: json!({}),
     }
+}
+
+async fn change(house: &House, sql: &'static str) {
+    let mut tx = house.app.db.begin().await.unwrap();
+    raw(&mut tx, sql).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn events_that_the_database_does_not_take_are_an_alarm_until_it_takes_one() {
+    let house = House::new(Wish::default()).await;
+    let refuses = "create trigger refuses before insert on inbox \
+                   begin select raise(abort, 'no room for this'); end";
+    change(&house, refuses).await;
+    assert_eq!(standing(&house).await, [""; 0], "nothing has come");
+    assert_eq!(delivered(&house).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(standing(&house).await, ["not_stored"]);
+    let found = alarms::standing(&house.app).await.unwrap().remove(0).found;
+    assert!(found.contains("no room for this"), "{found}");
+    change(&house, "drop trigger refuses").await;
+    house.wait(60);
+    assert_eq!(standing(&house).await, ["not_stored"], "nobody has tried since");
+    assert_eq!(delivered(&house).await, StatusCode::OK);
+    assert_eq!(standing(&house).await, [""; 0]);
+    assert_eq!(house.inbox().await, [("customer.updated".to_owned(), "pending")]);
+}
+
+#[tokio::test]
+async fn a_stripe_that_is_silent_is_noticed() {
+    let house = House::new(Wish::default()).await;
+    assert_eq!(standing(&house).await, [""; 0]);
+    house.app.stripe.get("/v1/account", &Form::new(), Priority::Background).await.unwrap_err();
+    assert_eq!(standing(&house).await, [""; 0], "once may be an accident");
+    for _ in 0..2 {
+        house.app.stripe.get("/v1/account", &Form::new(), Priority::Background).await.unwrap_err();
+    }
+    assert_eq!(standing(&house).await, ["stripe_unreachable"]);
+
+    let house = House::new(Wish::default()).await;
+    assert_eq!(standing(&house).await, [""; 0]);
+    house.wait(301);
+    assert_eq!(standing(&house).await, ["stripe_unreachable"], "no pass has been complete");
+    let mut tx = house.app.db.begin().await.unwrap();
+    pass(&mut tx, &house, NOW + 301).await;
+    tx.commit().await.unwrap();
+    assert_eq!(standing(&house).await, [""; 0]);
 }
