@@ -167,6 +167,7 @@ mod tests {
             ("2067", false, false),
             ("53100", true, false),
             ("40001", false, true),
+            ("55P03", false, true),
             ("23505", false, false),
             ("08006", false, true),
         ] {

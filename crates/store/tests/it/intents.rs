@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use specie_store::intents::{self, Intent, IntentState, Step, StepState, Try};
-use specie_store::{Db, StoreError, lanes};
+use specie_store::{Db, StoreError, customers, lanes, raw, raw_texts};
 use specie_vocab::IntentId;
 
 use crate::scene::{both, id, intent, wall, with_payer};
@@ -157,6 +157,30 @@ both! {
         intents::finish(&mut tx, it.id, IntentState::Done, None, wall(43)).await.unwrap();
         assert!(!intents::lease(&mut tx, it.id, wall(99), wall(90)).await.unwrap());
         assert!(lanes::at_rest(&mut tx).await.unwrap());
+    }
+
+    /// SQLite has no locks to wait for: there the one connection that writes is waited for.
+    async fn a_lock_is_waited_for_five_seconds_and_what_comes_of_it_passes(db: Db) {
+        if !db.is_postgres() {
+            return;
+        }
+        let payer = with_payer(&db, 1).await.id;
+        let mut first = db.begin().await.unwrap();
+        intents::hold_ceiling(&mut first).await.unwrap();
+        let patience = "select current_setting('lock_timeout')";
+        assert_eq!(raw_texts(&mut first, patience).await.unwrap(), ["5s"]);
+        customers::lock(&mut first, payer).await.unwrap();
+
+        // Five seconds are too long for a test.
+        let mut second = db.begin().await.unwrap();
+        raw(&mut second, "set local lock_timeout = '1ms'").await.unwrap();
+        let refused = customers::lock(&mut second, payer).await.unwrap_err();
+        assert!(refused.is_transient() && !refused.is_full(), "{refused}");
+        drop(second);
+        first.commit().await.unwrap();
+        let mut next = db.begin().await.unwrap();
+        customers::lock(&mut next, payer).await.unwrap();
+        assert_eq!(raw_texts(&mut next, patience).await.unwrap(), ["0"], "it ends with its transaction");
     }
 
     async fn a_request_is_kept_to_the_byte_before_its_answer_comes(db: Db) {
