@@ -38,12 +38,15 @@ pub async fn deliver_due(app: &App) -> Result<usize, StoreError> {
     Ok(delivered)
 }
 
-/// Claims what is due, at most `limit` effects, for a minute each.
+/// Claims what is due, at most `limit` effects, for a minute each. What this process has under way is
+/// not due, even if its claim could not be kept.
 pub(crate) async fn claim(app: &App, limit: usize) -> Result<Vec<Effect>, StoreError> {
     let mut tx = app.db.begin().await?;
     let now = tx.now().await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let (claimed, unreadable) = stored::claim(&mut tx, limit, now, app.business.now()).await?;
+    let (under_way, business) = (app.mailer.under_way(), app.business.now());
+    let (claimed, unreadable) =
+        stored::claim_but(&mut tx, &under_way, limit, now, business).await?;
     tx.commit().await?;
     alarms::corrupt(app, &unreadable);
     Ok(claimed)
@@ -142,6 +145,7 @@ async fn send(
         return Ok(());
     };
     tx.commit().await?;
+    let _under_way = smtp.under_way.hold(&effect.key);
     hand_over(app, smtp, &mail, effect, late).await?;
     // Whatever fails from here on: to begin anew would send it twice.
     while let Err(error) = note_sent(app, &mail.key, &effect.key).await {

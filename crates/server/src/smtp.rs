@@ -3,6 +3,7 @@
 mod address;
 mod lines;
 mod message;
+mod under_way;
 
 use std::error::Error;
 use std::fmt;
@@ -20,6 +21,7 @@ use specie_vocab::WallTime;
 pub use address::{BadAddress, Security, Server};
 
 use lines::{Lines, leave};
+use under_way::UnderWay;
 
 /// As many mails are under way at once.
 pub(crate) const SENDERS: usize = 4;
@@ -46,6 +48,14 @@ impl Mailer {
             Self::Smtp(smtp) => smtp.waits,
         }
     }
+
+    /// The keys of the mails that this process has under way.
+    pub(crate) fn under_way(&self) -> Vec<String> {
+        match self {
+            Self::Mailbox => Vec::new(),
+            Self::Smtp(smtp) => smtp.under_way.keys(),
+        }
+    }
 }
 
 /// Who sends, and through which server. Connections are kept for the next mail.
@@ -54,6 +64,8 @@ pub struct Smtp {
     from: Mailbox,
     lines: Arc<Lines>,
     waits: Waits,
+    /// What is handed over now, or is taken and not noted yet.
+    pub(crate) under_way: UnderWay,
 }
 
 /// How long is waited for a mail.
@@ -103,7 +115,8 @@ impl Smtp {
         let from = sender(from)?;
         let tls = tls(&server, authorities)?;
         let hello = ClientId::Domain(from.email.domain().to_owned());
-        Ok(Self { from, lines: Lines::new(server, hello, tls), waits: Waits::default() })
+        let (lines, waits) = (Lines::new(server, hello, tls), Waits::default());
+        Ok(Self { from, lines, waits, under_way: UnderWay::default() })
     }
 
     /// The same, waiting for longer or less long.

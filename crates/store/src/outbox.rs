@@ -4,6 +4,7 @@
 use serde_json::Value;
 use specie_vocab::{BusinessTime, PayerId, WallTime};
 
+use crate::call::Call;
 use crate::sql::{all, readable, row, run, statements, value};
 use crate::{StoreError, Tx};
 
@@ -64,6 +65,7 @@ statements! {
     CLAIM: Effect = "update outbox set not_before = $3, attempts = attempts + 1 \
                      where key in (select key from outbox where not done and due <= $1 \
                          and (not_before is null or not_before <= $2) \
+                         and key not in ({ids}) \
                          order by due, key limit $4 {skip}) \
                      returning {columns}";
     OF_PAYER: Queued = "select {columns} from outbox where payer = $1 order by due, key";
@@ -88,9 +90,23 @@ pub async fn claim(
     now: WallTime,
     business: BusinessTime,
 ) -> Result<(Vec<Effect>, Vec<StoreError>), StoreError> {
+    claim_but(tx, &[], limit, now, business).await
+}
+
+/// The same of what is not `under_way`, by the keys of effects.
+pub async fn claim_but(
+    tx: &mut Tx,
+    under_way: &[String],
+    limit: i64,
+    now: WallTime,
+    business: BusinessTime,
+) -> Result<(Vec<Effect>, Vec<StoreError>), StoreError> {
     let until = now.plus_seconds(LEASE);
-    let (mut claimed, unreadable): (Vec<Effect>, _) =
-        readable!(tx, CLAIM, [business, now, until, limit]);
+    // No list is empty: nothing has this key.
+    let text = CLAIM.ids(tx, 5, under_way.len() + 1);
+    let call = Call::new(tx, text).bind(&business).bind(&now).bind(&until).bind(&limit);
+    let call = under_way.iter().fold(call.bind(&String::new()), Call::bind);
+    let (mut claimed, unreadable): (Vec<Effect>, _) = readable!(tx, call);
     claimed.sort_by(|a, b| (a.due, &a.key).cmp(&(b.due, &b.key)));
     Ok((claimed, unreadable))
 }

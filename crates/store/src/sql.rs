@@ -210,8 +210,11 @@ pub(crate) use run;
 
 /// Reads the rows that can be read, and names the others.
 macro_rules! readable {
-    ($tx:expr, $statement:expr, [$($arg:expr),* $(,)?]) => {{
-        let rows = $crate::sql::call!($tx, $statement, [$($arg),*]).fetch($tx).await?;
+    ($tx:expr, $statement:expr, [$($arg:expr),* $(,)?]) => {
+        $crate::sql::readable!($tx, $crate::sql::call!($tx, $statement, [$($arg),*]))
+    };
+    ($tx:expr, $call:expr) => {{
+        let rows = $call.fetch($tx).await?;
         let (mut read, mut unreadable) = (Vec::new(), Vec::new());
         for row in &rows {
             match $crate::call::FromFetched::from_fetched(row) {

@@ -20,7 +20,7 @@ use specie_server::reads::Cache;
 use specie_server::{App, AppParts, Dev, Jump, Mailer, Patience, Settings, TimeMachine, routes};
 use specie_store::customers::{self, Payer};
 use specie_store::keys::{self, ApiKey};
-use specie_store::{Db, Options, Tx, inbox, migrate_up};
+use specie_store::{Db, Gate, Options, Tx, inbox, migrate_up};
 use specie_stripe::{Client, RateBudget, Secrets, TransportError, sign};
 use specie_vocab::{
     BusinessClock, BusinessTime, Chance, ManualClock, PayerId, Secret, SeededChance, WallClock,
@@ -76,6 +76,8 @@ pub struct Wish {
     pub catalog: String,
     pub dev: bool,
     pub mailer: Mailer,
+    /// What stands before each commit.
+    pub gate: Option<Arc<dyn Gate>>,
 }
 
 impl Default for Wish {
@@ -85,6 +87,7 @@ impl Default for Wish {
             catalog: SAASKIT.into(),
             dev: false,
             mailer: Mailer::Mailbox,
+            gate: None,
         }
     }
 }
@@ -126,6 +129,10 @@ impl House {
         let options = Options { clock: Some(clock.clone()), ..Options::default() };
         let db = Db::open(url, options).await.unwrap();
         migrate_up(&db).await.unwrap();
+        let db = match wish.gate {
+            Some(gate) => db.with_gate(gate),
+            None => db,
+        };
         let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(7));
 
         let server_key = key::make(&*chance);

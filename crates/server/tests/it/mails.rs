@@ -1,6 +1,9 @@
 //! Mails on their way to a mail server: over which connections, how long they may take, and what
 //! becomes of them, and of what else is under way, when the process is to end.
 
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
@@ -11,7 +14,7 @@ use specie_server::trail::why;
 use specie_server::{Mailer, alarms, runner};
 use specie_store::mails::{self, Mail};
 use specie_store::outbox::{self, Effect};
-use specie_store::{StoreError, audit, lanes, roots};
+use specie_store::{Fate, Gate, StoreError, audit, lanes, roots};
 use specie_vocab::{BusinessTime, PayerId, WallClock, WallTime};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -40,6 +43,24 @@ async fn house(post: &Post) -> House {
 async fn house_with(post: &Post, waits: Waits) -> House {
     let mailer = Mailer::Smtp(post.smtp().waiting(waits));
     House::new(Wish { mailer, ..Wish::default() }).await
+}
+
+/// What becomes of the next commits; those after them last.
+#[derive(Default)]
+struct Fates(Mutex<VecDeque<Fate>>);
+
+impl Gate for Fates {
+    fn is_up(&self) -> bool {
+        true
+    }
+
+    fn before_commit(&self) -> Pin<Box<dyn Future<Output = Fate> + Send + '_>> {
+        Box::pin(async { self.0.lock().unwrap().pop_front().unwrap_or(Fate::Lasts) })
+    }
+
+    fn after_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {})
+    }
 }
 
 /// Writes so many mails to a customer, all of them due.
@@ -192,6 +213,41 @@ async fn a_mail_that_takes_minutes_is_begun_by_nobody_else() {
         is_renewed(&house).await;
         assert_eq!(send(&house).await.unwrap().unwrap(), 0, "it is under way");
     }
+    post.answer(1);
+    assert_eq!(sending.await.unwrap().unwrap(), 1);
+    assert_eq!((post.ids().len(), waiting(&house).await), (1, 0));
+}
+
+#[tokio::test]
+async fn a_mail_that_was_taken_is_noted_again_and_again_until_that_lasts() {
+    let post = Post::open("250 taken").await;
+    let fates = Arc::new(Fates::default());
+    let (mailer, gate) = (Mailer::Smtp(post.smtp()), Some(fates.clone() as Arc<dyn Gate>));
+    let house = House::new(Wish { mailer, gate, ..Wish::default() }).await;
+    write(&house, 1).await;
+    let sending = send(&house);
+    post.has(1).await;
+    fates.0.lock().unwrap().extend([Fate::Undone, Fate::Unheard]);
+    post.answer(1);
+    assert_eq!(sending.await.unwrap().unwrap(), 1);
+    assert!(fates.0.lock().unwrap().is_empty(), "neither was the last word");
+    assert_eq!((post.ids().len(), waiting(&house).await), (1, 0));
+    let mut tx = house.app.db.read().await.unwrap();
+    let mail = mails::get(&mut tx, "receipt:in_1").await.unwrap().unwrap();
+    assert_eq!(mail.sent_at, Some(WallTime::from_second(NOW)));
+}
+
+/// Twenty seconds are longer than this takes: as if the database had been away for a minute.
+#[tokio::test]
+async fn a_mail_whose_claim_could_not_be_kept_is_not_begun_again_by_who_has_it_under_way() {
+    let post = Post::open("250 taken").await;
+    let house = house(&post).await;
+    write(&house, 1).await;
+    let sending = send(&house);
+    post.has(1).await;
+    house.wait(61);
+    let again = tokio::time::timeout(PATIENCE, send(&house)).await.expect("nothing is begun");
+    assert_eq!(again.unwrap().unwrap(), 0);
     post.answer(1);
     assert_eq!(sending.await.unwrap().unwrap(), 1);
     assert_eq!((post.ids().len(), waiting(&house).await), (1, 0));

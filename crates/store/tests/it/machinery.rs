@@ -93,6 +93,22 @@ both! {
         assert_eq!(again.len(), 2);
     }
 
+    async fn what_is_under_way_is_not_claimed_by_who_says_so(db: Db) {
+        let payer = with_payer(&db, 1).await.id;
+        let mut tx = db.begin().await.unwrap();
+        for key in ["a", "b", "c"] {
+            outbox::add(&mut tx, &effect(key, payer, 1)).await.unwrap();
+        }
+        let under_way = ["a".to_owned(), "c".to_owned()];
+        for (at, expected) in [(0, &["b"][..]), (30, &[]), (60, &["b"])] {
+            let claimed = outbox::claim_but(&mut tx, &under_way, 9, wall(at), business(1)).await;
+            let keys: Vec<_> = claimed.unwrap().0.into_iter().map(|effect| effect.key).collect();
+            assert_eq!(keys, expected, "{at}");
+        }
+        let claimed = outbox::claim(&mut tx, 9, wall(60), business(1)).await.unwrap().0;
+        assert_eq!(claimed.iter().map(|effect| effect.attempts).collect::<Vec<_>>(), [1, 1]);
+    }
+
     async fn an_effect_that_takes_long_is_claimed_for_longer_by_who_has_it(db: Db) {
         let payer = with_payer(&db, 1).await.id;
         let mut tx = db.begin().await.unwrap();
