@@ -40,6 +40,23 @@ pub(crate) fn only_reads(tx: &Tx) -> &'static Statement {
     if tx.is_postgres() { &POSTGRES } else { &SQLITE }
 }
 
+/// When the latest pass began that did not leave a lane restless: a list may name thousands of them,
+/// and a day has more than a thousand lists.
+pub(crate) fn confirmed(tx: &Tx) -> &'static Statement {
+    static POSTGRES: Statement = Statement::new(
+        "select began_at from watermarks where began_at >= $1 and not restless ? $2 \
+         order by began_at desc limit 1",
+        "",
+    );
+    static SQLITE: Statement = Statement::new(
+        "select began_at from watermarks where began_at >= $1 \
+         and not exists (select 1 from json_each(restless) where value = $2) \
+         order by began_at desc limit 1",
+        "",
+    );
+    if tx.is_postgres() { &POSTGRES } else { &SQLITE }
+}
+
 /// Keeps other replicas from migrating at the same moment, until the transaction ends. On SQLite the
 /// transaction itself does.
 pub(crate) static MIGRATION_LOCK: Statement =

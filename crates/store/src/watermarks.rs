@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use specie_vocab::WallTime;
 use uuid::Uuid;
 
-use crate::sql::{all, one, row, run, statements, value};
-use crate::{StoreError, Tx};
+use crate::sql::{all, found, one, row, run, statements, value};
+use crate::{StoreError, Tx, dialect};
 
 row! {
     /// A complete pass.
@@ -75,6 +75,15 @@ pub async fn latest(tx: &mut Tx) -> Result<Option<Watermark>, StoreError> {
 /// The passes that began at `moment` or later, the latest first.
 pub async fn since(tx: &mut Tx, moment: WallTime) -> Result<Vec<Watermark>, StoreError> {
     Ok(all!(tx, SINCE, [moment]))
+}
+
+/// When the latest pass began that confirms a lane, of those that began at `moment` or later.
+pub async fn confirmed(
+    tx: &mut Tx,
+    lane: &str,
+    moment: WallTime,
+) -> Result<Option<WallTime>, StoreError> {
+    Ok(found!(tx, WallTime, dialect::confirmed(tx), [moment, lane]))
 }
 
 /// The oldest pass that is kept.

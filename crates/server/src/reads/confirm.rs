@@ -34,21 +34,16 @@ pub(super) async fn confirmed_at(
     let now = app.wall.now();
     let Some(lane) = &kept.lane else { return Ok(now) };
     let passes = passes(app, now).await?;
-    let mut pass = passes.iter().find(|pass| pass.confirms(lane)).cloned();
-    // A lane that has been stuck since was confirmed by an earlier one.
-    if pass.is_none() && !passes.is_empty() {
-        pass = earlier(app, now, lane).await?;
-    }
     let fetched = kept.groups.get(group).and_then(|known| known.fetched_at);
-    let passed = pass.map(|pass| pass.began_at);
+    let mut passed = passes.iter().find(|pass| pass.confirms(lane)).map(|pass| pass.began_at);
+    // A lane that has been stuck since was confirmed by an earlier one, of the last day. What came
+    // before the fetch says nothing more.
+    if passed.is_none() && !passes.is_empty() {
+        let day = now.plus_seconds(-DAY);
+        let since = fetched.map_or(day, |fetched| fetched.max(day));
+        passed = watermarks::confirmed(&mut app.db.read().await?, lane, since).await?;
+    }
     Ok(fetched.max(passed).unwrap_or(kept.created_at).min(now))
-}
-
-/// The newest pass that confirmed a lane, among those of the last day.
-async fn earlier(app: &App, now: WallTime, lane: &str) -> Result<Option<Watermark>, ApiError> {
-    let mut tx = app.db.read().await?;
-    let passes = watermarks::since(&mut tx, now.plus_seconds(-DAY)).await?;
-    Ok(passes.into_iter().find(|pass| pass.confirms(lane)))
 }
 
 /// The passes that count, the newest first, and the last one before them. What is a second old is

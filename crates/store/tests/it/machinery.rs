@@ -308,6 +308,27 @@ both! {
         assert_eq!(watermarks::prune(&mut tx, wall(10)).await.unwrap(), 0);
     }
 
+    async fn a_lane_was_confirmed_by_the_latest_pass_that_found_it_at_rest(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        let passes = [&[][..], &["cus_2"], &["cus_1", "cus_22"], &["cus_1"]];
+        for (n, restless) in (1..).zip(passes) {
+            let restless: Vec<String> = restless.iter().map(|lane| (*lane).to_owned()).collect();
+            let mark = Watermark::new(id(n), None, wall(n as i64), 0, &restless);
+            watermarks::add(&mut tx, &mark).await.unwrap();
+        }
+        for (lane, since, confirmed) in [
+            ("cus_1", 0, Some(wall(2))),
+            ("cus_1", 2, Some(wall(2))),
+            ("cus_1", 3, None),
+            ("cus_2", 0, Some(wall(4))),
+            ("cus_22", 0, Some(wall(4))),
+            ("cus", 0, Some(wall(4))),
+        ] {
+            let found = watermarks::confirmed(&mut tx, lane, wall(since)).await.unwrap();
+            assert_eq!(found, confirmed, "{lane} since {since}");
+        }
+    }
+
     async fn an_installation_is_bound_once(db: Db) {
         let (one, two) = ("acct_1".try_into().unwrap(), "acct_2".try_into().unwrap());
         let mut tx = db.begin().await.unwrap();
