@@ -172,33 +172,16 @@ async fn apply(State(app): State<App>, Json(new): Json<NewCatalog>) -> Response 
 }
 
 async fn replay(State(app): State<App>, Json(wanted): Json<ToReplay>) -> Response {
-    let now = app.wall.now();
-    let replayed = match wanted.ids.is_empty() {
-        true => events::replay_all(&app.db, &SystemChance, now).await,
-        false => events::replay(&app.db, &SystemChance, &wanted.ids, now).await,
-    };
-    match replayed {
-        Ok(replayed) => {
-            for (payer, version) in replayed.customers {
-                app.cache.drop_below(payer, version);
-            }
-            app.stir();
-            Json(json!({ "replayed": replayed.events })).into_response()
-        }
+    match events::replay_here(&app, &wanted.ids).await {
+        Ok(replayed) => Json(json!({ "replayed": replayed.events })).into_response(),
         Err(NotReplayed::Store(error)) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
         Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, error),
     }
 }
 
 async fn decide(State(app): State<App>, Json(wanted): Json<ToDecide>) -> Response {
-    let now = app.wall.now();
-    match stuck::decide(&app.db, &SystemChance, &wanted.ids, wanted.decision, now).await {
-        Ok(decided) => {
-            for (payer, version) in decided.customers {
-                app.cache.drop_below(payer, version);
-            }
-            Json(json!({ "decided": decided.intents })).into_response()
-        }
+    match stuck::decide_here(&app, &wanted.ids, wanted.decision).await {
+        Ok(decided) => Json(json!({ "decided": decided.intents })).into_response(),
         Err(NotDecided::Store(error)) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
         Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, error),
     }

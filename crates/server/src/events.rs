@@ -5,6 +5,7 @@ use specie_store::inbox::{self, Filter, InboxState};
 use specie_store::{Db, StoreError, customers};
 use specie_vocab::{Chance, CustomerId, PayerId, WallTime};
 
+use crate::App;
 use crate::trail::{Entry, Who, append_at};
 
 /// How many events are replayed at most by one call.
@@ -73,6 +74,21 @@ pub async fn replay_all(
     drop(tx);
     let ids: Vec<_> = parked.into_iter().rev().map(|head| head.id).collect();
     replay(db, chance, &ids, now).await
+}
+
+/// Replays these events, or all that are parked if none is named, within a service that runs: its
+/// views are read anew, and its lanes look at once.
+pub async fn replay_here(app: &App, ids: &[String]) -> Result<Replayed, NotReplayed> {
+    let (chance, now) = (&*app.chance, app.wall.now());
+    let replayed = match ids.is_empty() {
+        true => replay_all(&app.db, chance, now).await?,
+        false => replay(&app.db, chance, ids, now).await?,
+    };
+    for (payer, version) in &replayed.customers {
+        app.cache.drop_below(*payer, *version);
+    }
+    app.stir();
+    Ok(replayed)
 }
 
 /// One event, its customer's trail and the version of their view in one transaction. Nothing, if

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 use specie_scenario::{Card, Person, Stage, agree};
-use specie_server::intents::stuck::{Decision, NotDecided, decide};
+use specie_server::intents::stuck::{Decision, NotDecided, decide, decide_here};
 use specie_store::intents::{Intent, IntentState};
 use specie_store::{audit, customers, intents};
 use specie_stripe::Transport;
@@ -83,12 +83,7 @@ async fn state_of(stage: &Stage, id: IntentId) -> IntentState {
 }
 
 async fn decided(stage: &Stage, id: IntentId, decision: Decision) -> Result<(), NotDecided> {
-    let now = stage.app.wall.now();
-    let decided = decide(&stage.app.db, &SystemChance, &[id], decision, now).await?;
-    for (payer, version) in decided.customers {
-        stage.app.cache.drop_below(payer, version);
-    }
-    Ok(())
+    decide_here(&stage.app, &[id], decision).await.map(drop)
 }
 
 /// What an operator did to it, in the words of the trail.

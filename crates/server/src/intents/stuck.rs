@@ -14,6 +14,9 @@ use super::request;
 use crate::trail::{Entry, Who, append_at};
 use crate::{ApiError, App, kept, lanes};
 
+/// Why a change was ended that an operator closed, as its result says it.
+pub const CLOSED: &str = "an operator closed it";
+
 /// The outcome of a try whose change is to go on: what it did is looked for first.
 pub(super) const REOPENED: &str = "reopened";
 
@@ -86,6 +89,19 @@ pub async fn decide(
     Ok(decided)
 }
 
+/// The same within a service that runs: its views are read anew.
+pub async fn decide_here(
+    app: &App,
+    ids: &[IntentId],
+    decision: Decision,
+) -> Result<Decided, NotDecided> {
+    let decided = decide(&app.db, &*app.chance, ids, decision, app.wall.now()).await?;
+    for (payer, version) in &decided.customers {
+        app.cache.drop_below(*payer, *version);
+    }
+    Ok(decided)
+}
+
 async fn stuck(tx: &mut Tx, id: IntentId) -> Result<Intent, NotDecided> {
     let intent = stored::get(tx, id).await?.ok_or(NotDecided::Unknown(id))?;
     match intent.state {
@@ -129,7 +145,7 @@ async fn retry(tx: &mut Tx, id: IntentId) -> Result<&'static str, StoreError> {
 async fn close(tx: &mut Tx, intent: &Intent) -> Result<&'static str, StoreError> {
     free_slot(tx, intent).await?;
     let now = tx.now().await?;
-    let result = json!({ "why": "an operator closed it" });
+    let result = json!({ "why": CLOSED });
     stored::finish(tx, intent.id, IntentState::Undone, Some(&result), now).await?;
     Ok(IntentState::Undone.as_str())
 }
