@@ -1,5 +1,6 @@
 //! What must hold between the service's database and Stripe: at every moment, and at rest.
 
+mod gone;
 mod groups;
 mod named;
 mod once;
@@ -119,10 +120,11 @@ pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<
             continue;
         }
         let held = held::load(&mut tx, payer.id).await?;
-        let head = trail::chain(&mut tx, &payer, &held).await?;
+        let slots = slots::load(&mut tx, payer.id).await?;
+        let head = trail::chain(&mut tx, &payer, &held, &slots).await?;
         heads.push(head.clone());
         for row in held.into_values() {
-            rows::coherent(&read(row.more)?)?;
+            rows::whole(&mut tx, row).await?;
         }
         let ours = intents::of_payer(&mut tx, payer.id, 1000).await?;
         let mut own = customers::former(&mut tx, payer.id).await?;
@@ -141,23 +143,30 @@ pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<
     Ok(heads.join(" "))
 }
 
-/// Each effect is queued once, and each mail came of one of its payer's.
+/// No receipt is written twice, and each mail came of one of its payer's effects, which is carried out
+/// and asked for a mail of that kind. That is so at every moment where no mail server takes them, and
+/// with one at rest.
 pub async fn mailed(db: &Db) -> Checked {
     let mut tx = db.read().await?;
     let mails = mails::list(&mut tx, MOST).await?;
-    none_twice("mails of one key", mails.iter().map(|mail| &mail.key))?;
     let receipts = mails.iter().filter(|mail| mail.kind == "receipt");
     none_twice("the same receipt", receipts.map(|mail| (&mail.recipient, &mail.text)))?;
-    let mut queued = Vec::new();
+    let mut queued = BTreeMap::new();
     for payer in customers::list(&mut tx, MOST).await? {
         let effects = outbox::of_payer(&mut tx, payer.id).await?;
         let mails = effects.into_iter().filter(|effect| effect.kind == "mail");
-        queued.extend(mails.map(|effect| (effect.key, payer.id)));
+        queued.extend(mails.map(|effect| (effect.key.clone(), (payer.id, effect))));
     }
-    none_twice("effects of one key", queued.iter().map(|(key, _)| key))?;
-    let queued: BTreeMap<_, _> = queued.into_iter().collect();
-    let stray = mails.iter().find(|mail| queued.get(&mail.key) != Some(&mail.payer));
-    must(stray.is_none(), || format!("a mail of no effect: {:?}", stray.map(|mail| &mail.key)))
+    for mail in &mails {
+        let effect = queued.get(&mail.key).filter(|(payer, _)| *payer == mail.payer);
+        let Some((_, effect)) = effect else {
+            return Err(Broken::Said(format!("a mail of no effect: {}", mail.key)));
+        };
+        must(effect.done && effect.what["kind"] == mail.kind.as_str(), || {
+            format!("a mail of the kind {} came of {effect:?}", mail.kind)
+        })?;
+    }
+    Ok(())
 }
 
 fn read(more: Value) -> Checked<Held> {
@@ -192,6 +201,7 @@ pub async fn at_rest(sides: &Sides<'_>) -> Checked {
     let mut tx = sides.db.read().await?;
     must(lanes::at_rest(&mut tx).await?, || "something is not at rest".into())?;
     complete(sides).await?;
+    gone::are_forgotten(sides, &mut tx).await?;
     for payer in customers::list(&mut tx, MOST).await? {
         groups::fit(sides, &mut tx, &payer).await?;
         named::nobody(&mut tx, &payer).await?;

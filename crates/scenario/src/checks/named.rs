@@ -28,7 +28,7 @@ pub(super) async fn nobody(tx: &mut Tx, payer: &Payer) -> Checked {
     Ok(())
 }
 
-fn is_personal(text: &str) -> bool {
+pub(super) fn is_personal(text: &str) -> bool {
     PERSONAL.iter().any(|mark| text.contains(mark))
 }
 

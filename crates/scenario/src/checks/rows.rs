@@ -1,16 +1,83 @@
-//! What is held of a subscription, by itself and beside Stripe's object. Nothing of what the service
-//! decides with takes part.
+//! What is held of a subscription, by itself, beside its mirror and beside Stripe's object. Nothing of
+//! what the service decides with takes part.
 
 use serde_json::{Value, json};
 use specie_billing::{Access, Held, Standing, Status};
-use specie_vocab::BusinessTime;
+use specie_store::Tx;
+use specie_store::held::StoredHeld;
+use specie_store::mirrors::subscriptions::{self, SubscriptionRow};
+use specie_vocab::{BusinessTime, SubscriptionId};
 
-use super::{Broken, Checked, Sides, is, is_live, must, sold};
+use super::{Broken, Checked, Sides, is, is_live, must, read, sold};
 
 const DAY: i64 = 86_400;
 
+/// Fields, each with what stands here and what should.
+type Fields = Vec<(&'static str, Value, Value)>;
+
+/// A row goes together: its columns are what was decided, access is what the table says, and what it
+/// repeats is what its mirror says.
+pub(super) async fn whole(tx: &mut Tx, mut row: StoredHeld) -> Checked {
+    let held = read(row.more.take())?;
+    coherent(&held)?;
+    same(&row.subscription, columns(&row, &held), "by what was decided")?;
+    match subscriptions::get(tx, &row.subscription).await? {
+        Some(mirror) => same(&row.subscription, mirrored(&row, &mirror), "in its mirror"),
+        None => Err(Broken::Said(format!("{} is held, and has no mirror", row.subscription))),
+    }
+}
+
+fn same(id: &SubscriptionId, fields: Fields, whose: &str) -> Checked {
+    for (field, ours, theirs) in fields {
+        must(ours == theirs, || format!("{field} of {id}: {ours} here, {theirs} {whose}"))?;
+    }
+    Ok(())
+}
+
+/// The columns of a row, beside the document that all of it was decided in.
+fn columns(row: &StoredHeld, held: &Held) -> Fields {
+    let access = json!(held.access);
+    vec![
+        ("subscription", json!(row.subscription), json!(held.subscription)),
+        ("plan_group", json!(row.group), json!(held.group)),
+        ("plan", json!(row.plan), json!(held.plan)),
+        ("price", json!(row.price), json!(held.price)),
+        ("status", json!(row.status), json!(held.status)),
+        ("access", json!(row.access), access["access"].clone()),
+        ("access_until", at(row.access_until), at(held.access.until())),
+        ("grace_until", at(row.grace_until), at(held.grace_until)),
+        ("period_start", at(Some(row.period_start)), json!(held.period.start)),
+        ("period_end", at(Some(row.period_end)), json!(held.period.end)),
+        ("cancel_at_period_end", json!(row.cancel_at_period_end), json!(held.cancel_at_period_end)),
+        ("cancel_at", at(row.cancel_at), at(held.cancel_at)),
+        ("canceled_at", at(row.canceled_at), at(held.canceled_at)),
+        ("ended_at", at(row.ended_at), at(held.ended_at)),
+        ("created", at(Some(row.created)), at(Some(held.created))),
+        ("latest_invoice", json!(row.latest_invoice), json!(held.latest_invoice)),
+    ]
+}
+
+/// The columns of a row that repeat its mirror: both are written by one transaction.
+fn mirrored(row: &StoredHeld, mirror: &SubscriptionRow) -> Fields {
+    vec![
+        ("status", json!(row.status), json!(mirror.status)),
+        ("period_start", at(Some(row.period_start)), at(mirror.current_period_start)),
+        ("period_end", at(Some(row.period_end)), at(mirror.current_period_end)),
+        (
+            "cancel_at_period_end",
+            json!(row.cancel_at_period_end),
+            json!(mirror.cancel_at_period_end),
+        ),
+        ("cancel_at", at(row.cancel_at), at(mirror.cancel_at)),
+        ("canceled_at", at(row.canceled_at), at(mirror.canceled_at)),
+        ("ended_at", at(row.ended_at), at(mirror.ended_at)),
+        ("created", at(Some(row.created)), at(Some(mirror.created))),
+        ("latest_invoice", json!(row.latest_invoice), json!(mirror.latest_invoice)),
+    ]
+}
+
 /// Access is what the table says for the status of the row.
-pub(super) fn coherent(row: &Held) -> Checked {
+fn coherent(row: &Held) -> Checked {
     let ends = row
         .cancel_at
         .or_else(|| row.cancel_at_period_end.then(|| BusinessTime::from_second(row.period.end)));
@@ -41,20 +108,14 @@ pub(super) fn given(sides: &Sides<'_>, row: &Held, fills: bool) -> Checked {
     must(holds == fills || !is_live(&object), || {
         format!("{} stands as {:?}, and fills its slot: {fills}", row.subscription, row.standing)
     })?;
-    let expected = [
-        ("access", json!(row.access), json!(access)),
-        ("grace_until", at(row.grace_until), at(grace)),
-    ];
-    for (field, ours, theirs) in said(row, &object).into_iter().chain(expected) {
-        must(ours == theirs, || {
-            format!("{field} of {}: {ours} here, {theirs} by Stripe's objects", row.subscription)
-        })?;
-    }
-    Ok(())
+    let mut expected = said(row, &object);
+    expected.push(("access", json!(row.access), json!(access)));
+    expected.push(("grace_until", at(row.grace_until), at(grace)));
+    same(&row.subscription, expected, "by Stripe's objects")
 }
 
 /// What a row repeats of Stripe's object: each field, ours, and Stripe's.
-fn said(row: &Held, object: &Value) -> Vec<(&'static str, Value, Value)> {
+fn said(row: &Held, object: &Value) -> Fields {
     let item = &object["items"]["data"][0];
     let their = |field: &str| object[field].clone();
     vec![

@@ -1,12 +1,14 @@
-//! The audit trail: whole, nothing in it twice, and each row that is held is what it tells.
+//! The audit trail: whole, nothing in it twice, and each row that is held and each slot is what it
+//! tells.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use specie_store::Tx;
 use specie_store::audit::{self, Entry, Verdict};
 use specie_store::customers::Payer;
 use specie_store::held::StoredHeld;
+use specie_store::slots::{SlotState, StoredSlot};
 use specie_vocab::{SubscriptionId, hex};
 
 use super::{Broken, Checked, none_twice};
@@ -17,18 +19,29 @@ const STRIPE: &str = "stripe";
 /// What a payer holds or held.
 type Rows = BTreeMap<SubscriptionId, StoredHeld>;
 
+/// What holds a payer's plan groups.
+type Slots = BTreeMap<String, StoredSlot>;
+
 /// What entries are about, by their places.
 type Details = BTreeMap<i64, Value>;
 
 /// Checks a payer's chain. Answers its end, shortened.
-pub(super) async fn chain(tx: &mut Tx, payer: &Payer, held: &Rows) -> Checked<String> {
+pub(super) async fn chain(
+    tx: &mut Tx,
+    payer: &Payer,
+    held: &Rows,
+    slots: &Slots,
+) -> Checked<String> {
     let (all, verdict) = audit::read(tx, payer.id, specie_server::digest::sha256).await?;
     if let Verdict::Broken { n, why } = verdict {
         return Err(Broken::Said(format!("the chain of {} breaks at {n}: {why}", payer.app_id)));
     }
     let details: Details = audit::details(tx, payer.id).await?.into_iter().collect();
     once(&all, &details)?;
-    let told = Told::by(&all, &details).and_then(|told| told.map_or(Ok(()), |it| it.fits(held)));
+    let told = Told::by(&all, &details).and_then(|told| match told {
+        Some(told) => told.fits(held).and_then(|()| told.fills(slots, &all)),
+        None => Ok(()),
+    });
     told.map_err(|why| Broken::Said(format!("the trail of {}: {why}", payer.app_id)))?;
     let Some(last) = all.last() else { return Ok("-".into()) };
     Ok(format!("{}:{}", all.len(), hex(&last.hash[..4])))
@@ -108,7 +121,6 @@ impl Told {
     /// Intents claim an empty slot, and let it go, in their own entries.
     fn fill(&mut self, group: &str, details: &Value) -> Result<(), String> {
         let (from, to) = (&details["from"], &details["to"]);
-        let is_free = |slot: &Value| slot["state"] == "empty" || slot["state"] == "claimed";
         let known = self.slots.get(group);
         let follows = known == Some(from) || (is_free(from) && known.is_none_or(is_free));
         if from == to || !follows {
@@ -121,6 +133,10 @@ impl Told {
     /// What is held is what was told of it.
     fn fits(&self, held: &Rows) -> Result<(), String> {
         let nothing = Map::new();
+        let lost = self.rows.keys().find(|id| !held.keys().any(|held| held.as_str() == *id));
+        if let Some(id) = lost {
+            return Err(format!("{id} was told of, and is not held"));
+        }
         for (id, row) in held {
             let told = without_nulls(self.rows.get(id.as_str()).unwrap_or(&nothing));
             let mut kept = without_nulls(row.more.as_object().unwrap_or(&nothing));
@@ -132,6 +148,41 @@ impl Told {
         }
         Ok(())
     }
+
+    /// Each slot is what was told of it last, unless an intent that was begun has claimed it since.
+    fn fills(&self, slots: &Slots, all: &[Entry]) -> Result<(), String> {
+        let empty = json!({ "state": "empty" });
+        for group in slots.keys().chain(self.slots.keys()) {
+            let kept = slots.get(group).map_or_else(|| empty.clone(), said);
+            let told = self.slots.get(group).unwrap_or(&empty);
+            let begun = || all.iter().any(|entry| kept["intent"] == entry.why.as_str());
+            let free = is_free(told) && is_free(&kept);
+            if kept != *told && !(free && (kept == empty || begun())) {
+                return Err(format!("the slot {group} is {kept}, and told as {told}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether no word of Stripe's holds a slot.
+fn is_free(slot: &Value) -> bool {
+    slot["state"] == "empty" || slot["state"] == "claimed"
+}
+
+/// A slot as the trail writes it.
+fn said(slot: &StoredSlot) -> Value {
+    let StoredSlot { state, intent, session, subscription, others, .. } = slot;
+    let word = state.as_str();
+    match state {
+        SlotState::Empty => json!({ "state": word }),
+        SlotState::Claimed => json!({ "state": word, "intent": intent }),
+        SlotState::Open => json!({ "state": word, "intent": intent, "session": session }),
+        SlotState::Held => json!({ "state": word, "subscription": subscription }),
+        SlotState::Conflict => {
+            json!({ "state": word, "subscription": subscription, "others": others })
+        }
+    }
 }
 
 fn without_nulls(fields: &Map<String, Value>) -> Map<String, Value> {
@@ -141,7 +192,8 @@ fn without_nulls(fields: &Map<String, Value>) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use specie_vocab::{IntentId, PayerId, WallTime};
+    use uuid::Uuid;
 
     use super::*;
 
@@ -176,5 +228,42 @@ mod tests {
         assert!(hears(&[step("claimed", "open"), step("claimed", "open")]).is_err());
         assert!(hears(&[step("open", "held")]).is_err(), "nobody has opened it");
         assert!(hears(&[step("empty", "held"), step("held", "held")]).is_err());
+    }
+
+    fn entry(what: &str, why: &str) -> Entry {
+        let (who, what, why) = ("operator".into(), what.into(), why.into());
+        let (at, payer) = (WallTime::from_second(0), PayerId(Uuid::nil()));
+        let (details_digest, hash) = (Vec::new(), Vec::new());
+        Entry { payer, n: 1, at, who, what, why, details_digest, hash }
+    }
+
+    fn slot(state: SlotState, intent: Option<IntentId>, subscription: Option<&str>) -> StoredSlot {
+        let subscription = subscription.map(|id| SubscriptionId::try_from(id).unwrap());
+        let (group, others) = ("main".into(), json!([]));
+        StoredSlot { group, state, intent, session: None, subscription, others }
+    }
+
+    #[test]
+    fn a_slot_is_what_was_told_last_or_what_an_intent_has_claimed_since() {
+        let held = json!({ "from": { "state": "empty" }, "to":
+            { "state": "held", "subscription": "sub_1" } });
+        let over = json!({ "from": held["to"], "to": { "state": "empty" } });
+        let (taken, freed) = (("slot.changed", "main", held), ("slot.changed", "main", over));
+        let told = hears(std::slice::from_ref(&taken)).unwrap();
+        let free = hears(&[taken, freed]).unwrap();
+        let intent = IntentId(Uuid::from_u128(7));
+        let begun = [entry("checkout.begun", &intent.to_string())];
+        let kept = |slot: StoredSlot| Slots::from([("main".to_owned(), slot)]);
+        let holds = |id: &str| kept(slot(SlotState::Held, None, Some(id)));
+        let claimed = kept(slot(SlotState::Claimed, Some(intent), None));
+        let empty = kept(slot(SlotState::Empty, None, None));
+
+        assert!(told.fills(&holds("sub_1"), &[]).is_ok());
+        assert!(told.fills(&holds("sub_2"), &[]).is_err());
+        assert!(told.fills(&empty, &[]).is_err() && told.fills(&Slots::new(), &[]).is_err());
+        assert!(told.fills(&claimed, &begun).is_err());
+        assert!(free.fills(&empty, &[]).is_ok() && free.fills(&claimed, &begun).is_ok());
+        assert!(free.fills(&claimed, &[]).is_err(), "nothing was begun that claims it");
+        assert!(free.fills(&holds("sub_1"), &[]).is_err());
     }
 }

@@ -71,3 +71,94 @@ async fn a_mail_that_came_of_no_effect_is_found() {
     spoil(&stage, "delete from outbox where key in (select key from mails)").await;
     assert_says(checks::always(&stage.sides()).await, "a mail of no effect");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_whose_effect_is_not_carried_out_or_asked_for_another_is_found() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    spoil(&stage, "update outbox set done = false where key in (select key from mails)").await;
+    assert_says(checks::always(&stage.sides()).await, "a mail of the kind receipt came of");
+    spoil(&stage, "update outbox set done = true").await;
+    checks::always(&stage.sides()).await.unwrap();
+    spoil(&stage, "update mails set kind = 'canceled'").await;
+    assert_says(checks::always(&stage.sides()).await, "a mail of the kind canceled came of");
+}
+
+/// Each column of what is held, and an update that lets it say something else.
+const SPOILED: [(&str, &str); 15] = [
+    ("plan_group", "update held_subscriptions set plan_group = 'another'"),
+    ("plan", "update held_subscriptions set plan = 'another'"),
+    ("price", "update held_subscriptions set price = 'annual'"),
+    ("status", "update held_subscriptions set status = 'unpaid'"),
+    ("access", "update held_subscriptions set access = 'none'"),
+    ("access_until", "update held_subscriptions set access_until = '2027-01-01T00:00:00.000000Z'"),
+    ("grace_until", "update held_subscriptions set grace_until = '2027-01-01T00:00:00.000000Z'"),
+    ("period_start", "update held_subscriptions set period_start = '2020-01-01T00:00:00.000000Z'"),
+    ("period_end", "update held_subscriptions set period_end = '2027-01-01T00:00:00.000000Z'"),
+    ("cancel_at_period_end", "update held_subscriptions set cancel_at_period_end = true"),
+    ("cancel_at", "update held_subscriptions set cancel_at = '2027-01-01T00:00:00.000000Z'"),
+    ("canceled_at", "update held_subscriptions set canceled_at = '2027-01-01T00:00:00.000000Z'"),
+    ("ended_at", "update held_subscriptions set ended_at = '2027-01-01T00:00:00.000000Z'"),
+    ("created", "update held_subscriptions set created = '2020-01-01T00:00:00.000000Z'"),
+    ("latest_invoice", "update held_subscriptions set latest_invoice = 'in_another'"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_of_what_is_held_that_says_something_else_is_found() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    spoil(&stage, "create table kept as select * from held_subscriptions").await;
+    for (column, sql) in SPOILED {
+        spoil(&stage, sql).await;
+        let what = format!("{column} of sub_");
+        assert_says(checks::always(&stage.sides()).await, &what);
+        spoil(&stage, "delete from held_subscriptions").await;
+        spoil(&stage, "insert into held_subscriptions select * from kept").await;
+    }
+    checks::always(&stage.sides()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_that_says_something_else_than_what_is_held_is_found() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    spoil(&stage, "update stripe_subscriptions set status = 'unpaid'").await;
+    assert_says(checks::always(&stage.sides()).await, r#""active" here, "unpaid" in its mirror"#);
+    spoil(&stage, "delete from stripe_subscriptions").await;
+    assert_says(checks::always(&stage.sides()).await, "is held, and has no mirror");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_is_not_what_the_trail_told_last_is_found() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    spoil(&stage, "update slots set state = 'empty', subscription = null").await;
+    assert_says(checks::always(&stage.sides()).await, "the trail of ada: the slot");
+    spoil(&stage, "delete from slots").await;
+    assert_says(checks::always(&stage.sides()).await, "the trail of ada: the slot");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_the_trail_tells_of_and_nobody_holds_is_found() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    spoil(&stage, "delete from held_subscriptions").await;
+    assert_says(checks::always(&stage.sides()).await, "was told of, and is not held");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_stripe_says_of_who_was_deleted_is_found() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    let path = format!("/v1/customers/{}", text(&stage.sandbox.list("customer")[0]["id"]));
+    ada.api(Method::DELETE, &path, "").await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    stage.conductor.watermark().await.unwrap();
+    checks::at_rest(&stage.sides()).await.unwrap();
+    spoil(&stage, "update stripe_customers set raw = json_set(raw, '$.balance', 7)").await;
+    assert_says(checks::at_rest(&stage.sides()).await, "is deleted, and kept is");
+    spoil(&stage, "update stripe_customers set raw = json_set(raw, '$.email', 'ada@example.com')")
+        .await;
+    assert_says(checks::at_rest(&stage.sides()).await, "what is kept names somebody");
+}
