@@ -6,14 +6,16 @@ use serde_json::Value;
 use specie_sandbox::Sandbox;
 use specie_vocab::CustomerId;
 
+use super::left::{self, Closed};
 use super::{Checked, groups, is, is_live, none_twice, text};
 
 /// Of each customer one session can be paid and one subscription of ours is alive, in each plan group;
-/// no customer and no price is there twice, and no period is charged twice.
-pub fn at_stripe(sandbox: &Sandbox) -> Checked {
-    let sessions = sandbox.each("checkout.session", Session::of);
+/// no customer and no price is there twice, and no period is charged twice. Sessions and customers of
+/// changes that were closed are left where they are, and count for nobody.
+pub fn at_stripe(sandbox: &Sandbox, closed: &Closed) -> Checked {
+    let sessions = sandbox.each("checkout.session", |it| Session::of(it, closed));
     let ours = || sessions.iter().filter(|it| it.is_ours);
-    let open = ours().filter(|it| it.is_open);
+    let open = ours().filter(|it| it.is_open && !it.is_left);
     let open = open.map(|it| (&it.customer, groups::of_session(sandbox, &it.id)));
     none_twice("two sessions of a customer can be paid", open)?;
 
@@ -24,8 +26,10 @@ pub fn at_stripe(sandbox: &Sandbox) -> Checked {
     });
     none_twice("two live subscriptions of ours", live.into_iter().flatten())?;
 
-    let marks =
-        sandbox.each("customer", |it| it["metadata"]["specie_customer"].as_str().map(String::from));
+    let marks = sandbox.each("customer", |it| {
+        let mark = it["metadata"]["specie_customer"].as_str().map(String::from);
+        mark.filter(|_| !left::is_of(closed, it))
+    });
     none_twice("a customer is at Stripe twice", marks.into_iter().flatten())?;
     let keys = sandbox.each("price", |it| text(it, "lookup_key"));
     none_twice("a price is at Stripe twice", keys)?;
@@ -40,16 +44,19 @@ struct Session {
     subscription: String,
     is_ours: bool,
     is_open: bool,
+    /// Whether the change that has made it was closed.
+    is_left: bool,
 }
 
 impl Session {
-    fn of(object: &Value) -> Self {
+    fn of(object: &Value, closed: &Closed) -> Self {
         Self {
             id: text(object, "id"),
             customer: text(object, "customer"),
             subscription: text(object, "subscription"),
             is_ours: object["metadata"]["specie_intent"].is_string(),
             is_open: is(object, "status", "open"),
+            is_left: left::is_of(closed, object),
         }
     }
 }

@@ -48,14 +48,29 @@ pub(super) async fn chain(
 }
 
 /// What we did is told once for each cause and change of ours: one event may lead to several. What
-/// Stripe's objects brought is told once, but for changes: see [`Told`].
+/// Stripe's objects brought is told once, but for changes: see [`Told`]. An event may be parked, and
+/// replayed, again.
 fn once(all: &[Entry], details: &Details) -> Checked {
-    let ours = all.iter().filter(|entry| entry.who != STRIPE);
-    let one = |it: &Entry| (it.what.clone(), it.why.clone(), about(details.get(&it.n)));
+    let ours = all.iter().enumerate();
+    let ours = ours.filter(|(_, it)| it.who != STRIPE && it.what != "event.replayed");
+    let one = |(n, it): (usize, &Entry)| {
+        (it.what.clone(), it.why.clone(), about(details.get(&it.n)), turn(&all[..n], it))
+    };
     none_twice("an entry of the trail", ours.map(one))?;
     let theirs = all.iter().filter(|entry| entry.who == STRIPE && !is_change(&entry.what));
     let about = theirs.filter_map(|entry| Some((&entry.what, details.get(&entry.n)?.to_string())));
     none_twice("an entry of the trail about Stripe", about)
+}
+
+/// Of a change that gets stuck, is retried and gets stuck again: how often it had been the one before it
+/// was the other.
+fn turn(before: &[Entry], it: &Entry) -> usize {
+    let other = match it.what.rsplit_once('.') {
+        Some((kind, "stuck")) => format!("{kind}.retried"),
+        Some((kind, "retried")) => format!("{kind}.stuck"),
+        _ => return 0,
+    };
+    before.iter().filter(|entry| entry.why == it.why && entry.what == other).count()
 }
 
 /// Which change or object an entry is about, where that does not follow from its cause.
@@ -265,5 +280,18 @@ mod tests {
         assert!(free.fills(&empty, &[]).is_ok() && free.fills(&claimed, &begun).is_ok());
         assert!(free.fills(&claimed, &[]).is_err(), "nothing was begun that claims it");
         assert!(free.fills(&holds("sub_1"), &[]).is_err());
+    }
+
+    #[test]
+    fn a_change_gets_stuck_and_is_retried_in_turns() {
+        let told = |words: &[&str]| {
+            let all: Vec<_> =
+                words.iter().map(|word| entry(&format!("checkout.{word}"), "7")).collect();
+            once(&all, &Details::new())
+        };
+        assert!(told(&["begun", "stuck", "retried", "stuck", "retried", "done"]).is_ok());
+        assert!(told(&["begun", "stuck", "stuck"]).is_err());
+        assert!(told(&["begun", "stuck", "retried", "retried"]).is_err());
+        assert!(told(&["begun", "done", "done"]).is_err());
     }
 }

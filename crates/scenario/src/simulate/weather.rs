@@ -17,7 +17,7 @@ use tower::{ServiceExt, service_fn};
 use super::dice::Dice;
 use super::stops::{Passing, Point};
 use super::story::Story;
-use crate::checks;
+use crate::checks::{self, Closed};
 
 /// What goes wrong with a call.
 enum Trouble {
@@ -177,7 +177,7 @@ impl Weather {
     /// Looks at what a change has made of Stripe, at once: what one call breaks, a later one of the
     /// same act may mend.
     fn look(&self, call: &Call) {
-        if let Err(broken) = checks::at_stripe(&self.sandbox) {
+        if let Err(broken) = checks::at_stripe(&self.sandbox, &Closed::new()) {
             let what = format!("after {call}: {broken}");
             self.with(|state| {
                 state.broken.get_or_insert(what);

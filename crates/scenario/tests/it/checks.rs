@@ -1,7 +1,7 @@
 //! The checks find what they are there for.
 
 use http::Method;
-use specie_scenario::checks::{self, Broken};
+use specie_scenario::checks::{self, Broken, Closed};
 use specie_scenario::{Card, Person, Stage};
 use specie_store::raw;
 
@@ -33,7 +33,7 @@ async fn a_second_session_of_a_group_that_can_be_paid_is_found() {
     let (stage, _folder) = stage().await;
     let ada = Person::new(&stage, "ada", "Ada");
     ada.checkout("pro", "monthly").await.unwrap();
-    checks::at_stripe(&stage.sandbox).unwrap();
+    checks::at_stripe(&stage.sandbox, &Closed::new()).unwrap();
     let (customers, prices) = (stage.sandbox.list("customer"), stage.sandbox.list("price"));
     // Of another price: the group is what counts.
     let annual = prices.iter().find(|it| text(&it["lookup_key"]).contains(".annual.")).unwrap();
@@ -44,7 +44,10 @@ async fn a_second_session_of_a_group_that_can_be_paid_is_found() {
         text(&annual["id"]),
     );
     ada.api(Method::POST, "/v1/checkout/sessions", &form).await.unwrap();
-    assert_says(checks::at_stripe(&stage.sandbox), "two sessions of a customer can be paid");
+    assert_says(
+        checks::at_stripe(&stage.sandbox, &Closed::new()),
+        "two sessions of a customer can be paid",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,4 +164,37 @@ async fn more_than_stripe_says_of_who_was_deleted_is_found() {
     spoil(&stage, "update stripe_customers set raw = json_set(raw, '$.email', 'ada@example.com')")
         .await;
     assert_says(checks::at_rest(&stage.sides()).await, "what is kept names somebody");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_is_stuck_is_found_but_for_one_that_a_person_has_to_decide_about() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    spoil(
+        &stage,
+        r#"update intents set state = 'stuck', finished_at = null, result = '{"why":"lost"}'"#,
+    )
+    .await;
+    assert_says(checks::always(&stage.sides()).await, "an intent is stuck");
+    spoil(
+        &stage,
+        r#"update intents set result =
+            '{"why":"the idempotency key was used before with another request"}'"#,
+    )
+    .await;
+    checks::always(&stage.sides()).await.unwrap();
+    assert_says(checks::at_rest(&stage.sides()).await, "1 changes are stuck, 0 events are parked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_still_parked_is_found() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    spoil(
+        &stage,
+        "update inbox set state = 'parked', handled_at = null \
+         where id = (select min(id) from inbox where state = 'handled')",
+    )
+    .await;
+    assert_says(checks::at_rest(&stage.sides()).await, "0 changes are stuck, 1 events are parked");
 }

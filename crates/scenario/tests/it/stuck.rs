@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
+use specie_scenario::checks::{self, Closed};
 use specie_scenario::{Card, Person, Stage, agree};
 use specie_server::intents::stuck::{Decision, NotDecided, decide, decide_here};
 use specie_store::intents::{Intent, IntentState};
@@ -146,6 +147,38 @@ both! {
         assert_eq!(buys(stage).await["id"], made[0]["id"]);
         assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
         assert_eq!(outcomes(stage, id).await, ["1 Some(\"found\")"]);
+    }
+
+    async fn what_a_closed_change_has_made_stays_and_counts_for_nobody(stage: &Stage) {
+        let id = stuck(stage, true).await;
+        let left = having(stage, "checkout.session", "open");
+        decided(stage, id, Decision::Close).await.unwrap();
+        let ada = Person::new(stage, "ada", "Ada");
+        let checkout = ada.checkout("pro", "monthly").await.unwrap();
+        assert_ne!(checkout["id"], left[0]["id"]);
+        stage.conductor.settle().await.unwrap();
+        stage.conductor.watermark().await.unwrap();
+        assert_eq!(having(stage, "checkout.session", "open").len(), 2);
+        let twice = checks::at_stripe(&stage.sandbox, &Closed::new()).unwrap_err().to_string();
+        assert!(twice.starts_with("two sessions of a customer can be paid"), "{twice}");
+        checks::always(&stage.sides()).await.unwrap();
+        checks::at_rest(&stage.sides()).await.unwrap();
+    }
+
+    async fn a_customer_whom_a_closed_change_has_made_is_nobody(stage: &Stage) {
+        let process = beside(stage, mistaken(stage, (Method::POST, "/v1/customers"), true));
+        let blind = Person::new(stage, "ada", "Ada").at(&process.service);
+        assert!(blind.checkout("pro", "monthly").await.is_err());
+        let id = the_stuck(stage).await;
+        decided(stage, id, Decision::Close).await.unwrap();
+        Person::new(stage, "ada", "Ada").checkout("pro", "monthly").await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        stage.conductor.watermark().await.unwrap();
+        assert_eq!(stage.sandbox.list("customer").len(), 2);
+        let twice = checks::at_stripe(&stage.sandbox, &Closed::new()).unwrap_err().to_string();
+        assert!(twice.starts_with("a customer is at Stripe twice"), "{twice}");
+        checks::always(&stage.sides()).await.unwrap();
+        checks::at_rest(&stage.sides()).await.unwrap();
     }
 
     async fn a_retried_change_waits_until_no_list_lags_behind(stage: &Stage) {
