@@ -1,16 +1,20 @@
 //! The simulation: two replicas of the service on one database, the sandbox, customers who buy plans
-//! of two groups, and somebody in Stripe's dashboard, in one process, on one thread, from one seed.
+//! of two groups, an operator, and somebody in Stripe's dashboard, in one process, on one thread, from
+//! one seed.
 //!
 //! Webhooks get lost, late or doubled; calls to Stripe fail in all the ways in which they can; a
 //! process ends between any two steps, or stands still while the other one works; the database goes
-//! away, or a commit's connection is lost; the replicas' clocks are apart. After each act, and each
-//! step of one that takes days, all that must always hold is checked, at Stripe after each call that
-//! changes something there, and in the end, in good weather and after one watermark pass, that what is
-//! stored is what Stripe has. The same seed gives the same story.
+//! away, or a commit's connection is lost; the replicas' clocks are apart. Changes get stuck and events
+//! are parked, and the operator retries, closes or replays them, applies the catalog, and anchors and
+//! verifies the audit trail. After each act, and each step of one that takes days, all that must always
+//! hold is checked, at Stripe after each call that changes something there, and in the end, in good
+//! weather, with nothing left to the operator and after one watermark pass, that what is stored is what
+//! Stripe has. The same seed gives the same story.
 
 mod acts;
 mod dice;
 mod luck;
+mod operator;
 mod processor;
 mod replicas;
 mod shop;
@@ -30,6 +34,7 @@ use specie_vocab::{BusinessTime, WallClock};
 
 use acts::{Act, Ask, Begun, Doing, Done, Tools};
 use dice::Dice;
+use operator::{Office, Order};
 pub use processor::stay_on_one_processor;
 use replicas::Replicas;
 use stops::{Caught, Stops, Trap};
@@ -65,6 +70,10 @@ pub struct Played {
     pub stalls: u32,
     /// How often the database went away.
     pub outages: u32,
+    /// How many parked events an operator replayed.
+    pub replayed: u32,
+    /// About how many stuck changes an operator decided.
+    pub decided: u32,
 }
 
 /// Something does not hold. Prints as a story to read.
@@ -101,14 +110,15 @@ pub async fn play(play: Play) -> Result<Played, Box<Failure>> {
     let played = async {
         let mut simulation = Simulation::open(&play, story.clone()).await?;
         simulation.run(&play).await?;
-        let Simulation { ends, stalls, outages, stage, .. } = simulation;
+        let Simulation { ends, stalls, outages, office, stage, .. } = simulation;
         stage.app.db.close().await;
-        Ok((ends, stalls, outages))
+        let (replayed, decided) = (office.replayed(), office.decided());
+        Ok(Played { story: String::new(), ends, stalls, outages, replayed, decided })
     };
     let ended: Result<_, String> = played.await;
     let story = story.text();
     match ended {
-        Ok((ends, stalls, outages)) => Ok(Played { story, ends, stalls, outages }),
+        Ok(played) => Ok(Played { story, ..played }),
         Err(what) => Err(Box::new(Failure { seed, what, story })),
     }
 }
@@ -122,6 +132,7 @@ struct Simulation {
     story: Story,
     replicas: Replicas,
     watcher: Watcher,
+    office: Office,
     /// The checkouts that each customer has begun.
     begun: Vec<(&'static str, Begun)>,
     ends: u32,
@@ -163,6 +174,7 @@ impl Simulation {
             story,
             replicas,
             watcher,
+            office: Office::default(),
             begun: Vec::new(),
             ends: 0,
             stalls: 0,
@@ -187,13 +199,16 @@ impl Simulation {
         self.rest().await
     }
 
-    /// Good weather, one watermark pass, or two where no webhook comes, and a look at everything.
+    /// Good weather, an operator who leaves nothing, one watermark pass, or two where no webhook comes,
+    /// and a look at everything.
     async fn rest(&mut self) -> Result<(), String> {
         self.weather.turn(0, 0);
         self.storage.turn(0);
         self.stage.sandbox.no_faults();
         self.stage.wall.advance_to(self.stage.wall.now().plus_seconds(60).timestamp());
         self.tell("the weather is good again");
+        self.before(&Act::Settle, 0).await?;
+        self.calmly(Act::Operate(Order::ReplayAll), 0).await?;
         self.calmly(Act::Settle, 0).await?;
         self.calmly(Act::Pass, 0).await?;
         self.calmly(Act::Settle, 0).await?;
@@ -209,6 +224,7 @@ impl Simulation {
                 }
             }
         }
+        self.calmly(Act::Operate(Order::Verify), 0).await?;
         let sides = self.stage.sides();
         checks::always(&sides).await.map_err(|broken| broken.to_string())?;
         checks::at_rest(&sides).await.map_err(|broken| broken.to_string())
@@ -257,6 +273,8 @@ impl Simulation {
             replica: self.replicas.get(at).clone(),
             conductor: self.replicas.conductor(&self.stage, working),
             watcher: self.watcher.clone(),
+            weather: self.weather.clone(),
+            office: self.office.clone(),
             stripe: self.stage.stripe.clone(),
             key: self.stage.server_key.clone(),
             now: self.stage.sandbox.now(),
@@ -273,6 +291,7 @@ impl Simulation {
 
     /// An act on which a process may end or stand still.
     async fn badly(&mut self, act: Act, at: usize) -> Result<(), String> {
+        self.before(&act, at).await?;
         match self.dice.below(20) {
             0..4 => self.until_an_end(act, at, &[0, 1]).await,
             4..8 => self.with_a_stall(act, at).await,
@@ -361,6 +380,7 @@ impl Simulation {
         for _ in 0..=self.dice.below(3) {
             self.drift();
             let (act, _) = self.next_act();
+            self.before(&act, other).await?;
             if self.dice.percent(25) {
                 self.until_an_end(act, other, &[other]).await?;
             } else {
@@ -373,6 +393,7 @@ impl Simulation {
             self.ended(caught);
             return self.check().await;
         }
+        self.before(&act, other).await?;
         self.tell(&format!("replica {still} goes on"));
         caught.let_go();
         self.through(&act, doing).await

@@ -7,13 +7,13 @@ use std::pin::Pin;
 
 use http::Method;
 use serde_json::{Value, json};
-use specie_server::app::AppParts;
-use specie_server::catalog::{self, Endpoint};
 use specie_server::watermark;
 use specie_vocab::Secret;
 
+use super::operator::{Office, Order};
 use super::replicas::Replica;
 use super::watcher::Watcher;
+use super::weather::Weather;
 use crate::conductor::{Conductor, Stuck};
 use crate::door::{Door, DoorError, Reply};
 use crate::person::{Refusal, stripe_api};
@@ -44,8 +44,8 @@ pub(super) enum Act {
     Pulse,
     /// A watermark pass.
     Pass,
-    /// An operator applies the catalog.
-    Apply,
+    /// An operator gives an order.
+    Operate(Order),
 }
 
 /// What the app's server asks for.
@@ -104,7 +104,7 @@ impl fmt::Display for Act {
             Self::Settle => f.write_str("everything comes to rest"),
             Self::Pulse => f.write_str("what is due is worked on"),
             Self::Pass => f.write_str("a watermark pass"),
-            Self::Apply => f.write_str("an operator applies the catalog"),
+            Self::Operate(order) => write!(f, "{order}"),
         }
     }
 }
@@ -119,6 +119,8 @@ pub(super) struct Tools {
     pub(super) replica: Replica,
     pub(super) conductor: Conductor,
     pub(super) watcher: Watcher,
+    pub(super) weather: Weather,
+    pub(super) office: Office,
     pub(super) stripe: Door,
     pub(super) key: Secret,
     /// The world's time when the act begins.
@@ -143,18 +145,9 @@ impl Tools {
                     Ok(added) => Done::Told(format!("{added} events were new")),
                     Err(error) => came_to(Err(Stuck::Service(error))),
                 },
-                Act::Apply => self.apply().await,
+                Act::Operate(order) => self.operate(order).await,
             }
         })
-    }
-
-    async fn apply(&self) -> Done {
-        let AppParts { db, stripe, catalog, settings, .. } = &*self.replica.app;
-        let endpoint = Endpoint { url: format!("{}/api/billing/webhook", settings.public_url) };
-        match catalog::apply(db, stripe, catalog, Some(&endpoint)).await {
-            Ok(applied) => Done::Told(format!("{} changes", applied.changes.len())),
-            Err(error) => Done::Told(error.to_string()),
-        }
     }
 
     async fn wait(&self, seconds: i64) -> Done {

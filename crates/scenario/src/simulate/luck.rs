@@ -2,8 +2,10 @@
 
 use http::Method;
 use serde_json::Value;
+use specie_server::intents::stuck::Decision;
 
 use super::acts::{Act, Ask, Visit};
+use super::operator::Order;
 use super::{CUSTOMERS, Simulation, replicas, shop};
 use crate::person::Card;
 
@@ -17,8 +19,9 @@ impl Simulation {
         let at = self.dice.below(replicas::REPLICAS as u32) as usize;
         let customer = self.dice.one_of(&CUSTOMERS);
         let act = match self.dice.below(100) {
-            0..60 => self.of_customer(customer),
-            60..70 => self.of_dashboard(),
+            0..57 => self.of_customer(customer),
+            57..61 => self.of_operator(),
+            61..70 => self.of_dashboard(),
             70..84 => {
                 let day = 86_400;
                 let most = self.dice.one_of(&[3_600, day, 5 * day, 20 * day, 31 * day]);
@@ -59,6 +62,17 @@ impl Simulation {
         }
     }
 
+    fn of_operator(&self) -> Act {
+        let which = self.dice.below(1_000);
+        Act::Operate(match self.dice.below(6) {
+            0 => Order::Apply,
+            1 => Order::Replay { which },
+            2 => Order::Decide { which, decision: Decision::Retry },
+            3 => Order::Decide { which, decision: Decision::Close },
+            _ => Order::Verify,
+        })
+    }
+
     /// Something that is at Stripe, if anything of the kind is.
     fn any(&self, kind: &str, fits: impl Fn(&Value) -> bool) -> Option<Value> {
         let all = self.stage.sandbox.each(kind, |it| fits(it).then(|| it.clone()));
@@ -78,7 +92,7 @@ impl Simulation {
             path,
             form: form.into(),
         };
-        let found = match self.dice.below(24) {
+        let found = match self.dice.below(23) {
             0..4 => self
                 .any("subscription", living)
                 .map(|it| delete("cancels at once", format!("/v1/subscriptions/{}", id(&it)))),
@@ -110,7 +124,6 @@ impl Simulation {
                 let disable = it["status"] == "enabled";
                 post("switches the endpoint", path, &format!("disabled={disable}"))
             }),
-            21 => Some(Act::Apply),
             _ => self.blocked(),
         };
         found.unwrap_or(Act::Pass)

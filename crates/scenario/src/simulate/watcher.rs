@@ -8,7 +8,7 @@ use specie_store::Db;
 
 use super::storage::Storage;
 use super::weather::Weather;
-use crate::checks::{self, Closed, Looked};
+use crate::checks::{self, Looked};
 
 /// Watches both sides. What it has seen is not looked at again before it may have changed.
 #[derive(Clone)]
@@ -77,7 +77,7 @@ impl Watcher {
         if before == Some(changes) {
             return Ok(());
         }
-        checks::at_stripe(&self.0.sandbox, &Closed::new()).map_err(|broken| broken.to_string())
+        self.0.weather.at_stripe().map_err(|broken| broken.to_string())
     }
 
     async fn stored(&self, looked: &mut Looked) -> Result<String, String> {

@@ -1,6 +1,7 @@
 //! The way to Stripe, on bad days: answers get lost after the work was done, 500 comes before or
-//! after it (and stays stored under its key), 429, keys in use, reads that lag. Who comes by here
-//! looks at what each change has made of Stripe.
+//! after it (and stays stored under its key), 429, keys in use, keys that are taken for another
+//! request's, reads that lag, objects that nobody can read for a while. Who comes by here looks at what
+//! each change has made of Stripe.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,13 +12,13 @@ use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 use specie_sandbox::Sandbox;
 use specie_stripe::{Transport, TransportError};
-use specie_vocab::{ManualClock, WallClock, WallTime};
+use specie_vocab::{IntentId, ManualClock, WallClock, WallTime};
 use tower::{ServiceExt, service_fn};
 
 use super::dice::Dice;
 use super::stops::{Passing, Point};
 use super::story::Story;
-use crate::checks::{self, Closed};
+use crate::checks::{self, Broken, Closed};
 
 /// What goes wrong with a call.
 enum Trouble {
@@ -31,6 +32,8 @@ enum Trouble {
     KeyInUse,
     /// A read that shows what was so some seconds ago.
     Stale(Response<Bytes>),
+    /// 400 to a read, as to the next ones of the same object.
+    Unreadable,
 }
 
 /// How a call fails.
@@ -40,6 +43,8 @@ enum Failing {
     Lost,
     /// 500 comes back, and a key that came with it answers so for ever.
     Server,
+    /// 400 comes back: its key was used with another request.
+    Mistaken,
 }
 
 impl fmt::Display for Trouble {
@@ -47,11 +52,16 @@ impl fmt::Display for Trouble {
         f.write_str(match self {
             Self::Before(Failing::Lost) => "lost on the way",
             Self::Before(Failing::Server) => "500",
+            Self::Before(Failing::Mistaken) => "its key is taken for another request's",
             Self::After(Failing::Lost) => "carried out, and its answer was lost",
             Self::After(Failing::Server) => "carried out, and answered with 500",
+            Self::After(Failing::Mistaken) => {
+                "carried out, and its key is taken for another request's"
+            }
             Self::Limited => "429",
             Self::KeyInUse => "409, the key is in use",
             Self::Stale(_) => "answered with what was so some seconds ago",
+            Self::Unreadable => "400, and so for a while",
         })
     }
 }
@@ -74,6 +84,12 @@ struct State {
     /// The answers to each read that may still come back.
     read: BTreeMap<String, Vec<(WallTime, Response<Bytes>)>>,
     requests: u64,
+    /// Whether keys are mistaken now.
+    mistakes: bool,
+    /// Objects that nobody can read, and how often that will still be tried in vain.
+    unreadable: BTreeMap<String, u32>,
+    /// Changes that an operator has closed, or was about to.
+    closed: Closed,
     /// The first rule that a call of ours has broken at Stripe.
     broken: Option<String>,
 }
@@ -87,14 +103,37 @@ impl Weather {
             failed: BTreeMap::new(),
             read: BTreeMap::new(),
             requests: 0,
+            mistakes: false,
+            unreadable: BTreeMap::new(),
+            closed: Closed::new(),
             broken: None,
         };
         Self { sandbox, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// From now on so many calls in a hundred go wrong, and a read may lag so many seconds behind.
+    /// From now on so many calls in a hundred go wrong, and a read may lag so many seconds behind. What
+    /// could not be read can be again.
     pub(super) fn turn(&self, trouble: u32, lag: i64) {
-        self.with(|state| (state.trouble, state.lag) = (trouble, lag));
+        self.with(|state| {
+            (state.trouble, state.lag) = (trouble, lag);
+            state.unreadable.clear();
+        });
+    }
+
+    /// Whether keys may be mistaken from now on: what that leads to waits for a person.
+    pub(super) fn set_mistakes(&self, mistakes: bool) {
+        self.with(|state| state.mistakes = mistakes);
+    }
+
+    /// What this change has made at Stripe is left there, if it is closed.
+    pub(super) fn leave(&self, intent: IntentId) {
+        self.with(|state| state.closed.insert(intent.to_string()));
+    }
+
+    /// Whether all that must hold at Stripe does.
+    pub(super) fn at_stripe(&self) -> Result<(), Broken> {
+        let closed = self.with(|state| state.closed.clone());
+        checks::at_stripe(&self.sandbox, &closed)
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -139,6 +178,10 @@ impl Weather {
             story.note(&format!("{call}: 500 again under its key"));
             return Ok(stored);
         }
+        if self.with(|state| state.refuses(&call)) {
+            story.note(&format!("{call}: 400 again"));
+            return Ok(refusal(StatusCode::BAD_REQUEST, "invalid_request_error"));
+        }
         let trouble = self.with(|state| state.trouble(&call, now));
         if let Some(trouble) = &trouble {
             story.note(&format!("{call}: {trouble}"));
@@ -150,8 +193,15 @@ impl Weather {
                 self.carry_out(inner, request, &call).await?;
                 return self.failed(how, &call);
             }
-            Some(Trouble::Limited) => return Ok(refusal(StatusCode::TOO_MANY_REQUESTS)),
-            Some(Trouble::KeyInUse) => return Ok(refusal(StatusCode::CONFLICT)),
+            Some(Trouble::Limited) => {
+                return Ok(refusal(StatusCode::TOO_MANY_REQUESTS, "invalid_request_error"));
+            }
+            Some(Trouble::KeyInUse) => {
+                return Ok(refusal(StatusCode::CONFLICT, "idempotency_error"));
+            }
+            Some(Trouble::Unreadable) => {
+                return Ok(refusal(StatusCode::BAD_REQUEST, "invalid_request_error"));
+            }
             Some(Trouble::Stale(old)) => return Ok(old),
         }
         let answer = self.carry_out(inner, request, &call).await?;
@@ -177,7 +227,7 @@ impl Weather {
     /// Looks at what a change has made of Stripe, at once: what one call breaks, a later one of the
     /// same act may mend.
     fn look(&self, call: &Call) {
-        if let Err(broken) = checks::at_stripe(&self.sandbox, &Closed::new()) {
+        if let Err(broken) = self.at_stripe() {
             let what = format!("after {call}: {broken}");
             self.with(|state| {
                 state.broken.get_or_insert(what);
@@ -189,6 +239,7 @@ impl Weather {
         match how {
             Failing::Lost => Err(TransportError::new("nothing came back")),
             Failing::Server => Ok(self.with(|state| state.fail(call))),
+            Failing::Mistaken => Ok(refusal(StatusCode::BAD_REQUEST, "idempotency_error")),
         }
     }
 }
@@ -211,6 +262,18 @@ impl Call {
             key: key.and_then(|key| key.to_str().ok()).map(String::from),
         }
     }
+
+    /// Whether it is a step of a change, by its key.
+    fn is_of_a_change(&self) -> bool {
+        let intent = self.key.as_deref().and_then(|key| key.split_once(':'));
+        intent.is_some_and(|(id, _)| id.parse::<IntentId>().is_ok())
+    }
+
+    /// The object that a lane reads with what hangs on it.
+    fn expanded(&self) -> Option<&str> {
+        let (path, query) = self.path.split_once('?')?;
+        (self.method == Method::GET && query.contains("expand")).then_some(path)
+    }
 }
 
 impl fmt::Display for Call {
@@ -221,27 +284,48 @@ impl fmt::Display for Call {
 
 impl State {
     fn trouble(&mut self, call: &Call, now: WallTime) -> Option<Trouble> {
-        use Failing::{Lost, Server};
+        use Failing::{Lost, Mistaken, Server};
         if !self.dice.percent(self.trouble) {
             return None;
         }
-        let rolled = self.dice.below(7);
+        let rolled = self.dice.below(14);
         if call.method != Method::GET {
+            let mistakes = self.mistakes && call.is_of_a_change();
             return Some(match rolled {
-                0 => Trouble::Before(Lost),
-                1 | 2 => Trouble::After(Lost),
-                3 => Trouble::Before(Server),
-                4 => Trouble::After(Server),
-                5 => Trouble::Limited,
+                0..2 => Trouble::Before(Lost),
+                2..6 => Trouble::After(Lost),
+                6..8 => Trouble::Before(Server),
+                8..10 => Trouble::After(Server),
+                10..12 => Trouble::Limited,
+                12 if mistakes => Trouble::Before(Mistaken),
+                13 if mistakes => Trouble::After(Mistaken),
                 _ => Trouble::KeyInUse,
             });
         }
         match rolled {
-            0 => Some(Trouble::Before(Lost)),
-            1 => Some(Trouble::Before(Server)),
-            2 => Some(Trouble::Limited),
+            0..2 => Some(Trouble::Before(Lost)),
+            2..4 => Some(Trouble::Before(Server)),
+            4..6 => Some(Trouble::Limited),
+            6 if self.dice.percent(25) => self.spoiled(call),
             _ => self.lagging(call, now).map(Trouble::Stale),
         }
+    }
+
+    /// An object cannot be read from now on, several times: seldom enough, or so often that its event is
+    /// parked.
+    fn spoiled(&mut self, call: &Call) -> Option<Trouble> {
+        let object = call.expanded()?;
+        self.unreadable.insert(object.to_owned(), 3 + self.dice.below(10));
+        Some(Trouble::Unreadable)
+    }
+
+    /// Whether this is a read of an object that nobody can read.
+    fn refuses(&mut self, call: &Call) -> bool {
+        let Some(object) = call.expanded() else { return false };
+        let Some(left) = self.unreadable.get_mut(object) else { return false };
+        let refused = *left > 0;
+        *left = left.saturating_sub(1);
+        refused
     }
 
     /// One of the answers that were true within the last seconds. Servers lag by different times, so
@@ -282,7 +366,7 @@ impl State {
 }
 
 fn failure(id: &str, original: Option<&str>) -> Response<Bytes> {
-    let mut response = refusal(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = refusal(StatusCode::INTERNAL_SERVER_ERROR, "api_error");
     let mut set = |name: &'static str, value: &str| {
         if let Ok(value) = value.parse() {
             response.headers_mut().insert(name, value);
@@ -296,12 +380,7 @@ fn failure(id: &str, original: Option<&str>) -> Response<Bytes> {
     response
 }
 
-fn refusal(status: StatusCode) -> Response<Bytes> {
-    let kind = match status {
-        StatusCode::CONFLICT => "idempotency_error",
-        StatusCode::TOO_MANY_REQUESTS => "invalid_request_error",
-        _ => "api_error",
-    };
+fn refusal(status: StatusCode, kind: &str) -> Response<Bytes> {
     let body = json!({ "error": { "type": kind, "message": "bad weather" } }).to_string();
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;

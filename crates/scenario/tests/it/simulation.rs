@@ -30,15 +30,21 @@ fn named() -> Option<RangeInclusive<u64>> {
 /// them.
 async fn share(seeds: RangeInclusive<u64>, rest: u64) {
     stay_on_one_processor(rest as usize);
-    let mut failed = Vec::new();
+    let (mut failed, mut replayed, mut decided) = (Vec::new(), 0, 0);
     for seed in named().unwrap_or(seeds).filter(|seed| seed % 2 == rest) {
-        let played = on_sqlite(seed).await;
-        if let Err(failure) = played {
-            println!("{failure}\n");
-            failed.push(format!("seed {seed}: {}", failure.what));
+        match on_sqlite(seed).await {
+            Ok(played) => {
+                (replayed, decided) = (replayed + played.replayed, decided + played.decided)
+            }
+            Err(failure) => {
+                println!("{failure}\n");
+                failed.push(format!("seed {seed}: {}", failure.what));
+            }
         }
     }
     assert!(failed.is_empty(), "{} seeds failed:\n{}", failed.len(), failed.join("\n"));
+    println!("{replayed} events were replayed, about {decided} changes it was decided");
+    assert!(named().is_some() || (replayed > 0 && decided > 0), "an operator had nothing to do");
 }
 
 mod seeds {

@@ -1,0 +1,268 @@
+//! What an operator does, by the functions behind the commands, through a service that runs. What a
+//! process is in the middle of, its end breaks off here as everywhere.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use specie_server::anchor::{self, is_signed_by};
+use specie_server::app::AppParts;
+use specie_server::catalog::{self, Endpoint};
+use specie_server::digest::sha256;
+use specie_server::events::{self, NotReplayed, Replayed};
+use specie_server::intents::stuck::{self, Decision, NotDecided};
+use specie_store::inbox::{self, EventHead, Filter, InboxState};
+use specie_store::intents::{self, Intent, IntentState};
+use specie_store::roots::verify::{Checks, verify};
+use specie_store::{StoreError, roots};
+
+use super::Simulation;
+use super::acts::{Act, Done, Tools};
+
+/// So many rows of a list are looked through.
+const FEW: i64 = 100;
+/// So often it is tried to decide about what is stuck, where commits get lost.
+const TRIES: u32 = 100;
+
+/// What an operator wants done.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Order {
+    /// The catalog is applied.
+    Apply,
+    /// An event is replayed: one that is parked, or else one that is not, which must be refused.
+    Replay { which: u32 },
+    /// All events that are parked are replayed.
+    ReplayAll,
+    /// A change is retried or closed: one that is stuck, or else one that is not, which must be refused.
+    Decide { which: u32, decision: Decision },
+    /// All changes that are stuck are retried or closed, as the bits say.
+    DecideAll { how: u32 },
+    /// The audit trail is taken into a root, and must be found whole.
+    Verify,
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Apply => "an operator applies the catalog",
+            Self::Replay { .. } => "an operator replays an event",
+            Self::ReplayAll => "an operator replays what is parked",
+            Self::Decide { decision: Decision::Retry, .. } => "an operator retries a change",
+            Self::Decide { decision: Decision::Close, .. } => "an operator closes a change",
+            Self::DecideAll { .. } => "an operator decides about what is stuck",
+            Self::Verify => "an operator verifies the audit trail",
+        })
+    }
+}
+
+/// What an operator keeps apart from the database.
+#[derive(Clone, Default)]
+pub(super) struct Office(Arc<Mutex<Notes>>);
+
+#[derive(Default)]
+struct Notes {
+    /// The digests of roots, as the log told them.
+    roots: BTreeSet<Vec<u8>>,
+    replayed: u32,
+    decided: u32,
+}
+
+impl Office {
+    /// How many events were replayed.
+    pub(super) fn replayed(&self) -> u32 {
+        self.notes().replayed
+    }
+
+    /// About how many changes it was decided.
+    pub(super) fn decided(&self) -> u32 {
+        self.notes().decided
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why an order was not carried out.
+#[derive(Debug, thiserror::Error)]
+enum NotDone {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl NotDone {
+    /// Whether waiting helps: the database is away, or a commit was lost.
+    fn may_be(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_transient())
+    }
+}
+
+impl Simulation {
+    /// Whoever is called by the alarm `intent_stuck` decides before time passes: what waits for the same
+    /// slot asks for it again each minute, and nothing comes to rest. Nothing gets stuck meanwhile.
+    pub(super) async fn before(&mut self, act: &Act, at: usize) -> Result<(), String> {
+        let passes = matches!(act, Act::Wait { .. } | Act::Settle);
+        self.weather.set_mistakes(!passes);
+        if !passes || self.stuck().await.map_err(|error| error.to_string())? == 0 {
+            return Ok(());
+        }
+        let order = Act::Operate(Order::DecideAll { how: self.dice.below(u32::MAX) });
+        let doing = self.begin_with(&order, at, &[at]);
+        self.through(&order, doing).await
+    }
+
+    async fn stuck(&self) -> Result<i64, StoreError> {
+        let mut tx = self.stage.app.db.read().await?;
+        intents::count_in(&mut tx, IntentState::Stuck).await
+    }
+}
+
+impl Tools {
+    /// Carries out an order.
+    pub(super) async fn operate(&self, order: Order) -> Done {
+        let done = match order {
+            Order::Apply => self.apply().await,
+            Order::Replay { which } => self.replay(which).await,
+            Order::ReplayAll => self.replay_all().await,
+            Order::Decide { which, decision } => self.decide(which, decision).await,
+            Order::DecideAll { how } => self.decide_all(how).await,
+            Order::Verify => self.verify().await,
+        };
+        match done {
+            Ok(line) => Done::Told(line),
+            Err(error) if error.may_be() => Done::Told(error.to_string()),
+            Err(error) => Done::Wrong(error.to_string()),
+        }
+    }
+
+    async fn apply(&self) -> Result<String, NotDone> {
+        let AppParts { db, stripe, catalog, settings, .. } = &*self.replica.app;
+        let endpoint = Endpoint { url: format!("{}/api/billing/webhook", settings.public_url) };
+        Ok(match catalog::apply(db, stripe, catalog, Some(&endpoint)).await {
+            Ok(applied) => format!("{} changes", applied.changes.len()),
+            Err(error) => error.to_string(),
+        })
+    }
+
+    async fn replay(&self, which: u32) -> Result<String, NotDone> {
+        let Some(head) = self.event(which).await? else { return Ok("no event has come".into()) };
+        let is_parked = head.state == InboxState::Parked;
+        let ids = std::slice::from_ref(&head.id);
+        match events::replay_here(&self.replica.app, ids).await {
+            Ok(replayed) if is_parked => Ok(self.noted(&replayed)),
+            Err(NotReplayed::Store(error)) => Err(error.into()),
+            Err(error @ NotReplayed::NotParked { .. }) if !is_parked => Ok(error.to_string()),
+            other => Err(NotDone::Wrong(format!("of {head:?} came {other:?}"))),
+        }
+    }
+
+    async fn replay_all(&self) -> Result<String, NotDone> {
+        match events::replay_here(&self.replica.app, &[]).await {
+            Ok(replayed) => Ok(self.noted(&replayed)),
+            Err(NotReplayed::Store(error)) => Err(error.into()),
+            Err(error) => Err(NotDone::Wrong(error.to_string())),
+        }
+    }
+
+    fn noted(&self, replayed: &Replayed) -> String {
+        self.office.notes().replayed += u32::try_from(replayed.events.len()).unwrap_or(0);
+        format!("{} replayed: {}", replayed.events.len(), replayed.events.join(" "))
+    }
+
+    /// An event that is parked, or else one of the newest.
+    async fn event(&self, which: u32) -> Result<Option<EventHead>, StoreError> {
+        let mut tx = self.replica.app.db.read().await?;
+        let parked = Filter { state: Some(InboxState::Parked), ..Filter::default() };
+        let mut heads = inbox::list(&mut tx, &parked, FEW).await?;
+        if heads.is_empty() {
+            heads = inbox::list(&mut tx, &Filter::default(), FEW).await?;
+        }
+        Ok(one_of(heads, which))
+    }
+
+    async fn decide(&self, which: u32, decision: Decision) -> Result<String, NotDone> {
+        let mut known = self.stuck(which).await?;
+        if known.is_none() {
+            known = self.change(None, which).await?;
+        }
+        match known {
+            Some(intent) => self.decide_about(&intent, decision).await,
+            None => Ok("no change was ever begun".into()),
+        }
+    }
+
+    async fn decide_all(&self, how: u32) -> Result<String, NotDone> {
+        let mut told = Vec::new();
+        for n in 0..TRIES {
+            let Some(intent) = self.stuck(0).await? else { return Ok(told.join("; ")) };
+            let closes = (how >> (n % 32)) & 1 == 1;
+            let decision = if closes { Decision::Close } else { Decision::Retry };
+            match self.decide_about(&intent, decision).await {
+                Err(error) if !error.may_be() => return Err(error),
+                Err(error) => told.push(error.to_string()),
+                Ok(line) => told.push(line),
+            }
+        }
+        Err(NotDone::Wrong(format!("nobody can decide: {}", told.join("; "))))
+    }
+
+    async fn decide_about(&self, intent: &Intent, decision: Decision) -> Result<String, NotDone> {
+        let is_stuck = intent.state == IntentState::Stuck;
+        if is_stuck && decision == Decision::Close {
+            // Before it is: whoever closes it may not live to hear that it was.
+            self.weather.leave(intent.id);
+        }
+        match stuck::decide_here(&self.replica.app, &[intent.id], decision).await {
+            Ok(_) if is_stuck => {
+                self.office.notes().decided += 1;
+                Ok(format!("{decision:?} {} {}", intent.kind, intent.id))
+            }
+            Err(NotDecided::Store(error)) => Err(error.into()),
+            Err(error @ NotDecided::NotStuck { .. }) if !is_stuck => Ok(error.to_string()),
+            other => Err(NotDone::Wrong(format!("of {intent:?} came {other:?}"))),
+        }
+    }
+
+    async fn stuck(&self, which: u32) -> Result<Option<Intent>, StoreError> {
+        self.change(Some(IntentState::Stuck), which).await
+    }
+
+    /// One of the newest changes in a state, or of all.
+    async fn change(
+        &self,
+        state: Option<IntentState>,
+        which: u32,
+    ) -> Result<Option<Intent>, StoreError> {
+        let mut tx = self.replica.app.db.read().await?;
+        Ok(one_of(intents::list(&mut tx, state, FEW).await?, which))
+    }
+
+    /// As `specie audit verify` does with the log that was kept, as soon as what has moved is anchored.
+    async fn verify(&self) -> Result<String, NotDone> {
+        let AppParts { db, settings, .. } = &*self.replica.app;
+        anchor::anchor(&self.replica.app).await?;
+        let newest = roots::last(&mut db.read().await?).await?;
+        let kept: Vec<_> = {
+            let mut notes = self.office.notes();
+            notes.roots.extend(newest.map(|root| root.digest));
+            notes.roots.iter().cloned().collect()
+        };
+        let key = settings.audit_key.as_ref();
+        let trusted: Vec<_> = key.iter().map(|key| key.public().to_vec()).collect();
+        let checks =
+            Checks { digest: sha256, signed_by: is_signed_by, trusted: &trusted, kept: &kept };
+        let report = verify(&mut db.snapshot().await?, checks).await?;
+        if let Some(found) = report.findings.first() {
+            let what = format!("the audit trail: {}: {}", found.place, found.what);
+            return Err(NotDone::Wrong(what));
+        }
+        Ok(format!("{} entries, {} roots: sound", report.entries, report.roots))
+    }
+}
+
+fn one_of<T>(mut all: Vec<T>, which: u32) -> Option<T> {
+    let at = which as usize % all.len().max(1);
+    (at < all.len()).then(|| all.swap_remove(at))
+}
