@@ -9,7 +9,9 @@ use std::time::Duration;
 use specie_store::intents as stored_intents;
 use specie_store::outbox::Effect;
 use specie_store::replicas::{self, Replica};
-use specie_store::{StoreError, idempotency, inbox, page_sessions, session_tokens, watermarks};
+use specie_store::{
+    StoreError, idempotency, inbox, looks, page_sessions, session_tokens, watermarks,
+};
 use specie_vocab::WallTime;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -380,9 +382,10 @@ pub async fn sweep(app: &App) -> Result<(), StoreError> {
     loop {
         let mut tx = app.db.begin().await?;
         let old = now.plus_seconds(-EVENTS_KEPT);
-        let forgotten = inbox::forget_old(&mut tx, old, FORGOTTEN).await?;
+        let events = inbox::forget_old(&mut tx, old, FORGOTTEN).await?;
+        let looks = looks::forget_old(&mut tx, old, FORGOTTEN).await?;
         tx.commit().await?;
-        if forgotten < FORGOTTEN.unsigned_abs() {
+        if events.max(looks) < FORGOTTEN.unsigned_abs() {
             return Ok(());
         }
     }

@@ -111,6 +111,8 @@ row! {
         pub object: Option<String>,
         /// The customer it is about.
         pub customer: Option<String>,
+        /// The lane it waits for, or waited for.
+        pub lane: Option<String>,
         /// How often it made its lane fail.
         pub failures: i64,
         /// When its lane had looked.

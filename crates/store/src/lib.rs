@@ -28,6 +28,7 @@ pub mod intents;
 pub mod keys;
 pub mod lanes;
 pub mod leases;
+pub mod looks;
 pub mod mails;
 pub mod mirrors;
 pub mod outbox;

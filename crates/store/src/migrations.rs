@@ -26,10 +26,10 @@ macro_rules! migrations {
 
 const POSTGRES: &[Migration] = migrations!("postgres":
     "0001_first", "0002_restless", "0003_asked_by", "0004_mail_failures", "0005_roots",
-    "0006_former_customers");
+    "0006_former_customers", "0007_looks");
 const SQLITE: &[Migration] = migrations!("sqlite":
     "0001_first", "0002_restless", "0003_asked_by", "0004_mail_failures", "0005_roots",
-    "0006_former_customers");
+    "0006_former_customers", "0007_looks");
 /// The newest version of the schema that this program knows.
 pub const NEWEST: i64 = POSTGRES.len() as i64;
 const _: () = assert!(POSTGRES.len() == SQLITE.len());

@@ -16,7 +16,9 @@ pub mod subscriptions;
 /// What came of writing a mirror's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mirrored {
-    /// The row is new, or differed only in what we do not query.
+    /// The row is new.
+    New,
+    /// The row differed only in what we do not query.
     Changed,
     /// What we query of the row differed from what was read before.
     Differed {
@@ -143,7 +145,7 @@ macro_rules! mirror {
                 });
             }
             $crate::sql::run!(tx, UPSERT, [row.id, $(row.$field,)* row.raw, row.fetched_at]);
-            Ok(Mirrored::Changed)
+            Ok(Mirrored::New)
         }
 
         $(

@@ -17,6 +17,7 @@ static ALL: &[&[(&str, &Statement, &[&str])]] = &[
     crate::keys::STATEMENTS,
     crate::lanes::STATEMENTS,
     crate::leases::STATEMENTS,
+    crate::looks::STATEMENTS,
     crate::mails::STATEMENTS,
     crate::migrations::STATEMENTS,
     crate::mirrors::checkout_sessions::STATEMENTS,

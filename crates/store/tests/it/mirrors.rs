@@ -1,7 +1,7 @@
 //! Mirrors: what Stripe said comes back as it was said, and an end stays an end.
 
 use serde_json::json;
-use specie_store::mirrors::Mirrored::{Changed, Differed, Kept, Same};
+use specie_store::mirrors::Mirrored::{Changed, Differed, Kept, New, Same};
 use specie_store::mirrors::checkout_sessions::{self, SessionRow};
 use specie_store::mirrors::customers::{self, CustomerRow};
 use specie_store::mirrors::invoices::{self, InvoiceRow};
@@ -126,7 +126,7 @@ macro_rules! comes_back {
     ($tx:expr, $mirror:ident, $row:expr) => {{
         let row = $row;
         assert_eq!($mirror::get($tx, &row.id).await.unwrap(), None);
-        assert_eq!($mirror::upsert($tx, &row).await.unwrap(), Changed);
+        assert_eq!($mirror::upsert($tx, &row).await.unwrap(), New);
         assert_eq!($mirror::get($tx, &row.id).await.unwrap(), Some(row.clone()));
         let mut later = row.clone();
         later.fetched_at = wall(2);
@@ -257,13 +257,13 @@ both! {
         let mut known = payments::of_customer(tx, &ours).await.unwrap();
         let late = PaymentRow { status: "processing".into(), ..payment(1, 5) };
         for (row, came) in [
-            (payment(4, 4), Changed),
+            (payment(4, 4), New),
             (payment(3, 3), Same),
             (late, Kept),
             // It goes from one customer to another, and back.
             (of(3, 3, "cus_2"), Differed { read_at: wall(1) }),
             (payment(2, 1), Differed { read_at: wall(1) }),
-            (of(5, 2, "cus_2"), Changed),
+            (of(5, 2, "cus_2"), New),
         ] {
             assert_eq!(payments::put(tx, &ours, &mut known, row).await.unwrap(), came);
             assert_eq!(known, payments::of_customer(tx, &ours).await.unwrap());
@@ -309,7 +309,7 @@ both! {
         row.name = Some("a\0b".into());
         row.raw = json!({ "na\0me": ["a\0b"] });
         let mut tx = db.begin().await.unwrap();
-        assert_eq!(customers::upsert(&mut tx, &row).await.unwrap(), Changed);
+        assert_eq!(customers::upsert(&mut tx, &row).await.unwrap(), New);
         let found = customers::get(&mut tx, &row.id).await.unwrap().unwrap();
         assert_eq!(found.name.as_deref(), Some("a\u{fffd}b"));
         assert_eq!(found.raw, json!({ "na\u{fffd}me": ["a\u{fffd}b"] }));

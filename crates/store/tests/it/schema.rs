@@ -4,8 +4,8 @@ use serde_json::json;
 use specie_store::held::{self, StoredHeld};
 use specie_store::mirrors::{customers as stripe_customers, payments, subscriptions};
 use specie_store::{
-    Db, StoreError, audit, inbox, intents, migrate_down, migrate_up, migration_status, outbox, raw,
-    roots, watermarks, wishes,
+    Db, StoreError, audit, inbox, intents, looks, migrate_down, migrate_up, migration_status,
+    outbox, raw, roots, watermarks, wishes,
 };
 use specie_vocab::PayerId;
 
@@ -13,7 +13,7 @@ use crate::mirrors::{customer, payment, subscription};
 use crate::scene::{both, business, event, id, intent, wall, wish, with_payer};
 
 /// How many migrations there are.
-const NEWEST: i64 = 6;
+const NEWEST: i64 = 7;
 
 /// A row in every table that others refer to, and in those with triggers.
 async fn fill(db: &Db) -> PayerId {
@@ -41,6 +41,9 @@ async fn fill(db: &Db) -> PayerId {
     assert!(roots::add(&mut tx, &root, &heads).await.unwrap());
     let mark = watermarks::Watermark::new(id(1), None, wall(1), 0, &["cus_2".into()]);
     watermarks::add(&mut tx, &mark).await.unwrap();
+    let (because, found) = (json!(["evt_1"]), json!([{ "id": "in_1" }]));
+    let look = looks::Look { lane: "cus_1".into(), fence: 1, at: wall(1), because, found };
+    looks::add(&mut tx, &look).await.unwrap();
     stripe_customers::upsert(&mut tx, &customer()).await.unwrap();
     subscriptions::upsert(&mut tx, &subscription("active")).await.unwrap();
     payments::upsert(&mut tx, &payment(1, 1)).await.unwrap();

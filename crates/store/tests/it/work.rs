@@ -3,6 +3,7 @@
 use serde_json::json;
 use specie_store::inbox::{self, InboxState};
 use specie_store::lanes::{self, Counts};
+use specie_store::looks::{self, Look};
 use specie_store::{Db, intents, leases, outbox, wishes};
 
 use crate::scene::{both, business, event, id, intent, wall, wish, with_payer};
@@ -232,6 +233,28 @@ both! {
         let ids: Vec<_> = (1..=8).map(id).collect();
         let stay = [id(3), id(6), id(7), id(8)];
         assert_eq!(inbox::known(&mut tx, &ids).await.unwrap(), stay.into());
+    }
+
+    async fn what_a_lane_found_is_kept_in_order_and_forgotten_when_it_is_old(db: Db) {
+        let look = |lane: &str, fence, at| Look {
+            lane: lane.into(),
+            fence,
+            at: wall(at),
+            because: json!(["evt_1", "call:sync"]),
+            found: json!([{ "id": "in_1", "found": "changed", "status": ["open", "paid"] }]),
+        };
+        let mut tx = db.begin().await.unwrap();
+        for kept in [look("cus_1", 2, 7), look("cus_2", 1, 3), look("cus_1", 1, 5)] {
+            looks::add(&mut tx, &kept).await.unwrap();
+        }
+        let theirs = looks::of_lane(&mut tx, "cus_1").await.unwrap();
+        assert_eq!(theirs, [look("cus_1", 1, 5), look("cus_1", 2, 7)]);
+        assert!(looks::of_lane(&mut tx, "cus_3").await.unwrap().is_empty());
+
+        assert_eq!(looks::forget_old(&mut tx, wall(5), 1).await.unwrap(), 1);
+        assert!(looks::of_lane(&mut tx, "cus_2").await.unwrap().is_empty(), "the oldest first");
+        assert_eq!(looks::forget_old(&mut tx, wall(5), 9).await.unwrap(), 1);
+        assert_eq!(looks::of_lane(&mut tx, "cus_1").await.unwrap(), [look("cus_1", 2, 7)]);
     }
 
     async fn only_what_is_handled_says_when_it_was(db: Db) {
