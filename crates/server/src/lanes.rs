@@ -9,7 +9,9 @@ pub(crate) mod ahead;
 mod apply;
 mod cause;
 mod fetch;
+mod mirrors;
 mod newest;
+mod noted;
 mod second_look;
 mod stranger;
 mod told;
@@ -245,7 +247,7 @@ async fn handle(app: &App, claim: &Claim, since: WallTime) -> Result<(), LaneErr
     let Ok(customer) = CustomerId::try_from(claim.lane.as_str()) else {
         bound(app).await?;
         let found = alive(app, claim, stranger::look(app, claim)).await?;
-        return stranger::apply(app, claim, found).await;
+        return stranger::apply(app, claim, found, since).await;
     };
     let mut tx = app.db.read().await?;
     let payer = customers::by_stripe(&mut tx, &customer).await?;

@@ -16,6 +16,7 @@ pub mod error;
 pub mod events;
 pub mod explain;
 mod fresh;
+mod gist;
 pub mod ingest;
 pub mod intents;
 mod kept;

@@ -2,7 +2,7 @@
 
 use specie_store::customers::{self, Payer};
 use specie_store::intents::{self, Intent};
-use specie_store::{StoreError, Tx, audit, held, inbox, outbox, quarantine};
+use specie_store::{StoreError, Tx, audit, held, inbox, looks, outbox, quarantine};
 
 use super::{Checked, MOST, must};
 
@@ -78,6 +78,9 @@ async fn apart(tx: &mut Tx, payer: &Payer) -> Result<Said, StoreError> {
     let mut own = customers::former(tx, payer.id).await?;
     own.extend(payer.stripe.clone());
     for customer in own {
+        for look in looks::of_lane(tx, customer.as_str()).await? {
+            said.push(("a look", format!("{} {}", look.because, look.found)));
+        }
         let events = inbox::of_customer(tx, customer.as_str()).await?;
         let reasons = events.into_iter().filter_map(|event| event.reason);
         said.extend(reasons.map(|reason| ("the inbox", reason)));

@@ -7,13 +7,12 @@ use specie_store::customers::{self, Payer};
 use specie_store::inbox::InboxState;
 use specie_store::intents::{self as intents_table, IntentState};
 use specie_store::lanes::{self as stored, Claim};
-use specie_store::mirrors::{self as m, Mirrored};
 use specie_store::outbox;
 use specie_store::{StoreError, Tx, quarantine};
 use specie_vocab::{CustomerId, SubscriptionId, WallTime};
 
 use super::fetch::Seen;
-use super::{LaneError, WishFor, cause, finish, look_later, second_look, wish};
+use super::{LaneError, WishFor, cause, finish, look_later, mirrors, noted, second_look, wish};
 use crate::intents::{self, New};
 use crate::trail::{Entry, Who, append};
 use crate::translate::Mirrors;
@@ -33,8 +32,9 @@ pub(super) async fn apply(
     let mut tx = app.db.begin().await?;
     let locked = customers::lock(&mut tx, payer.id).await?;
     finish(&mut tx, claim, InboxState::Handled).await?;
-    let mut mirrors = Mirrors::load(&mut tx, customer).await?;
-    let written = write_mirrors(&mut tx, customer, &mut mirrors, &seen, since).await?;
+    let mut known = Mirrors::load(&mut tx, customer).await?;
+    let written = mirrors::write(&mut tx, customer, &mut known, &seen, since).await?;
+    noted::keep(&mut tx, claim, written.found, since).await?;
     again.extend(written.doubtful);
     let now = tx.now().await?;
     for id in again {
@@ -49,7 +49,7 @@ pub(super) async fn apply(
         slots: kept::slots(&mut tx, payer.id).await?,
         held: kept::held(&mut tx, payer.id).await?,
     };
-    let mut facts = translate::facts(app, &mut tx, payer, customer, mirrors).await?;
+    let mut facts = translate::facts(app, &mut tx, payer, customer, known).await?;
     let mut decision = decide(&before, &facts, &app.catalog.policies, app.business.now());
     if decision.effects.iter().any(takes_back) {
         intents_table::hold_ceiling(&mut tx).await?;
@@ -80,80 +80,6 @@ pub(super) async fn apply(
 /// Whether a second subscription is canceled and refunded, which the day's ceiling limits.
 fn takes_back(effect: &Effect) -> bool {
     matches!(effect, Effect::Intent(IntentRequest::CancelAndRefund { .. }))
-}
-
-/// What came of writing mirrors.
-#[derive(Default)]
-struct Written {
-    /// Whether any row is another one now.
-    changed: bool,
-    /// The objects that must be looked at again.
-    doubtful: Vec<String>,
-}
-
-/// Writes what was read since `at`.
-async fn write_mirrors(
-    tx: &mut Tx,
-    customer: &CustomerId,
-    known: &mut Mirrors,
-    seen: &Seen,
-    at: WallTime,
-) -> Result<Written, LaneError> {
-    let mut written = Written::default();
-    let mut written_gone = false;
-    let mut note = |id: &str, mirrored| {
-        written.changed |= !matches!(mirrored, Mirrored::Same | Mirrored::Kept);
-        if second_look::is_doubtful(mirrored, at) {
-            written.doubtful.push(id.to_owned());
-        }
-    };
-    for it in &seen.customers {
-        let mut row = translate::customer(it, at);
-        if row.deleted {
-            written_gone |= m::payment_methods::forget_all(tx, &row.id).await?;
-            let before = m::customers::get(tx, &row.id).await?;
-            row.created = before.map_or(row.created, |before| before.created);
-        }
-        note(row.id.as_str(), m::customers::upsert(tx, &row).await?);
-    }
-    for it in &seen.payment_methods {
-        match (translate::payment_method(it, at), it.id.as_str().try_into()) {
-            (Some(row), _) => {
-                note(row.id.as_str(), m::payment_methods::upsert(tx, &row).await?);
-            }
-            (None, Ok(id)) => written_gone |= m::payment_methods::forget(tx, &id).await?,
-            (None, Err(_)) => {}
-        }
-    }
-    for it in &seen.subscriptions {
-        let row = translate::subscription(it, at);
-        let id = row.id.clone();
-        note(
-            id.as_str(),
-            m::subscriptions::put(tx, customer, &mut known.subscriptions, row).await?,
-        );
-    }
-    for it in &seen.invoices {
-        let row = translate::invoice(it, at)?;
-        let id = row.id.clone();
-        note(id.as_str(), m::invoices::put(tx, customer, &mut known.invoices, row).await?);
-    }
-    for it in &seen.payments {
-        let row = translate::payment(&it.intent, at)?;
-        let id = row.id.clone();
-        note(id.as_str(), m::payments::put(tx, customer, &mut known.payments, row).await?);
-        for refund in &it.refunds {
-            let refund = translate::refund(refund, &it.intent, at)?;
-            note(id.as_str(), m::refunds::upsert(tx, &refund).await?);
-        }
-    }
-    for it in &seen.sessions {
-        let row = translate::session(it, at)?;
-        let id = row.id.clone();
-        note(id.as_str(), m::checkout_sessions::put(tx, customer, &mut known.sessions, row).await?);
-    }
-    written.changed |= written_gone;
-    Ok(written)
 }
 
 async fn save(
@@ -208,7 +134,7 @@ async fn carry(
         }
         Effect::Mail { key, kind, about } => {
             let due = app.business.now();
-            let what = json!({ "kind": kind, "about": about });
+            let what = json!({ "kind": kind, "about": about, "why": why });
             outbox::add(tx, &outbox::Effect::new(key, payer.id, "mail", what, due)).await.map(drop)
         }
         Effect::Intent(request) => ask(app, tx, payer, request, &claim.lane, why).await,

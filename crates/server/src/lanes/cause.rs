@@ -3,7 +3,7 @@
 //! A claim may hold what came in hours, and most of it tells of something else.
 
 use serde_json::Value;
-use specie_billing::{Effect, IntentRequest};
+use specie_billing::{Effect, IntentRequest, MailFacts};
 use specie_store::inbox::Event;
 use specie_store::lanes::Claim;
 
@@ -18,7 +18,8 @@ pub(super) fn of_effect<'a>(claim: &'a Claim, effect: &Effect) -> &'a str {
         }
         Effect::Quarantine { object, .. } => about(claim, object),
         Effect::Intent(request) => of_request(claim, request),
-        Effect::Mail { .. } | Effect::Alarm { .. } => None,
+        Effect::Mail { about, .. } => of_mail(claim, about),
+        Effect::Alarm { .. } => None,
     };
     found.unwrap_or_else(|| of_all(claim))
 }
@@ -84,6 +85,12 @@ fn of_request<'a>(claim: &'a Claim, request: &IntentRequest) -> Option<&'a str> 
     }
 }
 
+/// A mail tells of an invoice, or else of its subscription.
+fn of_mail<'a>(claim: &'a Claim, facts: &MailFacts) -> Option<&'a str> {
+    let of_invoice = facts.invoice.as_ref().and_then(|id| about(claim, id.as_str()));
+    of_invoice.or_else(|| about(claim, facts.subscription.as_str()))
+}
+
 /// The newest event by which a card became its customer's own.
 fn new_card<'a>(claim: &'a Claim, card: &str) -> Option<&'a str> {
     newest_of(claim, |event| {
@@ -125,6 +132,7 @@ fn wished(claim: &Claim, is: impl Fn(&WishFor) -> bool) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use specie_billing::MailKind;
     use specie_store::inbox::InboxState;
     use specie_store::wishes::Wish;
     use specie_stripe::API_VERSION;
@@ -262,6 +270,38 @@ mod tests {
             let effect = Effect::Audit { what: "slot.changed", subject, details };
             assert_eq!(of_effect(&claim, &effect), expected, "{from} {to}");
         }
+    }
+
+    #[test]
+    fn a_mail_is_put_down_to_its_invoice_or_else_to_its_subscription() {
+        let mail = |invoice: Option<&str>| {
+            let about = MailFacts {
+                subscription: "sub_1".try_into().unwrap(),
+                group: "main".into(),
+                plan: "pro".into(),
+                price: "monthly".into(),
+                at: BusinessTime::from_second(1),
+                invoice: invoice.map(|id| id.try_into().unwrap()),
+                number: None,
+                amount: None,
+                attempt: None,
+                next_attempt: None,
+                grace_until: None,
+                ends_at: None,
+                period: None,
+                link: None,
+                pdf: None,
+            };
+            Effect::Mail { key: "key".into(), kind: MailKind::Receipt, about: Box::new(about) }
+        };
+        let told = vec![
+            of_customer("evt_name", 1, "pm_1", json!({})),
+            of_subscription("evt_begin", 2, "created", "active"),
+            of_invoice("evt_paid", 3, "paid"),
+        ];
+        let claim = claim(told, Vec::new());
+        assert_eq!(of_effect(&claim, &mail(Some("in_1"))), "evt_paid");
+        assert_eq!(of_effect(&claim, &mail(None)), "evt_begin");
     }
 
     #[test]

@@ -8,11 +8,11 @@ use specie_store::inbox::InboxState;
 use specie_store::lanes::{self as stored, Claim};
 use specie_store::mirrors::{invoices, payments, prices, products};
 use specie_stripe::{Form, Price, Priority, Product, StripeError};
-use specie_vocab::{CustomerId, InvoiceId, PaymentIntentId, ProductId};
+use specie_vocab::{CustomerId, InvoiceId, PaymentIntentId, ProductId, WallTime};
 
 use super::fetch::named_by;
 use super::told::{self, Told};
-use super::{LaneError, WishFor, cause, finish, wish};
+use super::{LaneError, WishFor, cause, finish, noted, wish};
 use crate::{App, translate};
 
 /// What an object's lane found.
@@ -31,23 +31,33 @@ pub(super) enum Found {
 }
 
 /// Writes what was found, or leaves a wish for it in its customer's lane.
-pub(super) async fn apply(app: &App, claim: &Claim, found: Found) -> Result<(), LaneError> {
+pub(super) async fn apply(
+    app: &App,
+    claim: &Claim,
+    found: Found,
+    since: WallTime,
+) -> Result<(), LaneError> {
     let mut tx = app.db.begin().await?;
     let now = tx.now().await?;
     let mut state = InboxState::Handled;
+    let mut told = Vec::new();
     match found {
         Found::Product(product) => {
-            products::upsert(&mut tx, &translate::product(&product, now)?).await?;
+            let mirrored = products::upsert(&mut tx, &translate::product(&product, now)?).await?;
+            told.push(noted::found("product", &claim.lane, noted::word(mirrored), &Value::Null));
         }
         Found::NoProduct(id) => {
             products::forget(&mut tx, &id).await?;
+            told.push(noted::found("product", &claim.lane, "gone", &Value::Null));
         }
         Found::Price(price) => {
-            prices::upsert(&mut tx, &translate::price(&price, now)?).await?;
+            let mirrored = prices::upsert(&mut tx, &translate::price(&price, now)?).await?;
+            told.push(noted::found("price", &claim.lane, noted::word(mirrored), &Value::Null));
         }
         Found::Belongs { customer, id } => {
             if customers::by_stripe(&mut tx, &customer).await?.is_some() {
                 let why = cause::of_object(claim, &id);
+                told.push(noted::theirs(&id, &customer));
                 let what = WishFor::Object { id };
                 wish(app, &mut tx, customer.as_str(), &what, now, why).await?;
             } else {
@@ -57,6 +67,7 @@ pub(super) async fn apply(app: &App, claim: &Claim, found: Found) -> Result<(), 
         Found::Nothing => {}
     }
     finish(&mut tx, claim, state).await?;
+    noted::keep(&mut tx, claim, told, since).await?;
     stored::release(&mut tx, &claim.lane, claim.fence, None).await?;
     Ok(tx.commit().await?)
 }
