@@ -1,4 +1,4 @@
-//! `specie explain`: the story of one customer, subscription or payment.
+//! `specie explain`: the story of one customer, subscription, payment or event.
 
 use clap::Args;
 use serde_json::Value;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use http::Method;
 use serde_json::json;
 use specie_scenario::{Card, Person, Stage};
 use specie_server::explain::{Part, Story, Unexplained, explain};
-use specie_store::{Db, inbox, raw};
+use specie_store::inbox::{self, Filter};
+use specie_store::{Db, raw};
 use specie_vocab::WallClock;
 
 use crate::set::{both, text};
@@ -19,6 +21,13 @@ async fn story(stage: &Stage, id: &str) -> Story {
 /// What happens at the same moment is told by its part alone.
 fn a_minute_later(stage: &Stage) {
     stage.wall.advance_to(stage.wall.now().plus_seconds(60).timestamp());
+}
+
+/// The newest event of a type.
+async fn last_of(stage: &Stage, kind: &str) -> String {
+    let filter = Filter { kind: Some(kind.into()), ..Filter::default() };
+    let found = inbox::list(&mut stage.app.db.read().await.unwrap(), &filter, 1).await.unwrap();
+    found[0].id.clone()
 }
 
 fn ids(story: &Story) -> BTreeSet<&str> {
@@ -118,6 +127,69 @@ both! {
         }
     }
 
+    async fn an_event_tells_what_was_read_decided_and_told_because_of_it(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "ada");
+        let held = ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let id = text(&held["subscription"]);
+        let path = format!("/v1/subscriptions/{id}");
+        ada.api(Method::POST, &path, "cancel_at_period_end=true").await.unwrap();
+        stage.conductor.settle().await.unwrap();
+
+        let event = last_of(stage, "customer.subscription.updated").await;
+        let told = story(stage, &event).await;
+        let of_part = |part: Part| told.story.iter().filter(move |line| line.part == part);
+        assert_eq!(of_part(Part::Came).count(), 1, "{told:#?}");
+        let read = of_part(Part::Read).find(|line| line.id.as_deref() == Some(id)).unwrap();
+        assert_eq!((read.what.as_str(), &read.details["found"]), ("subscription", &json!("changed")));
+        assert_eq!(read.details["cancel_at_period_end"], json!([false, true]));
+        assert_eq!(read.details["status"], json!(null), "it is the same: {read:?}");
+        let decided = of_part(Part::Decided).map(|line| line.what.as_str());
+        assert_eq!(decided.collect::<Vec<_>>(), ["subscription.changed"], "{told:#?}");
+        let mails = of_part(Part::Told).map(|line| line.what.as_str());
+        assert_eq!(mails.collect::<Vec<_>>(), ["mail cancellation_scheduled"], "{told:#?}");
+        let caused = told.story.iter().filter(|line| line.part != Part::Came);
+        for line in caused {
+            assert_eq!(line.why.as_deref(), Some(event.as_str()), "{line:?}");
+        }
+        let place = |part: Part| told.story.iter().position(|line| line.part == part);
+        assert!([Part::Came, Part::Read, Part::Decided, Part::Told].map(place).is_sorted(), "{told:#?}");
+    }
+
+    async fn an_event_tells_what_was_sent_to_stripe_because_of_it(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        ada.bank_blocks_card().await.unwrap();
+        stage.conductor.advance_to(stage.sandbox.now() + 31 * DAY).await.unwrap();
+        ada.replace_card(Card::OTHER).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+
+        let whole = story(stage, "ada").await;
+        let begun = whole.story.iter().find(|line| line.what == "recover.begun").unwrap();
+        let told = story(stage, begun.why.as_deref().unwrap()).await;
+        assert_eq!(told.kind, "event");
+        let sent = told.story.iter().filter(|line| line.part == Part::Sent);
+        let sent: Vec<_> = sent.map(|line| line.what.as_str()).collect();
+        let [card, pay] = sent[..] else { panic!("{told:#?}") };
+        assert!(card.starts_with("POST /v1/subscriptions/sub_"), "{card}");
+        assert!(pay.starts_with("POST /v1/invoices/in_") && pay.ends_with("/pay"), "{pay}");
+        assert!(told.story.iter().any(|line| line.what == "recover.done"), "{told:#?}");
+    }
+
+    async fn an_event_that_names_no_customer_is_told_with_whose_it_was(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let invoice = text(&stage.sandbox.list("invoice")[0]["id"]).to_owned();
+        let told = story(stage, &last_of(stage, "invoice_payment.paid").await).await;
+        assert_eq!(told.customer.map(|it| it.app_id).as_deref(), Some("ada"));
+        let reads = told.story.iter().filter(|line| line.part == Part::Read);
+        let of_it = reads.filter(|line| line.id.as_deref() == Some(invoice.as_str()));
+        let found: Vec<_> = of_it.map(|line| text(&line.details["found"])).collect();
+        assert!(found.len() > 1, "in a lane of its own and in hers: {:#?}", told.story);
+        assert_eq!(found[0], "belongs to a customer", "{:#?}", told.story);
+    }
+
     async fn what_nothing_has_is_said_with_what_was_looked_for(stage: &Stage) {
         for (id, looked) in [
             ("sub_nobody", "a subscription, a customer of the app by that id"),
@@ -132,7 +204,7 @@ both! {
         }
         // A stranger of the same Stripe account is known by what came.
         let ada = Person::new(stage, "ada", "Ada");
-        let stranger = ada.api(http::Method::POST, "/v1/customers", "name=Stranger").await.unwrap();
+        let stranger = ada.api(Method::POST, "/v1/customers", "name=Stranger").await.unwrap();
         stage.conductor.settle().await.unwrap();
         let told = story(stage, text(&stranger["id"])).await;
         assert_eq!((told.customer, told.story.len()), (None, 1));

@@ -6,6 +6,7 @@ use serde_json::Value;
 use specie_store::audit::{self, Entry};
 use specie_store::inbox::{self, EventHead};
 use specie_store::intents::{self, Intent, Step, Try};
+use specie_store::looks::{self, Look};
 use specie_store::mails::{self, Mail};
 use specie_store::mirrors as m;
 use specie_store::mirrors::checkout_sessions::SessionRow;
@@ -32,6 +33,8 @@ pub(super) struct Known {
     pub effects: Vec<Queued>,
     pub mails: Vec<Mail>,
     pub wishes: Vec<Wish>,
+    /// Of an event alone: what was read because of it.
+    pub looks: Vec<Look>,
     pub subscriptions: Vec<SubscriptionRow>,
     pub invoices: Vec<InvoiceRow>,
     pub payments: Vec<PaymentRow>,
@@ -70,6 +73,13 @@ pub(super) async fn known(tx: &mut Tx, subject: &Subject) -> Result<Known, Store
         && !known.events.iter().any(|it| it.id == event.id)
     {
         known.events.push(event.clone());
+    }
+    if let Some(event) = &subject.event {
+        let others =
+            own.iter().map(CustomerId::as_str).filter(|it| Some(*it) != event.lane.as_deref());
+        for lane in event.lane.as_deref().into_iter().chain(others) {
+            known.looks.extend(looks::of_lane(tx, lane).await?);
+        }
     }
     let Some(payer) = &subject.payer else { return Ok(known) };
     let mut details: std::collections::BTreeMap<i64, Value> =
@@ -121,6 +131,15 @@ pub(super) fn related(subject: &Subject, asked: &str, known: &Known) -> Option<B
                 // A customer is everybody's.
                 let object = step.object.as_deref().filter(|id| !id.starts_with("cus_"));
                 object.filter(|id| id.contains('_')).map(|id| add(id.to_owned()));
+            }
+        }
+        "event" => {
+            for (entry, details) in known.entries.iter().filter(|(entry, _)| entry.why == asked) {
+                if entry.what.ends_with(".begun")
+                    && let Some(id) = details["intent"].as_str()
+                {
+                    add(id.to_owned());
+                }
             }
         }
         _ => {}

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use specie_store::intents::IntentState;
-use specie_vocab::BusinessTime;
+use specie_store::outbox::Queued;
+use specie_store::wishes::Wish;
+use specie_vocab::{BusinessTime, WallTime};
 
 use super::about::{Known, names};
+use crate::gist;
 use crate::trail::why;
 
 /// Which part of the story a line tells.
@@ -17,7 +20,7 @@ use crate::trail::why;
 pub enum Part {
     /// An event of Stripe's came.
     Came,
-    /// An object was read from Stripe; the last time is told.
+    /// An object was read from Stripe: the last time, or in an event's story because of it.
     Read,
     /// Something was decided.
     Decided,
@@ -44,7 +47,8 @@ pub struct Line {
     pub who: Option<String>,
     /// Why: the id of an event or an intent, or the name of a call or a rule.
     pub why: Option<String>,
-    /// What else is known; null after it was erased.
+    /// What else is known; null after it was erased. What was read because of an event says of each
+    /// field that differed what was and what is.
     pub details: Value,
 }
 
@@ -59,6 +63,7 @@ pub(super) fn tell(known: &Known, about: Option<&BTreeSet<String>>) -> (Vec<Line
     let mut placed = Vec::new();
     events(known, about, &mut placed);
     reads(known, about, &mut placed);
+    looks(known, about, &mut placed);
     decisions(known, about, &mut placed);
     requests(known, about, &mut placed);
     let clock = moments(known);
@@ -100,41 +105,58 @@ fn events(known: &Known, about: Option<&BTreeSet<String>>, placed: &mut Vec<Plac
 }
 
 fn reads(known: &Known, about: Option<&BTreeSet<String>>, placed: &mut Vec<Placed>) {
-    let mut read = |what: &str, id: String, at: Timestamp, details: Value| {
-        if about.is_none_or(|about| about.contains(&id)) {
-            put(placed, Line { details, ..line(at, Part::Read, what, Some(id)) });
+    let mut read = |what: &str, id: &str, at: WallTime, details: Value| {
+        if about.is_none_or(|about| about.contains(id)) {
+            put(
+                placed,
+                Line { details, ..line(at.timestamp(), Part::Read, what, Some(id.into())) },
+            );
         }
     };
     for row in &known.sessions {
-        let details = json!({ "status": row.status, "subscription": row.subscription });
-        read("checkout session", row.id.to_string(), row.fetched_at.timestamp(), details);
+        read("checkout session", row.id.as_str(), row.fetched_at, gist::session(row));
     }
     for row in &known.subscriptions {
-        let details = json!({
-            "status": row.status, "cancel_at_period_end": row.cancel_at_period_end,
-            "current_period_end": row.current_period_end.map(|at| at.timestamp()),
-        });
-        read("subscription", row.id.to_string(), row.fetched_at.timestamp(), details);
+        read("subscription", row.id.as_str(), row.fetched_at, gist::subscription(row));
     }
     for row in &known.invoices {
-        let details = json!({
-            "status": row.status, "amount_due": row.amount_due, "amount_paid": row.amount_paid,
-            "currency": row.currency.to_string(), "subscription": row.subscription,
-        });
-        read("invoice", row.id.to_string(), row.fetched_at.timestamp(), details);
+        read("invoice", row.id.as_str(), row.fetched_at, gist::invoice(row));
     }
     for row in &known.payments {
-        let details = json!({
-            "status": row.status, "amount": row.amount, "amount_refunded": row.amount_refunded,
-            "currency": row.currency.to_string(), "failure_code": row.failure_code,
-            "invoice": row.invoice,
-        });
-        read("payment", row.id.to_string(), row.fetched_at.timestamp(), details);
+        read("payment", row.id.as_str(), row.fetched_at, gist::payment(row));
     }
     for row in &known.refunds {
-        let details = json!({ "status": row.status, "amount": row.amount, "reason": row.reason });
-        read("refund", row.id.to_string(), row.fetched_at.timestamp(), details);
+        read("refund", row.id.as_str(), row.fetched_at, gist::refund(row));
     }
+}
+
+/// What was found by looks that were taken because of any of these ids.
+fn looks(known: &Known, about: Option<&BTreeSet<String>>, placed: &mut Vec<Placed>) {
+    let Some(about) = about else { return };
+    for look in &known.looks {
+        let mut causes = look.because.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let Some(why) = causes.find(|cause| about.contains(*cause)) else { continue };
+        for found in look.found.as_array().into_iter().flatten() {
+            let what = found["object"].as_str().unwrap_or_default();
+            let id = found["id"].as_str().map(String::from);
+            let line = line(look.at.timestamp(), Part::Read, what, id);
+            put(placed, Line { why: Some(why.into()), details: told_of(found), ..line });
+        }
+    }
+}
+
+/// What was found, and of each field that differed what was and what is.
+fn told_of(found: &Value) -> Value {
+    let mut details = match &found["fields"] {
+        Value::Object(fields) => fields.clone(),
+        _ => Map::new(),
+    };
+    for name in ["found", "customer"] {
+        if let Some(value) = found.get(name) {
+            details.insert(name.into(), value.clone());
+        }
+    }
+    Value::Object(details)
 }
 
 fn decisions(known: &Known, about: Option<&BTreeSet<String>>, placed: &mut Vec<Placed>) {
@@ -208,18 +230,27 @@ fn mails(
         let details = json!({
             "key": mail.key, "message_id": mail.message_id,
             "sent_at": mail.sent_at.map(|at| at.timestamp()),
+            "failed_at": mail.failed_at.map(|at| at.timestamp()), "failure": mail.failure,
         });
+        let why = effect.and_then(cause);
         let at = mail.created_at.timestamp();
         let before = clock.range(..=mail.created_at).next_back().map_or(at, |(_, at)| *at);
         let moment = if before <= at && at <= newest { at } else { before };
         let line = line(at, Part::Told, format!("mail {}", mail.kind), None);
-        placed.push(Placed { moment, line: Line { details, ..line } });
+        placed.push(Placed { moment, line: Line { why, details, ..line } });
     }
+}
+
+/// Why an effect was asked for; none, of one that is older than causes of effects.
+fn cause(effect: &Queued) -> Option<String> {
+    effect.what["why"].as_str().map(String::from)
 }
 
 fn waiting(known: &Known, about: Option<&BTreeSet<String>>) -> Vec<Line> {
     let mut waiting = Vec::new();
-    for wish in known.wishes.iter().filter(|wish| is_about(about, &wish.what.to_string())) {
+    let waits =
+        |wish: &&Wish| is_about(about, &wish.what.to_string()) || is_about(about, &wish.why);
+    for wish in known.wishes.iter().filter(waits) {
         let line = line(wish.due.timestamp(), Part::Waits, "look", None);
         let (why, details) = (Some(wish.why.clone()), wish.what.clone());
         waiting.push(Line { why, details, ..line });
@@ -228,7 +259,7 @@ fn waiting(known: &Known, about: Option<&BTreeSet<String>>) -> Vec<Line> {
         if is_about(about, &effect.what.to_string()) {
             let line = line(effect.due.timestamp(), Part::Waits, &effect.kind, None);
             let details = json!({ "key": effect.key, "attempts": effect.attempts });
-            waiting.push(Line { details, ..line });
+            waiting.push(Line { why: cause(effect), details, ..line });
         }
     }
     for (intent, ..) in &known.intents {

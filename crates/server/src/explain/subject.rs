@@ -2,6 +2,7 @@
 
 use specie_store::customers::{self, Payer};
 use specie_store::inbox::{self, EventHead};
+use specie_store::looks;
 use specie_store::mirrors::customers as stripe_customers;
 use specie_store::mirrors::{checkout_sessions, invoices, payments, subscriptions};
 use specie_store::{StoreError, Tx, intents};
@@ -86,7 +87,11 @@ async fn by_form(tx: &mut Tx, asked: &str) -> Result<Option<Subject>, StoreError
     }
     if asked.starts_with("evt_") {
         let Some(event) = inbox::head(tx, asked).await? else { return Ok(None) };
-        let customer = event.customer.as_deref().and_then(|id| CustomerId::try_from(id).ok());
+        let named = event.customer.as_deref().and_then(|id| CustomerId::try_from(id).ok());
+        let customer = match named {
+            Some(customer) => Some(customer),
+            None => found_out(tx, &event).await?,
+        };
         let found = of_stripe(tx, "event", customer).await?;
         return Ok(Some(Subject { event: Some(event), ..found }));
     }
@@ -120,6 +125,15 @@ async fn by_form(tx: &mut Tx, asked: &str) -> Result<Option<Subject>, StoreError
         Some((kind, customer)) => of_stripe(tx, kind, Some(customer)).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// Whose an event is that names no customer, as its look has found.
+async fn found_out(tx: &mut Tx, event: &EventHead) -> Result<Option<CustomerId>, StoreError> {
+    let Some(lane) = &event.lane else { return Ok(None) };
+    let looks = looks::of_lane(tx, lane).await?;
+    let found = looks.iter().filter_map(|look| look.found.as_array()).flatten();
+    let mut customers = found.filter_map(|it| it["customer"].as_str());
+    Ok(customers.find_map(|id| CustomerId::try_from(id).ok()))
 }
 
 /// Something of a customer of Stripe's, who may be nobody of ours.
