@@ -174,6 +174,26 @@ both! {
         assert_eq!(Person::new(stage, "ada", "Ada").subscription().await.unwrap()["stale"], false);
     }
 
+    async fn a_view_of_an_open_checkout_is_confirmed_by_its_session(stage: &Stage) {
+        let ada = subscribed(stage).await;
+        let ended = text(&ada.subscription().await.unwrap()["subscription"]).to_owned();
+        ada.api(Method::DELETE, &format!("/v1/subscriptions/{ended}"), "").await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let again = ada.checkout("pro", "monthly").await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        // All further looks are over.
+        wait(stage, 120);
+        stage.conductor.settle().await.unwrap();
+        stage.conductor.watermark().await.unwrap();
+        // Neither a webhook nor a pass tells of this.
+        ada.pay(text(&again["url"]), Card::GOOD).await.unwrap();
+        wait(stage, 301);
+        let view = ada.subscription().await.unwrap();
+        assert_eq!((&view["stale"], &view["status"]), (&json!(false), &json!("active")));
+        assert_ne!(view["subscription"], json!(ended));
+        stage.conductor.settle().await.unwrap();
+    }
+
     async fn a_pass_confirms_all_but_those_whose_lane_is_stuck(stage: &Stage) {
         let ada = subscribed(stage).await;
         let ben = Person::new(stage, "ben", "Ben");

@@ -43,7 +43,10 @@ pub(super) struct Kept {
 pub(super) struct Known {
     pub view: SubscriptionView,
     pub held: Option<Held>,
-    /// When what is shown was last fetched.
+    /// The object that says whether what is shown is still true: the session of an open checkout,
+    /// else the subscription.
+    pub rests_on: Option<String>,
+    /// When that was last fetched.
     pub fetched_at: Option<WallTime>,
 }
 

@@ -70,9 +70,9 @@ async fn passes(app: &App, now: WallTime) -> Result<Arc<Vec<Watermark>>, ApiErro
 /// moment; what comes later is there for the next reader.
 pub(super) async fn ask(app: &App, payer: PayerId, kept: &Kept, group: &str) {
     let (Some(lane), Some(turn)) = (kept.lane.clone(), Turn::take(app, payer)) else { return };
-    let subscription = kept.groups.get(group).and_then(|known| known.view.subscription.clone());
+    let rests_on = kept.groups.get(group).and_then(|known| known.rests_on.clone());
     let look = async move {
-        let looked = look(&turn.app, &lane, subscription).await;
+        let looked = look(&turn.app, &lane, rests_on).await;
         if let Err(error) = looked {
             tracing::debug!(%error, payer = %turn.payer, "a view could not be confirmed");
         }
@@ -85,8 +85,8 @@ pub(super) async fn ask(app: &App, payer: PayerId, kept: &Kept, group: &str) {
     }
 }
 
-/// Lets the lane look at what is shown; what waits in it comes first, and is enough.
-async fn look(app: &App, lane: &str, subscription: Option<String>) -> Result<(), ApiError> {
+/// Lets the lane look at what the view rests on; what waits in it comes first, and is enough.
+async fn look(app: &App, lane: &str, rests_on: Option<String>) -> Result<(), ApiError> {
     let mut tx = app.db.read().await?;
     let now = tx.now().await?;
     let waiting = stored_lanes::has_due(&mut tx, lane, now).await?;
@@ -94,7 +94,7 @@ async fn look(app: &App, lane: &str, subscription: Option<String>) -> Result<(),
     if waiting {
         return lanes::settle(app, lane).await;
     }
-    let wish = subscription.map_or(WishFor::Everything, |id| WishFor::Object { id });
+    let wish = rests_on.map_or(WishFor::Everything, |id| WishFor::Object { id });
     lanes::look_now(app, lane, wish, why::CONFIRM).await
 }
 

@@ -71,15 +71,18 @@ pub(super) async fn read(app: &App, payer: PayerId) -> Result<Kept, ApiError> {
             None => held.values().filter(|it| it.group == group.key).max_by_key(|it| it.ended_at),
         };
         let mut view = none(&group.key, row.version);
-        let mut fetched_at = None;
+        let (mut rests_on, mut fetched_at) = (None, None);
         if let Some(shown) = shown {
             let mirror = subscriptions::get(&mut tx, &shown.subscription).await?;
+            rests_on = Some(shown.subscription.to_string());
             fetched_at = mirror.map(|mirror| mirror.fetched_at);
             fill(app, &mut tx, &mut view, shown, &row).await?;
         }
         if let Slot::Open { session, .. } = &slot {
             let open = checkout_sessions::get(&mut tx, session).await?;
-            fetched_at = fetched_at.max(open.as_ref().map(|open| open.fetched_at));
+            // A subscription that is over says nothing of the one that may be paid by now.
+            rests_on = Some(session.to_string());
+            fetched_at = open.as_ref().map(|open| open.fetched_at);
             view.open_checkout = open.and_then(|open| {
                 let expires_at = open.expires_at.timestamp();
                 Some(CheckoutView { id: open.id.to_string(), url: open.url?, expires_at })
@@ -88,7 +91,8 @@ pub(super) async fn read(app: &App, payer: PayerId) -> Result<Kept, ApiError> {
         if let Slot::Conflict { others, .. } = &slot {
             view.conflicts = others.iter().map(ToString::to_string).collect();
         }
-        groups.insert(group.key.clone(), Known { view, held: shown.cloned(), fetched_at });
+        let held = shown.cloned();
+        groups.insert(group.key.clone(), Known { view, held, rests_on, fetched_at });
     }
     let parked = match &row.stripe {
         Some(customer) => inbox::parked(&mut tx, customer).await? > 0,
