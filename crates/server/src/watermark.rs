@@ -40,8 +40,9 @@ pub async fn pass(app: &App) -> Result<u64, ApiError> {
         app.watch.compared(stripe, app.wall.now());
     }
     let mut tx = app.db.begin().await?;
-    // What it brought is not known before its lanes have looked.
-    let restless = lanes::restless(&mut tx).await?;
+    // What it brought is not known before its lanes have looked, nor what a parked event told.
+    let mut restless = lanes::restless(&mut tx).await?;
+    restless.extend(inbox::parked_lanes(&mut tx).await?);
     let mark = Watermark::new(app.id(), read.head, began_at, read.events, &restless);
     watermarks::add(&mut tx, &mark).await?;
     tx.commit().await?;

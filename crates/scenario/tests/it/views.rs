@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use specie_billing::catalog::StaleAccess;
 use specie_scenario::{Card, Person, Stage};
@@ -249,6 +250,18 @@ both! {
         let view = ada.subscription().await.unwrap();
         assert_eq!(view["cancel_at_period_end"], true);
         assert_eq!(view["stale"], true, "it is not forgotten");
+    }
+
+    async fn no_pass_confirms_a_customer_with_a_parked_event(stage: &Stage) {
+        let ada = subscribed(stage).await;
+        let confirmed = stage.wall.now();
+        wait(stage, 1);
+        parking(stage, &ada).await;
+        stage.conductor.pass().await.unwrap();
+        let view = ada.subscription().await.unwrap();
+        assert_eq!(view["stale"], true);
+        let as_of: Timestamp = text(&view["as_of"]).parse().unwrap();
+        assert!(as_of <= confirmed.timestamp(), "{as_of} is after {confirmed:?}");
     }
 
     async fn a_parked_event_that_is_replayed_is_stale_no_more(stage: &Stage) {

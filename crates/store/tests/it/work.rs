@@ -225,6 +225,7 @@ both! {
         for (n, state) in (1..).zip(states) {
             inbox::mark(&mut tx, &[id(n)], state, wall(7)).await.unwrap();
         }
+        assert_eq!(inbox::parked_lanes(&mut tx).await.unwrap(), ["cus_1"]);
         let at = inbox::get(&mut tx, &id(6)).await.unwrap().unwrap().received_at;
         assert_eq!(inbox::forget_old(&mut tx, at, 1).await.unwrap(), 1);
         assert_eq!(inbox::get(&mut tx, &id(1)).await.unwrap(), None, "the oldest first");
