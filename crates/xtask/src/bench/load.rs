@@ -87,6 +87,17 @@ pub async fn send(
     at_once: usize,
     pace: Pace,
 ) -> anyhow::Result<Measured> {
+    send_checked(address, requests, at_once, pace, |_| Ok(())).await
+}
+
+/// The same, and each answer's body must pass `check`.
+pub async fn send_checked(
+    address: &str,
+    requests: Vec<Ready>,
+    at_once: usize,
+    pace: Pace,
+    check: impl Fn(&[u8]) -> anyhow::Result<()> + Copy + 'static,
+) -> anyhow::Result<Measured> {
     let count = requests.len();
     let queue = Rc::new(RefCell::new(requests.into_iter().enumerate()));
     let mut connections = Vec::new();
@@ -97,7 +108,9 @@ pub async fn send(
     let tasks = LocalSet::new();
     let all: Vec<_> = connections
         .into_iter()
-        .map(|connection| tasks.spawn_local(work(connection, Rc::clone(&queue), pace, begun)))
+        .map(|connection| {
+            tasks.spawn_local(work(connection, Rc::clone(&queue), pace, begun, check))
+        })
         .collect();
     tasks.await;
     let seconds = (micros() - begun) as f64 / 1e6;
@@ -117,6 +130,7 @@ async fn work(
     queue: Queue,
     pace: Pace,
     begun: i64,
+    check: impl Fn(&[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<i64>> {
     let mut latencies = Vec::new();
     loop {
@@ -130,5 +144,6 @@ async fn work(
         let answer = connection.send(request).await?;
         ensure!(answer.status() == StatusCode::OK, "answered {answer:?}");
         latencies.push(micros() - sent);
+        check(answer.body())?;
     }
 }

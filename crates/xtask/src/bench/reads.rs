@@ -1,4 +1,7 @@
-//! `cargo xtask bench reads`: `GET subscription`, and whether any read calls Stripe.
+//! `cargo xtask bench reads`: `GET subscription`. It fails when a read calls Stripe, and when an answer
+//! is older than five minutes without saying so.
+
+mod demands;
 
 use std::path::Path;
 
@@ -13,10 +16,11 @@ use specie_store::{Db, Options, customers, migrate_up};
 use specie_vocab::{BusinessTime, Chance, SystemChance, SystemClock, WallClock};
 
 use super::Bench;
-use super::load::{Connection, Pace, Ready, send};
+use super::load::{Connection, Pace, Ready, send, send_checked};
 use super::postgres::Postgres;
 use super::process::cpu;
-use super::service::{Sandbox, Service, Work, get};
+use super::service::{Sandbox, Service, Work};
+use demands::{Done, says_how_old};
 
 /// See `cargo xtask bench reads --help`.
 #[derive(Args)]
@@ -33,6 +37,10 @@ pub struct Arguments {
     /// Reads at once.
     #[arg(long, default_value_t = 16)]
     at_once: usize,
+    /// Seconds that an answer may be old without being marked as stale: five minutes, and one in
+    /// which it is on its way.
+    #[arg(long, default_value_t = 301, allow_negative_numbers = true)]
+    fresh: i64,
     /// Leaves Postgres out.
     #[arg(long)]
     only_sqlite: bool,
@@ -75,10 +83,15 @@ async fn one(
         let step = 7_919; // a prime: one after the other, far apart
         let all = (0..arguments.reads).map(|n| read(&service.address, &key, n * step % among));
         let all = all.collect();
-        let calls = calls(&service).await?;
+        let done = Done::by(&service).await?;
         let database = || database.map_or(0.0, |id| cpu(&[id]));
         let before = (cpu(&[service.id()]), database());
-        let measured = send(&service.address, all, arguments.at_once, Pace::Closed).await?;
+        let fresh = arguments.fresh;
+        let check = move |body: &[u8]| says_how_old(body, fresh);
+        let (address, at_once) = (&service.address, arguments.at_once);
+        let measured = send_checked(address, all, at_once, Pace::Closed, check).await?;
+        let after = (cpu(&[service.id()]), database());
+        let calls = done.nobody_was_called(&service, url).await?;
         let used = |after: f64, before: f64| (after - before) * 1000.0 / arguments.reads as f64;
         println!(
             "| {name} | {} | {what} of {among} | {:.0} | {:.2} | {:.2} | {:.3} | {:.3} | {:.0} |",
@@ -86,9 +99,9 @@ async fn one(
             measured.rate(),
             measured.at(500),
             measured.at(990),
-            used(cpu(&[service.id()]), before.0),
-            used(database(), before.1),
-            self::calls(&service).await? - calls,
+            used(after.0, before.0),
+            used(after.1, before.1),
+            calls,
         );
     }
     Ok(())
@@ -115,15 +128,6 @@ async fn confirmed(service: &Service, key: &str) -> anyhow::Result<()> {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     anyhow::bail!("no watermark pass came to its end")
-}
-
-/// How often the service has called Stripe.
-async fn calls(service: &Service) -> anyhow::Result<f64> {
-    let mut connection = Connection::open(&service.private).await?;
-    let answer = connection.send(get(&service.private, "/metrics")?).await?;
-    let text = String::from_utf8_lossy(answer.body()).into_owned();
-    let lines = text.lines().filter(|line| line.starts_with("specie_stripe_calls_total"));
-    Ok(lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum())
 }
 
 /// Customers, each with an active subscription.

@@ -48,6 +48,17 @@ fn reads_are_measured_and_call_nobody() {
 }
 
 #[test]
+fn reads_that_are_older_than_they_say_end_the_measurement() {
+    let specie = specie().display().to_string();
+    let size = ["--customers", "3", "--hot", "2", "--reads", "4", "--at-once", "1"];
+    let demand = ["--only-sqlite", "--fresh=-1", "--specie", &specie];
+    let out = xtask(&[&["bench", "reads"], &size[..], &demand].concat());
+    assert_eq!(out.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(said.contains("s old, and not marked as stale: {"), "{said}");
+}
+
+#[test]
 fn the_sandbox_is_measured() {
     let printed = bench(&["sandbox", "--stored", "30,60", "--creates", "10", "--flows", "3"]);
     for stored in ["30", "60"] {
