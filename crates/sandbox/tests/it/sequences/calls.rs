@@ -40,6 +40,21 @@ const CARDS: [&str; 6] = [
     "pm_card_authenticationRequired",
     "pm_card_chargeDeclined",
 ];
+/// What is asked to be expanded: some of it opens in many answers, some in none.
+const EXPANSIONS: [&str; 12] = [
+    "customer",
+    "data",
+    "data.customer",
+    "latest_invoice",
+    "latest_invoice.payments",
+    "default_payment_method",
+    "items.data.price.product",
+    "invoice",
+    "payment_intent",
+    "latest_charge",
+    "test_clock",
+    "x",
+];
 const RUBBISH: [&str; 14] = [
     "%zz",
     "a[b",
@@ -133,7 +148,9 @@ impl Caller {
         let mut asked = call(method, path, &pairs);
         asked.idempotency_key =
             (self.die.below(4) == 0).then(|| format!("k{}", self.die.below(200)));
-        let looks = self.die.below(60) == 0;
+        // A write that is refused for what it is to expand is taken back.
+        let expands = method != "GET" && pairs.iter().any(|(name, _)| name.starts_with("expand"));
+        let looks = self.die.below(if expands { 6 } else { 60 }) == 0;
         let before = looks.then(|| {
             // What time alone has done is not the call's doing.
             lab.get("/v1/account", &[]);
@@ -159,7 +176,7 @@ impl Caller {
     /// Something that a program would ask for.
     fn sensible(&mut self, lab: &mut Lab, of: &str) {
         let customer = self.some("customer");
-        let (method, path, pairs) = match self.die.below(28) {
+        let (method, path, mut pairs) = match self.die.below(28) {
             0 | 1 => {
                 ("POST", "/v1/customers".into(), pairs(&[("email", "a@b.example"), ("name", "A")]))
             }
@@ -247,6 +264,9 @@ impl Caller {
                 ("GET", format!("/v1/{list}"), if list == "customers" { Vec::new() } else { with })
             }
         };
+        if method != "GET" && self.die.below(12) == 0 {
+            pairs.push(("expand[0]".into(), (*self.die.one(&EXPANSIONS)).into()));
+        }
         self.ask(lab, of, method, &path, &pairs);
     }
 
@@ -302,8 +322,8 @@ impl Caller {
         let mut pairs = Vec::new();
         for (name, is_known, kind) in self.served[endpoint].parameters.clone() {
             let needed = kind.split(':').next().unwrap_or_default().ends_with('!');
-            // A write that expands costs a copy of the world.
-            let rare = if name == "expand[]" && method != "GET" { 60 } else { 6 };
+            // A write costs a copy of the world, if what it expands may not open.
+            let rare = if name == "expand[]" && method != "GET" { 20 } else { 6 };
             let chosen = if needed { self.die.below(8) > 0 } else { self.die.below(rare) == 0 };
             if !is_known || kind.starts_with('o') || !chosen {
                 continue;
@@ -344,17 +364,7 @@ impl Caller {
             (_, "email") => "a@b.example".to_owned(),
             (_, "name" | "description" | "reason") => (*die.one(&["7", "Ада", "x y"])).to_owned(),
             (_, "unit_amount_decimal") => (*die.one(&["7", "0.5", "1e9", "-3"])).to_owned(),
-            (_, "expand") => {
-                let paths = [
-                    "customer",
-                    "data",
-                    "data.customer",
-                    "latest_invoice.payments",
-                    "test_clock",
-                    "x",
-                ];
-                (*die.one(&paths)).to_owned()
-            }
+            (_, "expand") => (*die.one(&EXPANSIONS)).to_owned(),
             _ => self.any(),
         }
     }
