@@ -51,23 +51,35 @@ targets!(catalog, cursor, expand, form, journal, jwt, routing, signature);
 
 /// How many changed seeds each target reads here; `fuzz/` reads millions.
 const CHANGED: usize = 500;
-/// The smaller of the two sizes, in bytes.
-const SIZE: usize = 8 * 1024;
+/// The smallest size that is compared with eight times as much, in bytes.
+const SMALLEST: usize = 8 * 1024;
+/// The largest: what is quick even there would not be noticed if it grew.
+const LARGEST: usize = 128 * 1024;
 /// A square would be 64 times; what is linear is 8 times, and machines are busy.
 const MOST: u32 = 40;
-/// What is quicker than this is not compared.
-const QUICK: Duration = Duration::from_millis(10);
+/// What is quicker than this cannot be compared, and is looked at in twice the size, too.
+const QUICK: Duration = Duration::from_millis(3);
 
 fn of(name: &str) -> &'static Target {
     target(name).expect("each name is one of the targets")
 }
 
 fn grows_gently(target: &Target) {
-    for (small, large) in (target.grown)(SIZE).iter().zip((target.grown)(8 * SIZE)) {
-        let (little, much) = (time(target, small), time(target, &large));
-        let start = String::from_utf8_lossy(&small[..small.len().min(40)]);
-        assert!(much < MOST * little.max(QUICK), "{start}: {little:?}, then {much:?}");
+    for kind in 0..(target.grown)(SMALLEST).len() {
+        let mut size = SMALLEST;
+        while time_at(target, kind, size) < QUICK && size < LARGEST {
+            size *= 2;
+        }
     }
+}
+
+/// How long an input of a kind and size takes; eight times the size must not take the square of that.
+fn time_at(target: &Target, kind: usize, size: usize) -> Duration {
+    let [small, large] = [size, 8 * size].map(|size| (target.grown)(size).swap_remove(kind));
+    let (little, much) = (time(target, &small), time(target, &large));
+    let start = String::from_utf8_lossy(&small[..small.len().min(40)]);
+    assert!(much < MOST * little.max(QUICK), "{size} of {start}: {little:?}, then {much:?}");
+    little
 }
 
 /// The best of three: what else the machine does counts least.
