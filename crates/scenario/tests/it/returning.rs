@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use specie_scenario::{Card, Person, Stage, agree};
+use specie_scenario::{Card, Person, agree};
 use specie_server::explain::explain;
 use specie_store::rows;
 

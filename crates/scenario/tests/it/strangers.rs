@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use specie_scenario::{Card, Door, Person, Stage};
+use specie_scenario::{Card, Door, Person};
 
 use crate::set::{both, text};
 

@@ -329,24 +329,3 @@ async fn events_that_the_database_does_not_take_are_an_alarm_until_it_takes_one(
     assert_eq!(standing(&house).await, [""; 0]);
     assert_eq!(house.inbox().await, [("customer.updated".to_owned(), "pending")]);
 }
-
-#[tokio::test]
-async fn a_stripe_that_is_silent_is_noticed() {
-    let house = House::new(Wish::default()).await;
-    assert_eq!(standing(&house).await, [""; 0]);
-    house.app.stripe.get("/v1/account", &Form::new(), Priority::Background).await.unwrap_err();
-    assert_eq!(standing(&house).await, [""; 0], "once may be an accident");
-    for _ in 0..2 {
-        house.app.stripe.get("/v1/account", &Form::new(), Priority::Background).await.unwrap_err();
-    }
-    assert_eq!(standing(&house).await, ["stripe_unreachable"]);
-
-    let house = House::new(Wish::default()).await;
-    assert_eq!(standing(&house).await, [""; 0]);
-    house.wait(301);
-    assert_eq!(standing(&house).await, ["stripe_unreachable"], "no pass has been complete");
-    let mut tx = house.app.db.begin().await.unwrap();
-    pass(&mut tx, &house, NOW + 301).await;
-    tx.commit().await.unwrap();
-    assert_eq!(standing(&house).await, [""; 0]);
-}

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::house::{House, NOW, WEBHOOK_SECRET, both};
+use crate::house::{NOW, WEBHOOK_SECRET, both};
 
 fn event(change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut event = json!({
