@@ -217,8 +217,9 @@ pub async fn at_rest(sides: &Sides<'_>) -> Checked {
         format!("a person is waited for: {stuck} changes are stuck, {parked} events are parked")
     })?;
     let payers = customers::list(&mut tx, MOST).await?;
-    complete(sides, &closed, &left::known_customers(&mut tx, &payers).await?).await?;
-    gone::are_forgotten(sides, &mut tx).await?;
+    let known = left::known_customers(&mut tx, &payers).await?;
+    complete(sides, &closed, &known).await?;
+    gone::are_forgotten(sides, &mut tx, &known).await?;
     for payer in payers {
         groups::fit(sides, &mut tx, &payer, &closed).await?;
         named::nobody(&mut tx, &payer).await?;

@@ -1,21 +1,28 @@
 //! Customers who were deleted at Stripe: all that is kept of them is what Stripe still says.
 
+use std::collections::BTreeSet;
+
 use http::Method;
 use specie_store::Tx;
 use specie_store::mirrors::customers;
 use specie_vocab::CustomerId;
 
 use super::named::is_personal;
-use super::{Checked, Sides, must, text};
+use super::{Checked, Sides, must};
 use crate::agree::NotCompared;
 use crate::person::stripe_api;
 
 /// What is kept of each as Stripe wrote it is what Stripe writes now, and names nobody.
-pub(super) async fn are_forgotten(sides: &Sides<'_>, tx: &mut Tx) -> Checked {
-    let gone = sides.sandbox.each("customer", |it| (it["deleted"] == true).then(|| text(it, "id")));
-    for id in gone.into_iter().flatten() {
+pub(super) async fn are_forgotten(
+    sides: &Sides<'_>,
+    tx: &mut Tx,
+    known: &BTreeSet<String>,
+) -> Checked {
+    for id in known {
         let Ok(known) = CustomerId::try_from(id.as_str()) else { continue };
-        let Some(row) = customers::get(tx, &known).await? else { continue };
+        let Some(row) = customers::get(tx, &known).await?.filter(|row| row.deleted) else {
+            continue;
+        };
         let path = format!("/v1/customers/{id}");
         let answer = stripe_api(sides.stripe, Method::GET, &path, "").await;
         let theirs = answer.map_err(NotCompared::from)?;

@@ -177,9 +177,11 @@ both! {
     }
 
     async fn an_event_that_names_no_customer_is_told_with_whose_it_was(stage: &Stage) {
+        stage.conductor.watermark().await.unwrap();
         let ada = Person::new(stage, "ada", "ada");
         ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
         stage.conductor.settle().await.unwrap();
+        stage.conductor.watermark().await.unwrap();
         let invoice = text(&stage.sandbox.list("invoice")[0]["id"]).to_owned();
         let told = story(stage, &last_of(stage, "invoice_payment.paid").await).await;
         assert_eq!(told.customer.map(|it| it.app_id).as_deref(), Some("ada"));
