@@ -3,18 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use specie_billing::{SAASKIT, catalog};
 use specie_sandbox::Chaos;
 use specie_server::runner;
 use specie_store::{lanes, watermarks};
 use specie_stripe::rate::endpoint_of;
 use specie_stripe::{Client, Limits, RateBudget, Transport, TransportError};
-use specie_vocab::{ManualClock, Secret, WallClock, WallTime};
+use specie_vocab::{ManualClock, Secret, SystemClock, WallClock, WallTime};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
@@ -127,7 +127,7 @@ async fn lose(stage: &Stage, customers: usize, percent: u32) -> Result<(), NotMe
 /// A process of its own works in real time until it has read the list of events and has nothing left
 /// to do.
 async fn work(stage: &Stage, stripe: Client) -> Result<Duration, NotMeasured> {
-    let begun = Instant::now();
+    let begun = real();
     let ticking = tokio::spawn(follow(stage.wall.clone(), begun));
     let app = stage.process(stripe);
     let since = app.wall.now();
@@ -136,7 +136,7 @@ async fn work(stage: &Stage, stripe: Client) -> Result<Duration, NotMeasured> {
     while !is_done(&app, since).await? {
         tokio::time::sleep(LOOK).await;
     }
-    let took = begun.elapsed();
+    let took = real().duration_since(begun).unsigned_abs();
     let _all_gone = stop.send(true);
     let _ended = running.await;
     ticking.abort();
@@ -150,12 +150,17 @@ async fn is_done(app: &specie_server::App, since: WallTime) -> Result<bool, NotM
     Ok(passed && lanes::at_rest(&mut tx).await?)
 }
 
+/// Real time, in which the limits of a service are kept.
+fn real() -> Timestamp {
+    WallClock::now(&SystemClock).timestamp()
+}
+
 /// Lets the world's wall clock go on as the real one does.
-async fn follow(wall: Arc<ManualClock>, begun: Instant) {
+async fn follow(wall: Arc<ManualClock>, begun: Timestamp) {
     let from = WallClock::now(&*wall).timestamp();
     loop {
         tokio::time::sleep(TICK).await;
-        wall.advance_to(from + begun.elapsed());
+        wall.advance_to(from + real().duration_since(begun));
     }
 }
 
@@ -163,7 +168,7 @@ async fn follow(wall: Arc<ManualClock>, begun: Instant) {
 #[derive(Clone)]
 struct Road {
     answer: Duration,
-    calls: Arc<Mutex<Vec<(Instant, String)>>>,
+    calls: Arc<Mutex<Vec<(Timestamp, String)>>>,
 }
 
 impl Road {
@@ -184,12 +189,12 @@ impl Road {
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         let endpoint = endpoint_of(request.method().as_str(), request.uri().path());
-        self.calls().push((Instant::now(), endpoint));
+        self.calls().push((real(), endpoint));
         tokio::time::sleep(self.answer).await;
         inner.oneshot(request).await
     }
 
-    fn calls(&self) -> std::sync::MutexGuard<'_, Vec<(Instant, String)>> {
+    fn calls(&self) -> std::sync::MutexGuard<'_, Vec<(Timestamp, String)>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -203,9 +208,9 @@ impl Road {
 
     fn busiest(&self) -> usize {
         let calls = self.calls();
-        let within = |(n, (from, endpoint)): (usize, &(Instant, String))| {
+        let within = |(n, (from, endpoint)): (usize, &(Timestamp, String))| {
             let second =
-                calls[n..].iter().take_while(|(at, _)| *at < *from + Duration::from_secs(1));
+                calls[n..].iter().take_while(|(at, _)| *at < *from + SignedDuration::from_secs(1));
             second.filter(|(_, other)| other == endpoint).count()
         };
         calls.iter().enumerate().map(within).max().unwrap_or(0)
