@@ -261,6 +261,11 @@ impl Sandbox {
         self.lock().state.world.list_newest(kind, most)
     }
 
+    /// The objects of a kind that say `said` in `field`, newest first.
+    pub(crate) fn list_with(&self, kind: &str, field: &str, said: &str) -> Vec<Value> {
+        self.lock().state.world.newest_with(kind, field, said).cloned().collect()
+    }
+
     /// How many objects of a kind there are.
     pub(crate) fn count(&self, kind: &str) -> usize {
         self.lock().state.world.count(kind)

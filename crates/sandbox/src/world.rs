@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -22,6 +23,7 @@ mod expandable;
 mod fault;
 mod given;
 mod hooks;
+mod index;
 mod invoices;
 mod methods;
 mod pages;
@@ -216,6 +218,9 @@ pub struct World {
     /// The test clock in whose time something is being done: it holds the world's own meanwhile.
     #[serde(skip)]
     inside: Option<String>,
+    /// What is derived from `kinds` and `objects`, once it was asked for.
+    #[serde(skip)]
+    index: OnceLock<index::Index>,
 }
 
 impl Call {
@@ -260,6 +265,7 @@ impl World {
             held: BTreeSet::new(),
             clocks: BTreeMap::new(),
             inside: None,
+            index: OnceLock::new(),
         };
         world.account = format!("acct_1{}", world.noise(15));
         world.keep_configuration();

@@ -261,16 +261,14 @@ fn known<const N: usize>(
 /// The invoice that a charge paid.
 fn invoice_of(sandbox: &Sandbox, charge: &Value) -> Option<String> {
     let intent = charge["payment_intent"].as_str()?;
-    let payments = sandbox.list("invoice_payment");
-    let paid = payments.iter().find(|one| one["payment"]["payment_intent"] == intent)?;
-    paid["invoice"].as_str().map(str::to_owned)
+    let payments = sandbox.list_with("invoice_payment", "payment.payment_intent", intent);
+    payments.first()?["invoice"].as_str().map(str::to_owned)
 }
 
 /// The charge that paid an invoice.
 fn charge_of(sandbox: &Sandbox, invoice: &Value) -> Option<Value> {
-    let payments = sandbox.list("invoice_payment");
-    let paid = payments.iter().find(|one| one["invoice"] == invoice["id"])?;
-    let intent = sandbox.object(paid["payment"]["payment_intent"].as_str()?)?;
+    let payments = sandbox.list_with("invoice_payment", "invoice", invoice["id"].as_str()?);
+    let intent = sandbox.object(payments.first()?["payment"]["payment_intent"].as_str()?)?;
     let charge = sandbox.object(intent["latest_charge"].as_str()?)?;
     (charge["status"] == "succeeded").then_some(charge)
 }

@@ -148,11 +148,7 @@ fn shown(sandbox: &Sandbox, id: &str, status: StatusCode, problem: Option<Proble
     let Some(customer) = sandbox.object(&customer_id).filter(|c| c["deleted"] != true) else {
         return message(StatusCode::GONE, "Gone", "This customer was deleted.", None);
     };
-    let of_customer = |kind| {
-        let mut all = sandbox.list(kind);
-        all.retain(|one| one["customer"] == customer_id.as_str());
-        all
-    };
+    let of_customer = |kind| sandbox.list_with(kind, "customer", &customer_id);
     let subscriptions = of_customer("subscription");
     let default = &customer["invoice_settings"]["default_payment_method"];
     let of_subscription = subscriptions.iter().map(|one| &one["default_payment_method"]);

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::World;
 use super::given::Given;
+use super::pages::List;
 use super::state::{int, maybe, text};
 
 const DAY: i64 = 86_400;
@@ -75,7 +76,7 @@ impl World {
         object
     }
 
-    pub(super) fn list_balance_transactions(&self, given: &Given) -> Vec<&Value> {
+    pub(super) fn list_balance_transactions<'a>(&'a self, given: &'a Given) -> List<'a, Value> {
         let fields = [("source", "source"), ("type", "type"), ("currency", "currency")];
         self.where_texts("balance_transaction", given, &fields)
     }

@@ -160,8 +160,9 @@ impl World {
         if key.chars().count() > 200 {
             return Err(Fault::too_long("lookup_key", 200));
         }
-        let holds = |price: &&Value| text(price, "lookup_key") == key && text(price, "id") != id;
-        match self.newest("price").find(holds).and_then(|price| maybe(price, "id")) {
+        let mut holders = self.newest_with("price", "lookup_key", key);
+        let holder = holders.find(|price| text(price, "id") != id);
+        match holder.and_then(|price| maybe(price, "id")) {
             Some(holder) if given.bool("transfer_lookup_key") != Some(true) => {
                 let message = format!("A price (`{holder}`) already uses that lookup key.");
                 Err(Fault::invalid(message).param("lookup_key"))
@@ -188,7 +189,7 @@ impl World {
             }
         }
         merge_metadata(&mut price, given);
-        self.objects.insert(id.to_owned(), price);
+        self.replace(id, price);
     }
 
     pub(super) fn update_price(&mut self, id: &str, given: &Given) -> Answer {

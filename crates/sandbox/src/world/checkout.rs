@@ -237,7 +237,7 @@ impl World {
     pub(super) fn update_session(&mut self, id: &str, given: &Given) -> Answer {
         let mut session = self.need("checkout.session", id)?;
         merge_metadata(&mut session, given);
-        self.objects.insert(id.to_owned(), session.clone());
+        self.replace(id, session.clone());
         Ok(session)
     }
 

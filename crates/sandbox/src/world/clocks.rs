@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::fault::{Answer, Fault};
 use super::given::Given;
+use super::pages::List;
 use super::params::Endpoint;
 use super::state::{int, maybe, rank, text};
 use super::subscriptions::interval;
@@ -151,7 +152,7 @@ impl World {
     fn check_unbound(&self, customer: &str) -> Answer<()> {
         let held = self.find("customer", customer);
         let held = held.ok_or_else(|| Fault::missing(400, "customer", customer, "customer"))?;
-        let billed = |kind| self.newest(kind).any(|object| text(object, "customer") == customer);
+        let billed = |kind| self.newest_with(kind, "customer", customer).next().is_some();
         if !held["test_clock"].is_null() || billed("subscription") || billed("invoice") {
             return Err(Fault::unsupported("value of", "customer"));
         }
@@ -189,10 +190,9 @@ impl World {
         if !self.config.switches.test_clock_limits {
             return Ok(());
         }
-        let of = self.newest("subscription").filter(|sub| {
-            text(sub, "test_clock") == id
-                && !matches!(text(sub, "status"), "canceled" | "incomplete_expired")
-        });
+        let of = self
+            .newest_with("subscription", "test_clock", id)
+            .filter(|sub| !matches!(text(sub, "status"), "canceled" | "incomplete_expired"));
         let items = of.flat_map(|sub| super::state::items(sub, "items.data"));
         let ends = items.filter_map(|item| interval(&item["price"]).boundary(from, 2));
         let (most, why) = match ends.min() {
@@ -256,7 +256,7 @@ impl World {
     /// move.
     pub(super) fn end_clock(&mut self, id: &str) {
         self.within(Some(id), |world| {
-            for customer in world.customers_of(id) {
+            for customer in world.ids_with("customer", "test_clock", id) {
                 if world.delete_customer(&customer).is_ok() {
                     world.forget_pages(&customer);
                 }
@@ -269,16 +269,10 @@ impl World {
         self.objects.remove(id);
     }
 
-    fn customers_of(&self, clock: &str) -> Vec<String> {
-        let of = self.newest("customer").filter(|customer| text(customer, "test_clock") == clock);
-        of.map(|customer| text(customer, "id").to_owned()).collect()
-    }
-
     /// Forgets what lives by a clock, also of customers who were deleted before.
     fn forget_billing(&mut self, clock: &str) {
         for kind in ["subscription", "invoice"] {
-            let of = self.newest(kind).filter(|object| text(object, "test_clock") == clock);
-            let ids: Vec<String> = of.map(|object| text(object, "id").to_owned()).collect();
+            let ids = self.ids_with(kind, "test_clock", clock);
             ids.iter().for_each(|id| self.forget(id));
         }
     }
@@ -286,8 +280,7 @@ impl World {
     /// Forgets the pages of a customer.
     fn forget_pages(&mut self, customer: &str) {
         for kind in ["billing_portal.session", "checkout.session"] {
-            let of = self.newest(kind).filter(|object| text(object, "customer") == customer);
-            let ids: Vec<String> = of.map(|object| text(object, "id").to_owned()).collect();
+            let ids = self.ids_with(kind, "customer", customer);
             ids.iter().for_each(|id| self.forget(id));
         }
     }
@@ -310,7 +303,8 @@ impl World {
         if !self.clocks.contains_key(clock) {
             return Err(Fault::missing(400, "billingclock", clock, "test_clock"));
         }
-        if self.config.switches.test_clock_limits && self.customers_of(clock).len() >= CUSTOMERS {
+        let held = || self.newest_with("customer", "test_clock", clock).count();
+        if self.config.switches.test_clock_limits && held() >= CUSTOMERS {
             let message = format!("Test clock {clock} already has {CUSTOMERS} customers.");
             return Err(Fault::invalid(message).param("test_clock"));
         }
@@ -323,10 +317,9 @@ impl World {
             return Ok(());
         }
         let id = text(customer, "id");
-        let running = self.newest("subscription").filter(|sub| {
-            text(sub, "customer") == id
-                && !matches!(text(sub, "status"), "canceled" | "incomplete_expired")
-        });
+        let running = self
+            .newest_with("subscription", "customer", id)
+            .filter(|sub| !matches!(text(sub, "status"), "canceled" | "incomplete_expired"));
         if running.count() < SUBSCRIPTIONS {
             return Ok(());
         }
@@ -338,19 +331,18 @@ impl World {
     /// Leaves out what lives by clocks, unless it was asked for.
     pub(super) fn seen<'a>(
         &self,
-        mut all: Vec<&'a Value>,
-        given: &Given,
-    ) -> Answer<Vec<&'a Value>> {
+        all: List<'a, Value>,
+        given: &'a Given,
+    ) -> Answer<List<'a, Value>> {
         if let Some(clock) = given.filled("test_clock") {
             if !self.clocks.contains_key(clock) {
                 return Err(Fault::missing(400, "billingclock", clock, "test_clock"));
             }
-            all.retain(|object| text(object, "test_clock") == clock);
-            return Ok(all);
+            return Ok(all.with("test_clock", clock));
         }
         let named = ["customer", "subscription"].iter().any(|name| given.filled(name).is_some());
         if !named && self.config.switches.test_clock_lists == ClockLists::Hidden {
-            all.retain(|object| object["test_clock"].is_null());
+            return Ok(all.only(|object| object["test_clock"].is_null()));
         }
         Ok(all)
     }

@@ -89,9 +89,8 @@ impl World {
                 ));
             }
             let id = text(customer, "id");
-            let taken =
-                |other: &&Value| text(other, "invoice_prefix") == prefix && text(other, "id") != id;
-            if let Some(other) = self.newest("customer").find(taken) {
+            let mut holders = self.newest_with("customer", "invoice_prefix", prefix);
+            if let Some(other) = holders.find(|other| text(other, "id") != id) {
                 return Err(Fault::invalid(format!(
                     "This invoice number prefix is taken by customer: {}. Please enter a different \
                      prefix.",
@@ -206,7 +205,7 @@ impl World {
             put(&mut customer, "invoice_settings.default_payment_method", value);
         }
         let previous = difference(&old, &customer);
-        self.objects.insert(id.to_owned(), customer);
+        self.replace(id, customer);
         self.emit_change("customer.updated", id, previous);
         Ok(self.copy(id))
     }
@@ -222,28 +221,19 @@ impl World {
 
     pub(super) fn delete_customer(&mut self, id: &str) -> Answer {
         self.need("customer", id)?;
-        let running: Vec<String> = self
-            .newest("subscription")
-            .filter(|sub| {
-                text(sub, "customer") == id
-                    && !matches!(text(sub, "status"), "canceled" | "incomplete_expired")
-            })
-            .map(|sub| text(sub, "id").to_owned())
-            .collect();
+        let running = self
+            .newest_with("subscription", "customer", id)
+            .filter(|sub| !matches!(text(sub, "status"), "canceled" | "incomplete_expired"));
+        let running: Vec<String> = running.map(|sub| text(sub, "id").to_owned()).collect();
         for subscription in running {
             self.end_subscription(&subscription, "cancellation_requested");
         }
-        let saved: Vec<String> = self
-            .newest("payment_method")
-            .filter(|method| text(method, "customer") == id)
-            .map(|method| text(method, "id").to_owned())
-            .collect();
-        for method in saved {
+        for method in self.ids_with("payment_method", "customer", id) {
             self.set(&method, [("customer", Value::Null)]);
         }
         self.emit("customer.deleted", id);
         let stub = json!({ "id": id, "object": "customer", "deleted": true });
-        self.objects.insert(id.to_owned(), stub.clone());
+        self.replace(id, stub.clone());
         Ok(stub)
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::fault::{Answer, Fault};
 use super::given::Given;
-use super::pages::Listed;
+use super::pages::{List, Listed};
 use super::state::{is, items, text};
 use super::{EventTimes, Pending, World};
 
@@ -32,9 +32,9 @@ impl Event {
     }
 }
 
-impl Listed for &Event {
-    fn id(&self) -> &str {
-        &self.id
+impl Listed for Event {
+    fn kept<'a>(world: &'a World, id: &str) -> Option<&'a Self> {
+        world.events.get(id)
     }
 
     fn created(&self) -> i64 {
@@ -181,7 +181,7 @@ impl World {
         let waiting = told.into_iter();
         let waiting = waiting.map(|endpoint| Waiting { event: id.clone(), endpoint, taken: false });
         self.waiting.extend(waiting);
-        self.kinds.entry("event".into()).or_default().push(id.clone());
+        self.enlist("event", &id);
         self.events.insert(id, event);
     }
 
@@ -194,9 +194,7 @@ impl World {
         if count == 0 {
             return;
         }
-        let gone: Vec<String> =
-            self.kinds.get_mut("event").map(|ids| ids.drain(..count).collect()).unwrap_or_default();
-        for id in gone {
+        for id in self.take_oldest("event", count) {
             if let Some(event) = self.events.get_mut(&id) {
                 event.wall = None;
             }
@@ -272,7 +270,7 @@ impl World {
         }
     }
 
-    pub(super) fn list_events(&self, given: &Given) -> Answer<Vec<&Event>> {
+    pub(super) fn list_events<'a>(&'a self, given: &'a Given) -> Answer<List<'a, Event>> {
         let types = given.texts("types");
         if given.filled("type").is_some() && !types.is_empty() {
             return Err(Fault::parameter(
@@ -285,13 +283,13 @@ impl World {
             let message = "You can filter by at most 20 event types.";
             return Err(Fault::parameter(message, "types"));
         }
-        let fits = |event: &&Event| {
+        let all: List<'a, Event> = List::of(self, "event");
+        Ok(all.only(move |event| {
             let kind = event.kind.as_str();
             given.filled("type").is_none_or(|want| pattern(want, kind))
                 && (types.is_empty() || types.iter().any(|want| pattern(want, kind)))
                 && given.bool("delivery_success").is_none_or(|ok| ok == (event.pending == 0))
-        };
-        Ok(self.newest_events().filter(fits).collect())
+        }))
     }
 
     /// Whether a customer was deleted, so that its stub is shown.

@@ -104,9 +104,8 @@ impl World {
         };
         match (kind, part) {
             ("customer", "subscriptions") => {
-                let of = self.newest("subscription").filter(|sub| {
-                    text(sub, "customer") == id
-                        && !matches!(text(sub, "status"), "canceled" | "incomplete_expired")
+                let of = self.newest_with("subscription", "customer", id).filter(|sub| {
+                    !matches!(text(sub, "status"), "canceled" | "incomplete_expired")
                 });
                 Some(list(of.cloned().collect(), format!("/v1/customers/{id}/subscriptions")))
             }
@@ -126,7 +125,7 @@ impl World {
                 }))
             }
             ("charge", "refunds") => {
-                let of = self.newest("refund").filter(|refund| text(refund, "charge") == id);
+                let of = self.newest_with("refund", "charge", id);
                 let refunds: Vec<Value> = of.cloned().collect();
                 let count = refunds.len();
                 let mut all = list(refunds, format!("/v1/charges/{id}/refunds"));

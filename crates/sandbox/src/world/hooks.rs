@@ -55,7 +55,7 @@ impl World {
             hook["status"] = json!(if disabled { "disabled" } else { "enabled" });
         }
         merge_metadata(&mut hook, given);
-        self.objects.insert(id.to_owned(), hook.clone());
+        self.replace(id, hook.clone());
         Ok(hook)
     }
 

@@ -277,15 +277,15 @@ impl World {
         let mut invoice = old.clone();
         super::events::merge_metadata(&mut invoice, given);
         let previous = difference(&old, &invoice);
-        self.objects.insert(id.to_owned(), invoice);
+        self.replace(id, invoice);
         self.emit_change("invoice.updated", id, previous);
         Ok(self.copy(id))
     }
 
     /// What Stripe shows of an invoice that is expanded to its payments.
     pub(super) fn payments_of(&self, invoice: &str) -> Value {
-        let of = self.newest("invoice_payment");
-        let data: Vec<Value> = of.filter(|p| text(p, "invoice") == invoice).cloned().collect();
+        let of = self.newest_with("invoice_payment", "invoice", invoice);
+        let data: Vec<Value> = of.cloned().collect();
         json!({ "object": "list", "data": data, "has_more": false, "url": "/v1/invoices/payments" })
     }
 
@@ -309,7 +309,7 @@ impl World {
         put(&mut new, "next_payment_attempt", Value::Null);
         put(&mut new, "automatically_finalizes_at", Value::Null);
         let previous = difference(&old, &new);
-        self.objects.insert(id.to_owned(), new);
+        self.replace(id, new);
         self.emit_change("invoice.updated", id, previous);
     }
 }

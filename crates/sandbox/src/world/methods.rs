@@ -10,6 +10,7 @@ use super::customers::address;
 use super::events::merge_metadata;
 use super::fault::{Answer, Fault, doc_url};
 use super::given::Given;
+use super::pages::List;
 use super::state::{int, maybe, put, text};
 
 /// What the world knows of a card beside its object.
@@ -163,7 +164,7 @@ impl World {
         if let Some(redisplay) = given.filled("allow_redisplay") {
             method["allow_redisplay"] = json!(redisplay);
         }
-        self.objects.insert(id, method.clone());
+        self.replace(&id, method.clone());
         Ok(method)
     }
 
@@ -219,13 +220,10 @@ impl World {
             let previous = self.set(customer, [(field, Value::Null)]);
             self.emit_change("customer.updated", customer, previous);
         }
-        let subscriptions: Vec<String> = self
-            .newest("subscription")
-            .filter(|sub| {
-                text(sub, "default_payment_method") == id && text(sub, "status") != "canceled"
-            })
-            .map(|sub| text(sub, "id").to_owned())
-            .collect();
+        let running = self
+            .newest_with("subscription", "default_payment_method", id)
+            .filter(|sub| text(sub, "status") != "canceled");
+        let subscriptions: Vec<String> = running.map(|sub| text(sub, "id").to_owned()).collect();
         for subscription in subscriptions {
             let previous = self.set(&subscription, [("default_payment_method", Value::Null)]);
             self.emit_change("customer.subscription.updated", &subscription, previous);
@@ -260,7 +258,7 @@ impl World {
         }
         merge_metadata(&mut method, given);
         let previous = super::state::difference(&old, &method);
-        self.objects.insert(id.to_owned(), method);
+        self.replace(id, method);
         self.emit_change("payment_method.updated", id, previous);
         Ok(self.copy(id))
     }
@@ -270,12 +268,10 @@ impl World {
         found.ok_or_else(|| no_method(id, "payment_method", 404))
     }
 
-    pub(super) fn list_methods(&self, customer: &str, given: &Given) -> Vec<&Value> {
-        if given.filled("type").is_some_and(|kind| kind != "card") {
-            return Vec::new();
-        }
-        let of = self.newest("payment_method");
-        of.filter(|method| text(method, "customer") == customer).collect()
+    pub(super) fn list_methods<'a>(&'a self, customer: &'a str, given: &Given) -> List<'a, Value> {
+        let all: List<'a, Value> = List::of(self, "payment_method");
+        let all = all.with("customer", customer);
+        if given.filled("type").is_some_and(|kind| kind != "card") { all.none() } else { all }
     }
 }
 

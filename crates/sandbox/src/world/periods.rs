@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::World;
+use super::index::SUBSCRIPTION;
 use super::invoices::By;
 use super::state::{difference, int, is, items, put, rank, text};
 use super::subscriptions::interval;
@@ -45,15 +46,10 @@ impl World {
         if !at_end {
             self.set(id, [("cancel_at", Value::Null), ("cancel_at_period_end", json!(false))]);
         }
-        let of = |invoice: &&Value| {
-            text(invoice, "parent.subscription_details.subscription") == id
-                && matches!(text(invoice, "status"), "open" | "draft")
-        };
-        let unpaid: Vec<String> = self
-            .newest("invoice")
-            .filter(of)
-            .map(|invoice| text(invoice, "id").to_owned())
-            .collect();
+        let unpaid = self
+            .newest_with("invoice", SUBSCRIPTION, id)
+            .filter(|invoice| matches!(text(invoice, "status"), "open" | "draft"));
+        let unpaid: Vec<String> = unpaid.map(|invoice| text(invoice, "id").to_owned()).collect();
         for invoice in unpaid {
             self.stop_invoice(&invoice);
         }
@@ -74,7 +70,7 @@ impl World {
             put(&mut sub, &format!("items.data.{n}.current_period_start"), json!(next.start));
             put(&mut sub, &format!("items.data.{n}.current_period_end"), json!(next.end));
         }
-        self.objects.insert(id.to_owned(), sub);
+        self.replace(id, sub);
         let period = (next.start, next.end);
         let invoice = self.make_invoice(id, "subscription_cycle", period, (was_start, was_end));
         self.set(id, [("latest_invoice", json!(invoice))]);
@@ -102,15 +98,12 @@ impl World {
     /// After an invoice was paid, refused or voided: what it says of its subscription and customer.
     pub(super) fn review_invoice(&mut self, invoice: &str) {
         let held = self.copy(invoice);
-        let id = text(&held, "parent.subscription_details.subscription").to_owned();
+        let id = text(&held, SUBSCRIPTION).to_owned();
         let sub = self.copy(&id);
         let status = text(&sub, "status");
         let newest = self
-            .newest("invoice")
-            .find(|other| {
-                text(other, "parent.subscription_details.subscription") == id
-                    && !matches!(text(other, "status"), "draft" | "void")
-            })
+            .newest_with("invoice", SUBSCRIPTION, &id)
+            .find(|other| !matches!(text(other, "status"), "draft" | "void"))
             .cloned();
         let paid =
             newest.as_ref().is_none_or(|n| matches!(text(n, "status"), "paid" | "uncollectible"));
@@ -138,11 +131,9 @@ impl World {
         if self.find("customer", &customer).is_none() || status == "incomplete" {
             return;
         }
-        let owes = self.newest("invoice").any(|other| {
-            text(other, "customer") == customer
-                && text(other, "status") == "open"
-                && is(other, "attempted")
-        });
+        let owes = self
+            .newest_with("invoice", "customer", &customer)
+            .any(|other| text(other, "status") == "open" && is(other, "attempted"));
         let previous = self.set(&customer, [("delinquent", json!(owes))]);
         self.emit_change("customer.updated", &customer, previous);
     }

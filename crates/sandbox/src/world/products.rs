@@ -112,14 +112,14 @@ impl World {
         self.fill_product(&mut product, given)?;
         product["updated"] = json!(self.now);
         let previous = difference(&old, &product);
-        self.objects.insert(id.to_owned(), product);
+        self.replace(id, product);
         self.emit_change("product.updated", id, previous);
         Ok(self.copy(id))
     }
 
     pub(super) fn delete_product(&mut self, id: &str) -> Answer {
         self.need("product", id)?;
-        if self.newest("price").any(|price| text(price, "product") == id) {
+        if self.newest_with("price", "product", id).next().is_some() {
             return Err(Fault::invalid(
                 "This product cannot be deleted because it has one or more user-created prices.",
             ));

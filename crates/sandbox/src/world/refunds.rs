@@ -123,7 +123,7 @@ impl World {
         let mut refund = old.clone();
         merge_metadata(&mut refund, given);
         let previous = super::state::difference(&old, &refund);
-        self.objects.insert(id.to_owned(), refund);
+        self.replace(id, refund);
         self.emit_change("refund.updated", id, previous);
         Ok(self.copy(id))
     }

@@ -6,8 +6,10 @@ use super::World;
 use super::clocks::KIND;
 use super::fault::{Answer, Fault};
 use super::given::Given;
+use super::index::{ITEMS, SUBSCRIPTION};
+use super::pages::{Lines, List};
 use super::params::Endpoint;
-use super::state::text;
+use super::state::{items, text};
 
 impl World {
     pub(super) fn write(&mut self, endpoint: &Endpoint, ids: &[String], given: &Given) -> Answer {
@@ -58,15 +60,13 @@ impl World {
     ) -> Answer {
         let id = ids.first().map(String::as_str).unwrap_or_default();
         let customer = ("customer", "customer");
-        let (all, kind) = match endpoint.name {
+        let all: List<'_, Value> = match endpoint.name {
             "GET /v1/account" => return Ok(self.account_object()),
             "GET /v1/balance" => return Ok(self.balance_object()),
             "GET /v1/balance_transactions/{id}" => {
                 return self.need("balance_transaction", id).map(|found| self.shown(found));
             }
-            "GET /v1/balance_transactions" => {
-                (self.list_balance_transactions(given), "balance_transaction")
-            }
+            "GET /v1/balance_transactions" => self.list_balance_transactions(given),
             "GET /v1/customers/{id}" => return self.retrieve_customer(id),
             "GET /v1/payment_methods/{id}" => return self.need_method(id),
             "GET /v1/customers/{customerId}/payment_methods/{id}" => {
@@ -91,7 +91,7 @@ impl World {
             "GET /v1/webhook_endpoints/{id}" => return self.need("webhook_endpoint", id),
             "GET /v1/tokens/{id}" => return self.need("token", id),
             "GET /v1/test_helpers/test_clocks/{id}" => return self.need(KIND, id),
-            "GET /v1/test_helpers/test_clocks" => (self.where_texts(KIND, given, &[]), KIND),
+            "GET /v1/test_helpers/test_clocks" => self.where_texts(KIND, given, &[]),
             "GET /v1/billing_portal/configurations/{id}" => {
                 return self.need("billing_portal.configuration", id);
             }
@@ -100,25 +100,22 @@ impl World {
             }
             "GET /v1/customers" => {
                 let all = self.where_texts("customer", given, &[("email", "email")]);
-                (self.seen(all, given)?, "customer")
+                self.seen(all, given)?
             }
             "GET /v1/customers/{id}/payment_methods" => {
                 self.need("customer", id)?;
-                (self.list_methods(id, given), "payment_method")
+                self.list_methods(id, given)
             }
-            "GET /v1/payment_methods" => {
-                let methods = match given.filled("customer") {
-                    None => Vec::new(),
-                    Some(id) => {
-                        let found = self.find("customer", id);
-                        found.ok_or_else(|| Fault::missing(400, "customer", id, "customer"))?;
-                        self.list_methods(id, given)
-                    }
-                };
-                (methods, "payment_method")
-            }
-            "GET /v1/products" => (self.list_products(given), "product"),
-            "GET /v1/prices" => (self.list_prices(given)?, "price"),
+            "GET /v1/payment_methods" => match given.filled("customer") {
+                None => List::of(self, "payment_method").none(),
+                Some(id) => {
+                    let found = self.find("customer", id);
+                    found.ok_or_else(|| Fault::missing(400, "customer", id, "customer"))?;
+                    self.list_methods(id, given)
+                }
+            },
+            "GET /v1/products" => self.list_products(given),
+            "GET /v1/prices" => self.list_prices(given)?,
             "GET /v1/checkout/sessions" => {
                 let fields = [
                     customer,
@@ -126,37 +123,36 @@ impl World {
                     ("subscription", "subscription"),
                     ("status", "status"),
                 ];
-                (self.where_texts("checkout.session", given, &fields), "checkout.session")
+                self.where_texts("checkout.session", given, &fields)
             }
             "GET /v1/checkout/sessions/{id}/line_items" => {
                 self.need("checkout.session", id)?;
-                (self.baskets.get(id).map(|b| b.lines.iter().collect()).unwrap_or_default(), "item")
+                let lines = self.baskets.get(id).map(|basket| basket.lines.as_slice());
+                let lines = Lines { kind: "item", lines: lines.unwrap_or_default() };
+                return self.page(&lines, url, given);
             }
-            "GET /v1/subscriptions" => {
-                (self.seen(self.list_subscriptions(given), given)?, "subscription")
-            }
+            "GET /v1/subscriptions" => self.seen(self.list_subscriptions(given), given)?,
             "GET /v1/subscription_items" => {
                 let sub = given.filled("subscription").unwrap_or_default();
                 let found = self.find("subscription", sub);
                 let found = found
                     .ok_or_else(|| Fault::missing(404, "subscription", sub, "subscription"))?;
-                (super::state::items(found, "items.data").iter().collect(), "subscription_item")
+                let lines = items(found, "items.data");
+                return self.page(&Lines { kind: "subscription_item", lines }, url, given);
             }
             "GET /v1/invoices" => {
                 let fields = [
                     customer,
                     ("status", "status"),
                     ("collection_method", "collection_method"),
-                    ("subscription", "parent.subscription_details.subscription"),
+                    ("subscription", SUBSCRIPTION),
                 ];
-                (self.seen(self.where_texts("invoice", given, &fields), given)?, "invoice")
+                self.seen(self.where_texts("invoice", given, &fields), given)?
             }
             "GET /v1/invoices/{id}/lines" => {
                 self.need("invoice", id)?;
-                (
-                    self.lines.get(id).map(|all| all.iter().collect()).unwrap_or_default(),
-                    "line_item",
-                )
+                let lines = self.lines.get(id).map(Vec::as_slice).unwrap_or_default();
+                return self.page(&Lines { kind: "line_item", lines }, url, given);
             }
             "GET /v1/invoice_payments" => {
                 let fields = [
@@ -166,42 +162,36 @@ impl World {
                     ("payment.payment_intent", "payment.payment_intent"),
                     ("payment.charge", "payment.charge"),
                 ];
-                (self.where_texts("invoice_payment", given, &fields), "invoice_payment")
+                self.where_texts("invoice_payment", given, &fields)
             }
-            "GET /v1/payment_intents" => {
-                (self.where_texts("payment_intent", given, &[customer]), "payment_intent")
-            }
+            "GET /v1/payment_intents" => self.where_texts("payment_intent", given, &[customer]),
             "GET /v1/charges" => {
                 let fields = [customer, ("payment_intent", "payment_intent")];
-                (self.where_texts("charge", given, &fields), "charge")
+                self.where_texts("charge", given, &fields)
             }
             "GET /v1/refunds" => {
                 let fields = [("charge", "charge"), ("payment_intent", "payment_intent")];
-                (self.where_texts("refund", given, &fields), "refund")
+                self.where_texts("refund", given, &fields)
             }
-            "GET /v1/events" => return self.page(self.list_events(given)?, "event", url, given),
-            "GET /v1/webhook_endpoints" => {
-                (self.where_texts("webhook_endpoint", given, &[]), "webhook_endpoint")
-            }
+            "GET /v1/events" => return self.page(&self.list_events(given)?, url, given),
+            "GET /v1/webhook_endpoints" => self.where_texts("webhook_endpoint", given, &[]),
             "GET /v1/billing_portal/configurations" => {
-                let kind = "billing_portal.configuration";
-                let mut all = self.where_texts(kind, given, &[]);
-                all.retain(|found| {
+                let all = self.where_texts("billing_portal.configuration", given, &[]);
+                all.only(|found| {
                     ["active", "is_default"].iter().all(|field| {
                         given.bool(field).is_none_or(|want| found[*field] == json!(want))
                     })
-                });
-                (all, kind)
+                })
             }
             other => return Err(Fault::unsupported("endpoint", other)),
         };
-        self.page(all, kind, url, given)
+        self.page(&all, url, given)
     }
 
     pub(super) fn subscription_item(&self, id: &str) -> Answer {
-        let of = self.newest("subscription");
-        let found = of
-            .flat_map(|sub| super::state::items(sub, "items.data"))
+        let found = self
+            .newest_with("subscription", ITEMS, id)
+            .flat_map(|sub| items(sub, "items.data"))
             .find(|item| text(item, "id") == id);
         found.cloned().ok_or_else(|| {
             let mut fault = Fault::invalid(format!("Invalid subscription_item id: {id}"));

@@ -176,8 +176,14 @@ impl World {
     /// Keeps a new object.
     pub(crate) fn keep(&mut self, object: Value) {
         let (id, kind) = (text(&object, "id").to_owned(), text(&object, "object").to_owned());
-        self.kinds.entry(kind).or_default().push(id.clone());
-        self.objects.insert(id, object);
+        self.objects.insert(id.clone(), object);
+        self.enlist(&kind, &id);
+    }
+
+    /// Keeps an object instead of the one that it was.
+    pub(crate) fn replace(&mut self, id: &str, object: Value) {
+        self.objects.insert(id.to_owned(), object);
+        self.note(id);
     }
 
     /// The object with `id`, if it is of that kind and was not deleted.
@@ -193,8 +199,7 @@ impl World {
 
     /// The objects of a kind, newest first.
     pub(crate) fn newest<'a>(&'a self, kind: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-        let ids = self.kinds.get(kind).map(Vec::as_slice).unwrap_or_default();
-        let found = ids.iter().rev().filter_map(|id| self.objects.get(id));
+        let found = self.row(kind).newest().filter_map(|id| self.objects.get(id));
         found.filter(|object| !is(object, "deleted"))
     }
 
@@ -209,7 +214,11 @@ impl World {
         for (path, value) in fields {
             put(object, path, value);
         }
-        difference(&old, object)
+        let changes = difference(&old, object);
+        if !changes.is_empty() {
+            self.note(id);
+        }
+        changes
     }
 
     /// Makes something fall due. A task of that rank for that object happens once: the new moment

@@ -232,7 +232,7 @@ impl World {
         cancellation_details(&mut sub, given);
         merge_metadata(&mut sub, given);
         let previous = difference(&old, &sub);
-        self.objects.insert(id.to_owned(), sub);
+        self.replace(id, sub);
         self.emit_change("customer.subscription.updated", id, previous);
         Ok(self.copy(id))
     }
@@ -249,7 +249,7 @@ impl World {
         }
         let mut sub = sub;
         cancellation_details(&mut sub, given);
-        self.objects.insert(id.to_owned(), sub);
+        self.replace(id, sub);
         self.end_subscription(id, "cancellation_requested");
         Ok(self.copy(id))
     }
