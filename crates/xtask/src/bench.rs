@@ -47,7 +47,7 @@ pub struct Arguments {
 enum What {
     /// Webhooks: events a second, latencies and CPU seconds, beside an Express service.
     Ingest(ingest::Arguments),
-    /// The offline Stripe: creates, whole flows, memory.
+    /// The offline Stripe: creates, memory, new subscribers and renewals, with much or little in it.
     Sandbox(sandbox::Arguments),
     /// A customer's subscription, with a million customers in the database.
     Reads(reads::Arguments),

@@ -1,4 +1,5 @@
-//! `cargo xtask bench sandbox`: how fast the offline Stripe is, and whether it stays so.
+//! `cargo xtask bench sandbox`: how fast the offline Stripe is, and whether it stays so with what is
+//! stored.
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
@@ -29,44 +30,86 @@ pub struct Arguments {
 
 /// Measures, and prints two tables.
 pub async fn run(bench: &Bench, arguments: &Arguments) -> anyhow::Result<()> {
-    let folder = bench.folder("sandbox")?;
-    let sandbox = Sandbox::start(bench, &folder).await?;
+    let mut stock = Stock::start(bench).await?;
+    let mut flows = Vec::new();
     println!("{HEAD}");
-    let mut stored = 0;
     for wanted in &arguments.stored {
-        let before = memory(sandbox.id())?;
-        let more = wanted.saturating_sub(stored);
-        for part in (0..more).step_by(50_000) {
-            let all = creates(&sandbox, (more - part).min(50_000));
-            send(&sandbox.address, all, 16, Pace::Closed).await?;
-        }
-        let grown = (memory(sandbox.id())? - before) * 1024.0 / more.max(1) as f64;
-        let [one, many] =
-            [create(&sandbox, arguments, 1).await?, create(&sandbox, arguments, 16).await?];
+        let grown = stock.grow(*wanted).await?;
+        let one = create(&stock.sandbox, arguments, 1).await?;
+        let many = create(&stock.sandbox, arguments, 16).await?;
+        stock.objects += 2 * arguments.creates;
         println!("| {wanted} | {one} | {many} | {grown:.1} |");
-        stored = wanted + 2 * arguments.creates;
+        let begun = stock.subscribe(arguments.flows).await?;
+        let renewed = stock.renew().await?;
+        flows.push(format!("| {wanted} | {begun:.0} | {} | {renewed:.0} |", stock.subscribers));
     }
-    drop(sandbox);
-    let fresh = bench.folder("sandbox-flows")?;
-    let sandbox = Sandbox::start(bench, &fresh).await?;
-    let price = price(&sandbox).await?;
-    let begun = micros();
-    let mut connection = Connection::open(&sandbox.address).await?;
-    for _ in 0..arguments.flows {
-        subscriber(&sandbox, &mut connection, &price).await?;
-    }
-    let seconds = (micros() - begun) as f64 / 1e6;
-    println!("\n{FLOWS}");
-    println!(
-        "| new subscribers, one connection | {:.0} a second |",
-        arguments.flows as f64 / seconds
-    );
-    println!("| a year of one customer | {:.3} s |", year(bench).await?);
+    drop(stock);
+    println!("\n{FLOWS}\n{}", flows.join("\n"));
+    println!("\nA year of one customer with monthly renewals: {:.3} s.", year(bench).await?);
     Ok(())
 }
 
 const HEAD: &str = "| stored before | creates/s, 1 at once (p99 ms, CPU s per 1,000) | 16 at once | memory per object, KB |\n| --- | --- | --- | --- |";
-const FLOWS: &str = "| what | reached |\n| --- | --- |";
+const FLOWS: &str = "| stored before | new subscribers/s, one connection | subscribers then | their renewals/s |\n| --- | --- | --- | --- |";
+
+/// One of so many stored objects is a subscriber; customers without anything are most others.
+const ONE_IN: usize = 100;
+/// A subscriber with what belongs to them: card, subscription, invoice, its payment, intent, charge
+/// and balance transaction.
+const OF_A_SUBSCRIBER: usize = 8;
+/// What a renewal adds: the last five of those.
+const OF_A_RENEWAL: usize = 5;
+/// The longest month, and a day in which its drafts become invoices.
+const MONTH: i64 = 32 * 86_400;
+
+/// A sandbox, and how much is in it.
+struct Stock {
+    sandbox: Sandbox,
+    price: String,
+    objects: usize,
+    subscribers: usize,
+}
+
+impl Stock {
+    async fn start(bench: &Bench) -> anyhow::Result<Self> {
+        let sandbox = Sandbox::start(bench, &bench.folder("sandbox")?).await?;
+        let price = price(&sandbox).await?;
+        Ok(Self { sandbox, price, objects: 0, subscribers: 0 })
+    }
+
+    /// Stores objects until there are `wanted`. Answers the memory of each, in KB; those of
+    /// subscribers, which are larger, left out.
+    async fn grow(&mut self, wanted: usize) -> anyhow::Result<f64> {
+        self.subscribe(wanted.saturating_sub(self.objects) / ONE_IN).await?;
+        let more = wanted.saturating_sub(self.objects);
+        let before = memory(self.sandbox.id())?;
+        for part in (0..more).step_by(50_000) {
+            let all = creates(&self.sandbox, (more - part).min(50_000));
+            send(&self.sandbox.address, all, 16, Pace::Closed).await?;
+        }
+        self.objects += more;
+        Ok((memory(self.sandbox.id())? - before) * 1024.0 / more.max(1) as f64)
+    }
+
+    /// Makes so many new subscribers. Answers how many a second.
+    async fn subscribe(&mut self, count: usize) -> anyhow::Result<f64> {
+        let begun = micros();
+        let mut connection = Connection::open(&self.sandbox.address).await?;
+        for _ in 0..count {
+            subscriber(&self.sandbox, &mut connection, &self.price).await?;
+        }
+        self.subscribers += count;
+        self.objects += count * OF_A_SUBSCRIBER;
+        Ok(count as f64 * 1e6 / (micros() - begun) as f64)
+    }
+
+    /// Lets a month go by, in which each subscriber renews. Answers how many a second.
+    async fn renew(&mut self) -> anyhow::Result<f64> {
+        let seconds = advance(&self.sandbox, MONTH).await?;
+        self.objects += self.subscribers * OF_A_RENEWAL;
+        Ok(self.subscribers as f64 / seconds)
+    }
+}
 
 /// Requests that create customers.
 fn creates(sandbox: &Sandbox, count: usize) -> Vec<Ready> {
@@ -137,10 +180,17 @@ async fn year(bench: &Bench) -> anyhow::Result<f64> {
     let price = price(&sandbox).await?;
     let mut connection = Connection::open(&sandbox.address).await?;
     subscriber(&sandbox, &mut connection, &price).await?;
+    advance(&sandbox, 31_536_000).await
+}
+
+/// Moves the clock by so many seconds. Answers how many that took.
+async fn advance(sandbox: &Sandbox, seconds: i64) -> anyhow::Result<f64> {
+    let mut connection = Connection::open(&sandbox.address).await?;
+    let body = format!(r#"{{"seconds": {seconds}}}"#);
     let request = Request::post(format!("http://{}/_sandbox/clock/advance", sandbox.address))
         .header("specie-sandbox-key", sandbox.control_key()?)
         .header("content-type", "application/json")
-        .body(Full::new(Bytes::from_static(br#"{"seconds": 31536000}"#)))?;
+        .body(Full::new(Bytes::from(body)))?;
     let begun = micros();
     let answer = connection.send(request).await?;
     let seconds = (micros() - begun) as f64 / 1e6;
