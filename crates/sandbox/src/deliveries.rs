@@ -64,7 +64,7 @@ pub(crate) struct Waiting {
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Deliveries {
     last: u64,
-    waiting: Vec<Waiting>,
+    waiting: VecDeque<Waiting>,
     log: VecDeque<Attempt>,
 }
 
@@ -74,7 +74,13 @@ impl Deliveries {
         for pending in world.take_deliveries() {
             self.last += 1;
             let number = self.last;
-            self.waiting.push(Waiting { number, pending, attempts: 0, due: wall, held: false });
+            self.waiting.push_back(Waiting {
+                number,
+                pending,
+                attempts: 0,
+                due: wall,
+                held: false,
+            });
         }
     }
 
@@ -89,8 +95,8 @@ impl Deliveries {
     }
 
     /// Those that wait, in the order in which they happened.
-    pub fn waiting(&self) -> &[Waiting] {
-        &self.waiting
+    pub fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        self.waiting.iter()
     }
 
     /// The attempts, oldest first.
@@ -140,9 +146,9 @@ impl Deliveries {
         match next {
             Some(due) => waiting.due = due,
             None => {
-                let done = self.waiting.remove(index);
+                self.waiting.remove(index);
                 let ok = matches!(outcome, Outcome::Answered(200..=299) | Outcome::Lost);
-                world.delivered(&done.pending.event, &done.pending.endpoint, ok);
+                world.delivered(&attempt.event, &attempt.endpoint, ok);
             }
         }
         self.remember(attempt);

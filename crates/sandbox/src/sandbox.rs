@@ -385,7 +385,7 @@ impl Sandbox {
             {
                 let inner = self.lock();
                 let is_new = |w: &Waiting| w.attempts == 0 && !w.held;
-                if !inner.flowing || !inner.state.deliveries.waiting().iter().any(is_new) {
+                if !inner.flowing || !inner.state.deliveries.waiting().any(is_new) {
                     return;
                 }
             }

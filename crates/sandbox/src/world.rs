@@ -1,7 +1,7 @@
 //! The world: Stripe as plain data. It answers calls, moves its clock, and emits events; no I/O,
 //! no system clock, the same bytes from the same seed and calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -206,7 +206,7 @@ pub struct World {
     hard: BTreeMap<String, String>,
     /// Events that the API still shows, or that wait to be delivered.
     events: BTreeMap<String, events::Event>,
-    waiting: Vec<events::Waiting>,
+    waiting: VecDeque<events::Waiting>,
     /// The signing secrets of endpoints.
     secrets: BTreeMap<String, String>,
     /// Secrets that were replaced and still sign, and until when (wall time).
@@ -259,7 +259,7 @@ impl World {
             dunned: BTreeMap::new(),
             hard: BTreeMap::new(),
             events: BTreeMap::new(),
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             secrets: BTreeMap::new(),
             retiring: BTreeMap::new(),
             held: BTreeSet::new(),

@@ -78,7 +78,7 @@ pub(super) async fn advance(
 /// The deliveries that wait, and the log.
 pub(super) async fn deliveries(State(sandbox): State<Sandbox>) -> Json<Value> {
     Json(sandbox.read(|state| {
-        let waiting = state.deliveries.waiting().iter().map(|waiting| {
+        let waiting = state.deliveries.waiting().map(|waiting| {
             let pending = &waiting.pending;
             json!({
                 "event": pending.event, "endpoint": pending.endpoint, "url": pending.url,

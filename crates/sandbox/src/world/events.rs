@@ -236,7 +236,6 @@ impl World {
 
     pub(super) fn take_waiting(&mut self) -> Vec<Pending> {
         let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|entry| self.find("webhook_endpoint", &entry.endpoint).is_some());
         let mut taken = Vec::new();
         for entry in waiting.iter_mut().filter(|entry| !entry.taken) {
             if let Some(pending) = self.render_delivery(&entry.event, &entry.endpoint) {
@@ -250,10 +249,9 @@ impl World {
 
     pub(super) fn note_delivery(&mut self, event: &str, endpoint: &str, ok: bool) {
         let matches = |w: &Waiting| w.event == event && w.endpoint == endpoint;
-        if !self.waiting.iter().any(matches) {
-            return;
-        }
-        self.waiting.retain(|waiting| !matches(waiting));
+        // It is among the first: they are sent in the order in which they happened.
+        let Some(place) = self.waiting.iter().position(matches) else { return };
+        self.waiting.remove(place);
         if let Some(event) = self.events.get_mut(event).filter(|_| ok) {
             event.pending = event.pending.saturating_sub(1);
         }
