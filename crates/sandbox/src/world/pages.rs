@@ -43,12 +43,15 @@ pub(super) trait Paged {
     fn around(&self, id: &str) -> Option<(usize, usize)>;
 }
 
+/// What an entry must be like.
+type Wish<'a, T> = Box<dyn Fn(&T) -> bool + 'a>;
+
 /// The objects of a kind that a call wants.
 pub(super) struct List<'a, T> {
     world: &'a World,
     kind: &'static str,
     row: Row<'a>,
-    wishes: Vec<Box<dyn Fn(&T) -> bool + 'a>>,
+    wishes: Vec<Wish<'a, T>>,
 }
 
 impl<'a, T: Listed> List<'a, T> {
