@@ -10,7 +10,7 @@ use specie_store::inbox::{self, Filter};
 use specie_store::{Db, raw};
 use specie_vocab::WallClock;
 
-use crate::set::{both, text};
+use crate::set::{both, deliver, text};
 
 const DAY: i64 = 86_400;
 
@@ -184,6 +184,16 @@ both! {
         stage.conductor.watermark().await.unwrap();
         let invoice = text(&stage.sandbox.list("invoice")[0]["id"]).to_owned();
         let told = story(stage, &last_of(stage, "invoice_payment.paid").await).await;
+        let reads: Vec<_> = told.story.iter().filter(|line| line.part == Part::Read).collect();
+        assert_eq!(reads.len(), 1, "what it tells was known: {reads:#?}");
+
+        let events = stage.sandbox.list("event");
+        let mut other = events.into_iter().find(|it| it["type"] == "invoice_payment.paid").unwrap();
+        other["id"] = "evt_other".into();
+        other["data"]["object"]["status"] = "open".into();
+        deliver(stage, &other).await;
+        stage.conductor.settle().await.unwrap();
+        let told = story(stage, "evt_other").await;
         assert_eq!(told.customer.map(|it| it.app_id).as_deref(), Some("ada"));
         let reads = told.story.iter().filter(|line| line.part == Part::Read);
         let of_it = reads.filter(|line| line.id.as_deref() == Some(invoice.as_str()));

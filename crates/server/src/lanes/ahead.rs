@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use specie_store::lanes::{self as stored, Claim, Waiting};
@@ -27,6 +28,10 @@ const MANY: usize = 500;
 const MOST: i64 = 2_000;
 /// How long what was read ahead is kept for lanes that nobody of this process comes to, in seconds.
 const KEPT: i64 = 60;
+/// How long a pass is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// And how often it is looked whether it is over.
+const LOOK: Duration = Duration::from_millis(50);
 /// So many pages of a list are read before it is asked whether they were worth it,
 const TRIAL: usize = 5;
 /// which they are if a page brings so many objects that are looked for: each would cost a call.
@@ -124,6 +129,18 @@ impl Shelf {
     fn lock(&self) -> MutexGuard<'_, Stock> {
         self.stock.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits, for a minute at most, for a pass over the list of events that may bring more for the lanes
+/// that wait, and reads ahead if `due` of them may be many.
+pub(crate) async fn prepare(app: &App, due: usize) {
+    let pass = async {
+        while app.shelf.passes.load(Ordering::Relaxed) > 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let _too_long = tokio::time::timeout(PATIENCE, pass).await;
+    read_ahead(app, due).await;
 }
 
 /// Does something at its end, however that comes.

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use specie_store::StoreError;
 use specie_store::customers;
-use specie_store::inbox::InboxState;
+use specie_store::inbox::{Event, InboxState};
 use specie_store::lanes::{self as stored, Claim};
 use specie_store::mirrors::{invoices, payments, prices, products};
 use specie_stripe::{Form, Price, Priority, Product, StripeError};
@@ -12,7 +12,7 @@ use specie_vocab::{CustomerId, InvoiceId, PaymentIntentId, ProductId, WallTime};
 
 use super::fetch::named_by;
 use super::told::{self, Told};
-use super::{LaneError, WishFor, cause, finish, noted, wish};
+use super::{LaneError, WishFor, cause, finish, newest, noted, wish};
 use crate::{App, translate};
 
 /// What an object's lane found.
@@ -21,10 +21,11 @@ pub(super) enum Found {
     /// A product that was deleted.
     NoProduct(ProductId),
     Price(Price),
-    /// It belongs to a customer, whose lane is to look at it.
+    /// It belongs to a customer, whose lane is to look at it, unless what was told is known.
     Belongs {
         customer: CustomerId,
         id: String,
+        is_known: bool,
     },
     /// Nothing that we read.
     Nothing,
@@ -54,12 +55,14 @@ pub(super) async fn apply(
             let mirrored = prices::upsert(&mut tx, &translate::price(&price, now)?).await?;
             told.push(noted::found("price", &claim.lane, noted::word(mirrored), &Value::Null));
         }
-        Found::Belongs { customer, id } => {
+        Found::Belongs { customer, id, is_known } => {
             if customers::by_stripe(&mut tx, &customer).await?.is_some() {
                 let why = cause::of_object(claim, &id);
                 told.push(noted::theirs(&id, &customer));
                 let what = WishFor::Object { id };
-                wish(app, &mut tx, customer.as_str(), &what, now, why).await?;
+                if !is_known {
+                    wish(app, &mut tx, customer.as_str(), &what, now, why).await?;
+                }
             } else {
                 state = InboxState::Unclaimed;
             }
@@ -95,8 +98,8 @@ pub(super) async fn look(app: &App, claim: &Claim) -> Result<Found, LaneError> {
         });
     }
     let Some(id) = claim.events.iter().find_map(named_by) else { return Ok(Found::Nothing) };
-    if let Some(customer) = known(app, &id).await? {
-        return Ok(Found::Belongs { customer, id });
+    if let Some((customer, is_known)) = known(app, claim, &id).await? {
+        return Ok(Found::Belongs { customer, id, is_known });
     }
     let path = match id.split_once('_').map(|(prefix, _)| prefix) {
         Some("in") => format!("/v1/invoices/{id}"),
@@ -115,17 +118,32 @@ pub(super) async fn look(app: &App, claim: &Claim) -> Result<Found, LaneError> {
             .iter()
             .find_map(|event| CustomerId::try_from(Told::by(event)?.customer()?).ok())
     });
-    Ok(customer.map_or(Found::Nothing, |customer| Found::Belongs { customer, id }))
+    let theirs = |customer| Found::Belongs { customer, id, is_known: false };
+    Ok(customer.map_or(Found::Nothing, theirs))
 }
 
-/// Whose an object is that was read before: it stays so.
-async fn known(app: &App, id: &str) -> Result<Option<CustomerId>, StoreError> {
+/// Whose an object is that was read before (it stays so), and whether all that was told was seen then.
+async fn known(
+    app: &App,
+    claim: &Claim,
+    id: &str,
+) -> Result<Option<(CustomerId, bool)>, StoreError> {
     let mut tx = app.db.read().await?;
-    Ok(match (InvoiceId::try_from(id), PaymentIntentId::try_from(id)) {
-        (Ok(id), _) => invoices::get(&mut tx, &id).await?.map(|invoice| invoice.customer),
-        (_, Ok(id)) => payments::get(&mut tx, &id).await?.map(|payment| payment.customer),
-        _ => None,
-    })
+    if let Ok(id) = InvoiceId::try_from(id) {
+        let invoice = invoices::get(&mut tx, &id).await?;
+        let is_shown = |raw: &Value| claim.events.iter().all(|event| shows(raw, event));
+        return Ok(invoice.map(|invoice| (invoice.customer, is_shown(&invoice.raw))));
+    }
+    let Ok(id) = PaymentIntentId::try_from(id) else { return Ok(None) };
+    Ok(payments::get(&mut tx, &id).await?.map(|payment| (payment.customer, false)))
+}
+
+/// Whether an invoice has the payment that an event tells of, in the state that it tells.
+fn shows(invoice: &Value, event: &Event) -> bool {
+    let Some(told) = newest::payload(event) else { return false };
+    let payments = invoice["payments"]["data"].as_array().into_iter().flatten();
+    told["object"] == "invoice_payment"
+        && payments.into_iter().any(|it| it["id"] == told["id"] && it["status"] == told["status"])
 }
 
 async fn get(app: &App, path: &str) -> Result<Option<Value>, StripeError> {
