@@ -255,7 +255,7 @@ async fn handle(app: &App, claim: &Claim, since: WallTime) -> Result<(), LaneErr
     match payer {
         Some(payer) => {
             bound(app).await?;
-            let ahead = app.shelf.take(claim);
+            let ahead = app.shelf.take(claim, app.wall.now());
             let since = ahead.as_ref().map_or(since, |ahead| ahead.since);
             let seen = fetch::all(app, &customer, claim, ahead.as_ref());
             let seen = alive(app, claim, seen).await?;

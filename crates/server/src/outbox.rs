@@ -96,7 +96,7 @@ enum Undelivered {
     Template(#[from] mail::MailError),
     #[error(transparent)]
     NotSent(#[from] NotSent),
-    #[error("this process stood still, and another one has taken it over")]
+    #[error("this process stood still, and it was taken over meanwhile")]
     TakenOver,
     #[error("it was under way when the process ended, and is left")]
     Left,
@@ -145,7 +145,9 @@ async fn send(
         return Ok(());
     };
     tx.commit().await?;
-    let _under_way = smtp.under_way.hold(&effect.key);
+    let Some(_under_way) = smtp.under_way.hold(&effect.key) else {
+        return Err(Undelivered::TakenOver);
+    };
     hand_over(app, smtp, &mail, effect, late).await?;
     // Whatever fails from here on: to begin anew would send it twice.
     while let Err(error) = note_sent(app, &mail.key, &effect.key).await {

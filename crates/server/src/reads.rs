@@ -3,8 +3,8 @@
 //! The cache is bounded. A decision raises the customer's version and leaves a floor, so that a
 //! fill that was read before it is refused.
 //!
-//! What is shown is *confirmed* by a fetch of its own, or by a watermark pass that found the
-//! customer's lane at rest. Five minutes later Stripe is asked, once and for a moment; if that
+//! What is shown is *confirmed* by a fetch of what it rests on, or by a watermark pass that found the
+//! customer's lane at rest and no event of it parked. Five minutes later Stripe is asked, once and for a moment; if that
 //! brings nothing, the answer says `stale`.
 
 mod cache;

@@ -141,8 +141,6 @@ struct Places {
     lanes: Arc<Semaphore>,
     intents: Arc<Semaphore>,
     effects: Arc<Semaphore>,
-    /// One task reads ahead.
-    ahead: Arc<Semaphore>,
 }
 
 async fn work(app: App, mut stop: watch::Receiver<bool>) {
@@ -150,7 +148,6 @@ async fn work(app: App, mut stop: watch::Receiver<bool>) {
         lanes: Arc::new(Semaphore::new(LANES)),
         intents: Arc::new(Semaphore::new(INTENTS)),
         effects: Arc::new(Semaphore::new(SENDERS)),
-        ahead: Arc::new(Semaphore::new(1)),
     };
     let mut busy = JoinSet::new();
     let mut napped = LOOK;
@@ -227,7 +224,8 @@ async fn look(
         Vec::new()
     });
     let mut any = !lanes.is_empty();
-    let_ripen(app, lanes, places, stop, busy);
+    begin_reading_ahead(app, lanes.len(), stop, busy);
+    app.ingest.fresh.ripen(lanes);
     let intents = due_intents(app).await.unwrap_or_else(|error| {
         tracing::error!(%error, "the intents cannot be read");
         Vec::new()
@@ -247,27 +245,22 @@ async fn look(
     any | begin_effects(app, places, stop, busy).await
 }
 
-/// Lets lanes be worked on. Where there are many, they wait until what they need is read ahead; what was
-/// half read when the process is to end is left.
-fn let_ripen(
+/// Reads ahead for lanes where many wait. What was half read when the process is to end is left.
+fn begin_reading_ahead(
     app: &App,
-    lanes: Vec<String>,
-    places: &Places,
+    due: usize,
     stop: &watch::Receiver<bool>,
     busy: &mut JoinSet<()>,
 ) {
-    if lanes.len() < AT_ONCE {
-        return app.ingest.fresh.ripen(lanes);
+    if due < AT_ONCE {
+        return;
     }
-    let Ok(place) = Arc::clone(&places.ahead).try_acquire_owned() else { return };
     let (app, mut stop) = (app.clone(), stop.clone());
     busy.spawn(async move {
         tokio::select! {
-            () = ahead::prepare(&app, lanes.len()) => app.ingest.fresh.ripen(lanes),
+            () = ahead::read_ahead(&app, due) => {}
             () = stopped(&mut stop) => {}
         }
-        drop(place);
-        app.work.notify_one();
     });
 }
 

@@ -41,8 +41,7 @@ pub async fn pass(app: &App) -> Result<u64, ApiError> {
     }
     let mut tx = app.db.begin().await?;
     // What it brought is not known before its lanes have looked, nor what a parked event told.
-    let mut restless = lanes::restless(&mut tx).await?;
-    restless.extend(inbox::parked_lanes(&mut tx).await?);
+    let restless = lanes::unconfirmed(&mut tx).await?;
     let mark = Watermark::new(app.id(), read.head, began_at, read.events, &restless);
     watermarks::add(&mut tx, &mark).await?;
     tx.commit().await?;
@@ -68,7 +67,7 @@ struct Read {
 async fn read_back(app: &App, until: Option<&str>, known: bool) -> Result<Read, ApiError> {
     let mut read = Read::default();
     let mut after: Option<String> = None;
-    let _passing = app.shelf.passing();
+    let _passing = app.shelf.passing(app.wall.now());
     loop {
         let mut query = Form::new().set("limit", "100");
         if let Some(after) = &after {

@@ -179,8 +179,6 @@ statements! {
     OLDEST_AFTER = "select min(received_at) from inbox \
                     where received_at > $1 and created >= $2 and kind in ({ids})";
     PARKED = "select count(*) from inbox where customer = $1 and state = 'parked'";
-    PARKED_LANES = "select distinct lane from inbox \
-                    where state = 'parked' and lane is not null order by lane";
     MARK = "update inbox set state = $1, handled_at = $2 where id in ({ids})";
     FAILED = "update inbox set failures = failures + 1, reason = $1 where id in ({ids})";
     PARK = "update inbox set state = 'parked', reason = $2 where id = $1";
@@ -366,12 +364,6 @@ pub async fn oldest_after(
 /// How many of a customer's events are parked.
 pub async fn parked(tx: &mut Tx, customer: &CustomerId) -> Result<i64, StoreError> {
     Ok(value!(tx, i64, PARKED, [customer]))
-}
-
-/// The lanes of parked events: what those told is not known.
-pub async fn parked_lanes(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
-    let lanes: Vec<(String,)> = all!(tx, PARKED_LANES, []);
-    Ok(lanes.into_iter().map(|(lane,)| lane).collect())
 }
 
 /// Which of these events are stored already.

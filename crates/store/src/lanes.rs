@@ -7,6 +7,8 @@ use crate::sql::{all, found, one, row, run, statements, value};
 use crate::wishes::{self, Wish};
 use crate::{StoreError, Tx};
 
+/// How long, in seconds, objects wait for customers' lanes of which it is not known whose they are.
+const AFTER_CUSTOMERS: i64 = 60;
 /// How many rows of work one claim takes.
 const MOST: i64 = 200;
 
@@ -55,6 +57,8 @@ row! {
         pub lane: String,
         /// Of its last claim; 0, if it was never taken.
         pub fence: i64,
+        /// When its last claim ran out, if that was never given back.
+        pub leased_until: Option<WallTime>,
     }
 }
 
@@ -69,8 +73,10 @@ row! {
 }
 
 statements! {
-    DUE: Waiting = "select work.lane, coalesce(max(lanes.fence), 0) as fence from ( \
-               select lane, case when substr(lane, 1, 4) = 'cus_' then 1 else 2 end as rank, \
+    DUE: Waiting = "select work.lane, coalesce(max(lanes.fence), 0) as fence, \
+                           max(lanes.leased_until) as leased_until from ( \
+               select lane, case when substr(lane, 1, 4) = 'cus_' or min(received_at) <= $4 \
+                                 then 1 else 2 end as rank, \
                       min(received_at) as since \
                from inbox where state = 'pending' group by lane \
                union all \
@@ -130,6 +136,10 @@ statements! {
     RESTLESS = "select lane from inbox where state = 'pending' \
                 union select lane from wishes \
                 union select lane from lanes where leased_until is not null order by lane";
+    UNCONFIRMED = "select lane from inbox where state = 'pending' \
+                   union select lane from inbox where state = 'parked' and lane is not null \
+                   union select lane from wishes \
+                   union select lane from lanes where leased_until is not null order by lane";
     BUSY = "select (select count(*) from inbox where state = 'pending') \
                  + (select count(*) from wishes where urgent or due > $1 \
                         or same not like '%\"look\":\"object\"%') \
@@ -139,7 +149,8 @@ statements! {
 }
 
 /// Lanes with something to do that nobody works on: urgent ones first, then who waits longest, and
-/// customers before objects of whom it is not known whose they are: a customer's lane may tell.
+/// customers before objects of whom it is not known whose they are, for a minute: a customer's lane may
+/// tell.
 pub async fn due(
     tx: &mut Tx,
     now: WallTime,
@@ -157,7 +168,7 @@ pub async fn waiting(
     business: BusinessTime,
     limit: i64,
 ) -> Result<Vec<Waiting>, StoreError> {
-    Ok(all!(tx, DUE, [now, business, limit]))
+    Ok(all!(tx, DUE, [now, business, limit, now.plus_seconds(-AFTER_CUSTOMERS)]))
 }
 
 /// What a claim of a lane would take, without taking it: events, and wishes that are due.
@@ -273,10 +284,16 @@ pub async fn next_business(tx: &mut Tx) -> Result<Option<BusinessTime>, StoreErr
     Ok(value!(tx, Option<BusinessTime>, NEXT_BUSINESS, []))
 }
 
-/// Lanes with something to do now or later, or that somebody works on: what a watermark pass does not
-/// confirm. A second look that is still to come means that what is shown may be old.
+/// Lanes with something to do now or later, or that somebody works on. A second look that is still to come means that what is shown may be old.
 pub async fn restless(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
     let lanes: Vec<(String,)> = all!(tx, RESTLESS, []);
+    Ok(lanes.into_iter().map(|(lane,)| lane).collect())
+}
+
+/// What a watermark pass does not confirm: the same lanes, and those of parked events, of which it is not
+/// known what they told.
+pub async fn unconfirmed(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
+    let lanes: Vec<(String,)> = all!(tx, UNCONFIRMED, []);
     Ok(lanes.into_iter().map(|(lane,)| lane).collect())
 }
 

@@ -7,11 +7,12 @@
 //! it. In all other cases the lane reads for itself, and so it does for what the lists did not have.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use specie_store::customers;
 use specie_store::lanes::{self as stored, Claim, Waiting};
 use specie_store::{StoreError, Tx};
 use specie_stripe::{Form, Invoice, Page, Priority, StripeError};
@@ -27,11 +28,15 @@ const MANY: usize = 500;
 /// How many lanes are read ahead at once.
 const MOST: i64 = 2_000;
 /// How long what was read ahead is kept for lanes that nobody of this process comes to, in seconds.
-const KEPT: i64 = 60;
-/// How long a pass is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// And how often it is looked whether it is over.
-const LOOK: Duration = Duration::from_millis(50);
+const KEPT: i64 = 30;
+/// How long it is left alone where nothing was found, in seconds.
+const FRUITLESS: i64 = 1;
+/// How long a pass is waited for, in seconds: whoever has many to catch up with is always passing.
+const PASS: i64 = 60;
+/// How long all lists together may take. What was read by then is used.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// So long, in seconds, after its moment something may be written that was read ahead.
+pub(super) const LONGEST: i64 = KEPT + 30;
 /// So many pages of a list are read before it is asked whether they were worth it,
 const TRIAL: usize = 5;
 /// which they are if a page brings so many objects that are looked for: each would cost a call.
@@ -45,16 +50,27 @@ pub struct Shelf {
     stock: Mutex<Stock>,
     /// One task at a time reads.
     reading: AtomicBool,
-    /// Passes over the list of events that are under way.
-    passes: AtomicUsize,
+    /// When the pass over the list of events began that is under way.
+    pass: Mutex<Option<WallTime>>,
 }
 
 /// What lies on it.
 #[derive(Debug, Default)]
 struct Stock {
     lanes: HashMap<String, Ahead>,
-    /// By this process's clock. What nobody has come for by then is left.
+    /// How many there were.
+    filled: usize,
+    /// By this process's clock: until then nothing more is read, unless nearly all is used. What nobody has come for by then is
+    /// let go.
     until: Option<WallTime>,
+}
+
+impl Stock {
+    /// Whether it is too early for more.
+    fn is_left(&self, now: WallTime) -> bool {
+        let is_used = self.filled > 0 && self.lanes.len() * 10 <= self.filled;
+        !is_used && self.until.is_some_and(|until| now < until)
+    }
 }
 
 impl Default for Shelf {
@@ -95,52 +111,51 @@ impl Ahead {
 impl Shelf {
     /// Reads ahead where at least `many` lanes wait.
     pub fn from(many: usize) -> Self {
-        let (stock, reading, passes) = Default::default();
-        Self { many, stock, reading, passes }
+        let (stock, reading, pass) = Default::default();
+        Self { many, stock, reading, pass }
     }
 
     /// A pass over the list of events is under way as long as this lives: what it brings comes page
     /// by page, and a lane that was read ahead would soon have to be read again.
-    pub(crate) fn passing(&self) -> impl Drop + '_ {
-        self.passes.fetch_add(1, Ordering::Relaxed);
-        Leaving(move || {
-            self.passes.fetch_sub(1, Ordering::Relaxed);
-        })
+    pub(crate) fn passing(&self, now: WallTime) -> impl Drop + '_ {
+        *self.pass() = Some(now);
+        Leaving(|| *self.pass() = None)
     }
 
     /// What was read ahead for a claim.
-    pub(super) fn take(&self, claim: &Claim) -> Option<Ahead> {
-        self.lock().lanes.remove(&claim.lane).filter(|ahead| ahead.is_for(claim))
+    pub(super) fn take(&self, claim: &Claim, now: WallTime) -> Option<Ahead> {
+        let mut stock = self.lock();
+        if stock.until.is_some_and(|until| until <= now) {
+            *stock = Stock::default();
+        }
+        stock.lanes.remove(&claim.lane).filter(|ahead| ahead.is_for(claim))
     }
 
-    /// The right to read ahead, as long as it lives. None, as long as something is to come or is left.
+    /// The right to read ahead, as long as it lives. None, as long as another reads, a pass that began
+    /// lately brings more, or there is something left of what was read lately.
     fn begin(&self, now: WallTime) -> Option<impl Drop + '_> {
-        let is_left = {
-            let stock = self.lock();
-            !stock.lanes.is_empty() && stock.until.is_some_and(|until| now < until)
-        };
-        let busy = is_left || self.passes.load(Ordering::Relaxed) > 0;
-        if busy || self.reading.swap(true, Ordering::Relaxed) {
+        let is_passing = self.pass().is_some_and(|began| now.seconds_since(began) < PASS);
+        let is_left = self.lock().is_left(now);
+        if is_passing || is_left || self.reading.swap(true, Ordering::Relaxed) {
             return None;
         }
         Some(Leaving(|| self.reading.store(false, Ordering::Relaxed)))
     }
 
+    /// Puts down what was read, or that it was nothing.
+    fn fill(&self, lanes: HashMap<String, Ahead>, now: WallTime) {
+        let kept = if lanes.is_empty() { FRUITLESS } else { KEPT };
+        let (filled, until) = (lanes.len(), Some(now.plus_seconds(kept)));
+        *self.lock() = Stock { lanes, filled, until };
+    }
+
+    fn pass(&self) -> MutexGuard<'_, Option<WallTime>> {
+        self.pass.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Stock> {
         self.stock.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Waits, for a minute at most, for a pass over the list of events that may bring more for the lanes
-/// that wait, and reads ahead if `due` of them may be many.
-pub(crate) async fn prepare(app: &App, due: usize) {
-    let pass = async {
-        while app.shelf.passes.load(Ordering::Relaxed) > 0 {
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    let _too_long = tokio::time::timeout(PATIENCE, pass).await;
-    read_ahead(app, due).await;
 }
 
 /// Does something at its end, however that comes.
@@ -158,28 +173,31 @@ pub(crate) async fn read_ahead(app: &App, due: usize) {
         return;
     }
     let Some(_turn) = app.shelf.begin(app.wall.now()) else { return };
-    match fill(app).await {
-        Ok(0) => {}
-        Ok(lanes) => tracing::info!(lanes, "many lanes wait: they were read ahead, from lists"),
-        Err(error) => tracing::warn!(%error, "nothing could be read ahead"),
+    let lanes = read(app).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "nothing could be read ahead");
+        HashMap::new()
+    });
+    if !lanes.is_empty() {
+        tracing::info!(lanes = lanes.len(), "many lanes wait: they were read ahead, from lists");
     }
+    app.shelf.fill(lanes, app.wall.now());
 }
 
-/// Answers for how many lanes anything was found.
-async fn fill(app: &App) -> Result<usize, LaneError> {
-    let mut reading = Reading::of_waiting(app).await?;
-    if reading.lanes.len() < app.shelf.many {
-        return Ok(0);
-    }
+/// What the lists have of the lanes that wait, if these are many.
+async fn read(app: &App) -> Result<HashMap<String, Ahead>, LaneError> {
+    let Some(mut reading) = Reading::of_waiting(app).await? else { return Ok(HashMap::new()) };
     bound(app).await?;
-    for list in &LISTS {
-        reading.list(list).await?;
+    let lists = reading.lists();
+    let read = match app.patience.sleeps() {
+        true => tokio::time::timeout(PATIENCE, lists).await.unwrap_or(Ok(())),
+        false => lists.await,
+    };
+    if let Err(error) = read {
+        tracing::warn!(%error, "not all could be read ahead");
     }
     let mut lanes = reading.lanes;
     lanes.retain(|_, ahead| !ahead.objects.is_empty());
-    let filled = lanes.len();
-    *app.shelf.lock() = Stock { lanes, until: Some(app.wall.now().plus_seconds(KEPT)) };
-    Ok(filled)
+    Ok(lanes)
 }
 
 /// A list of Stripe's, and what is read with each of its objects: the same as when a lane reads one.
@@ -213,26 +231,33 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// Notes the fences of the lanes that wait, and then what waits in them.
-    async fn of_waiting(app: &'a App) -> Result<Self, StoreError> {
+    /// Notes the fences of the lanes that wait, and then what waits in them. None, if they are not many.
+    async fn of_waiting(app: &'a App) -> Result<Option<Self>, StoreError> {
         let mut reading = Self { app, wanted: BTreeMap::new(), lanes: HashMap::new() };
         let mut tx = app.db.read().await?;
         let since = tx.now().await?;
-        for waiting in stored::waiting(&mut tx, since, app.business.now(), MOST).await? {
-            if CustomerId::try_from(waiting.lane.as_str()).is_ok() {
-                reading.note(&mut tx, waiting, since).await?;
-            }
+        let waiting = stored::waiting(&mut tx, since, app.business.now(), MOST).await?;
+        if waiting.len() < app.shelf.many {
+            return Ok(None);
         }
-        Ok(reading)
+        for lane in waiting {
+            reading.note(&mut tx, lane, since).await?;
+        }
+        Ok(Some(reading))
     }
 
-    /// Notes what waits in a lane.
+    /// Notes what waits in a lane of a customer of ours. Whoever stood still while they held it may wake,
+    /// and write what is newer under the fence that is noted.
     async fn note(
         &mut self,
         tx: &mut Tx,
-        Waiting { lane, fence }: Waiting,
+        Waiting { lane, fence, leased_until }: Waiting,
         since: WallTime,
     ) -> Result<(), StoreError> {
+        let Ok(customer) = CustomerId::try_from(lane.as_str()) else { return Ok(()) };
+        if leased_until.is_some() || customers::by_stripe(tx, &customer).await?.is_none() {
+            return Ok(());
+        }
         let (events, wishes) = stored::named(tx, &lane, since).await?;
         let wished = wishes.iter().filter_map(|it| serde_json::from_value(it.what.clone()).ok());
         let wished = wished.filter_map(|it| match it {
@@ -249,6 +274,13 @@ impl<'a> Reading<'a> {
             objects: BTreeMap::new(),
         };
         self.lanes.insert(lane, ahead);
+        Ok(())
+    }
+
+    async fn lists(&mut self) -> Result<(), StripeError> {
+        for list in &LISTS {
+            self.list(list).await?;
+        }
         Ok(())
     }
 
@@ -339,21 +371,34 @@ mod tests {
     }
 
     #[test]
-    fn one_reads_at_a_time_and_not_before_all_is_used() {
+    fn one_reads_at_a_time_and_not_before_what_was_read_is_old() {
         let (shelf, now) = (Shelf::from(1), WallTime::from_second(100));
         let turn = shelf.begin(now);
         assert!(turn.is_some());
         assert!(shelf.begin(now).is_none(), "one reads");
         drop(turn);
-        let pass = shelf.passing();
-        assert!(shelf.begin(now).is_none(), "a pass brings more");
+        let pass = shelf.passing(now);
+        assert!(shelf.begin(now.plus_seconds(PASS - 1)).is_none(), "a pass brings more");
+        assert!(shelf.begin(now.plus_seconds(PASS)).is_some(), "it takes long");
         drop(pass);
-        let lanes = HashMap::from([("cus_1".to_owned(), ahead())]);
-        *shelf.lock() = Stock { lanes, until: Some(now.plus_seconds(KEPT)) };
-        assert!(shelf.begin(now).is_none(), "this is to be used");
-        assert!(shelf.begin(now.plus_seconds(KEPT)).is_some(), "it was not");
-        assert!(shelf.take(&claim(8, 1)).is_some());
-        assert!(shelf.take(&claim(8, 1)).is_none(), "once");
         assert!(shelf.begin(now).is_some());
+        shelf.fill(HashMap::new(), now);
+        assert!(shelf.begin(now).is_none(), "there was nothing just now");
+        let now = now.plus_seconds(FRUITLESS);
+        assert!(shelf.begin(now).is_some());
+
+        let two = || HashMap::from(["cus_1", "cus_2"].map(|lane| (lane.to_owned(), ahead())));
+        shelf.fill(two(), now);
+        assert!(shelf.begin(now.plus_seconds(KEPT - 1)).is_none(), "this is to be used");
+        assert!(shelf.take(&claim(8, 1), now).is_some());
+        assert!(shelf.take(&claim(8, 1), now).is_none(), "once");
+        assert_eq!(shelf.lock().lanes.len(), 1);
+        assert!(shelf.begin(now).is_none(), "one is left");
+        let later = now.plus_seconds(KEPT);
+        assert!(shelf.take(&claim(8, 1), later).is_none());
+        assert_eq!(shelf.lock().lanes.len(), 0, "it is let go");
+        shelf.fill(HashMap::from([("cus_1".to_owned(), ahead())]), later);
+        assert!(shelf.take(&claim(8, 1), later).is_some());
+        assert!(shelf.begin(later).is_some(), "all is used");
     }
 }

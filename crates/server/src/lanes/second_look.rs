@@ -18,7 +18,7 @@ use specie_vocab::WallTime;
 
 use super::fetch::{self, Seen};
 use super::told::Told;
-use super::{LAG, LaneError, newest};
+use super::{LAG, LaneError, ahead, newest};
 
 /// The fields that we read, by kind of object; compared as the pinned version writes them.
 const READ: &[(&str, &[&str])] = &[
@@ -71,7 +71,9 @@ const TOGETHER: i64 = 30;
 /// Whether a row must be read again: it has changed although it was read lately, and nobody can tell
 /// which of the two reads was the late one.
 pub(super) fn is_doubtful(mirrored: Mirrored, now: WallTime) -> bool {
-    matches!(mirrored, Mirrored::Differed { read_at } if now.seconds_since(read_at) < LAG)
+    // What was read ahead is dated by when that began.
+    let lately = |read_at| now.seconds_since(read_at) < LAG + ahead::LONGEST;
+    matches!(mirrored, Mirrored::Differed { read_at } if lately(read_at))
 }
 
 /// When what may have been read late is looked at again: soon, and when no read can be late.

@@ -15,10 +15,10 @@ pub(crate) struct Held {
 }
 
 impl UnderWay {
-    /// Notes that the mail with this key is under way.
-    pub(crate) fn hold(&self, key: &str) -> Held {
-        self.known().insert(key.to_owned());
-        Held { all: self.clone(), key: key.to_owned() }
+    /// Notes that the mail with this key is under way. None, if it is already.
+    pub(crate) fn hold(&self, key: &str) -> Option<Held> {
+        let is_new = self.known().insert(key.to_owned());
+        is_new.then(|| Held { all: self.clone(), key: key.to_owned() })
     }
 
     /// Their keys.
@@ -46,6 +46,8 @@ mod tests {
         let all = UnderWay::default();
         let held = [all.hold("b"), all.clone().hold("a")];
         assert_eq!(all.keys(), ["a", "b"]);
+        assert!(all.hold("a").is_none());
+        assert_eq!(all.keys(), ["a", "b"], "whoever was refused lets nothing go");
         drop(held);
         assert_eq!(all.keys(), [""; 0]);
     }

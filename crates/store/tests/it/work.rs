@@ -225,7 +225,7 @@ both! {
         for (n, state) in (1..).zip(states) {
             inbox::mark(&mut tx, &[id(n)], state, wall(7)).await.unwrap();
         }
-        assert_eq!(inbox::parked_lanes(&mut tx).await.unwrap(), ["cus_1"]);
+        assert_eq!(lanes::unconfirmed(&mut tx).await.unwrap(), ["cus_1"]);
         let at = inbox::get(&mut tx, &id(6)).await.unwrap().unwrap().received_at;
         assert_eq!(inbox::forget_old(&mut tx, at, 1).await.unwrap(), 1);
         assert_eq!(inbox::get(&mut tx, &id(1)).await.unwrap(), None, "the oldest first");
@@ -339,7 +339,7 @@ both! {
         };
         wishes::add(&mut tx, &look(1, 60)).await.unwrap();
         assert!(lanes::at_rest(&mut tx).await.unwrap());
-        assert_eq!(lanes::restless(&mut tx).await.unwrap(), ["cus_1"], "nor is it confirmed");
+        assert_eq!(lanes::unconfirmed(&mut tx).await.unwrap(), ["cus_1"], "nor is it confirmed");
         let others = [
             look(3, 3600),
             wishes::Wish { urgent: true, ..look(4, 50) },
