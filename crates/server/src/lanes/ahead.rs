@@ -243,7 +243,7 @@ impl<'a> Reading<'a> {
         for lane in waiting {
             reading.note(&mut tx, lane, since).await?;
         }
-        Ok(Some(reading))
+        Ok((reading.lanes.len() >= app.shelf.many).then_some(reading))
     }
 
     /// Notes what waits in a lane of a customer of ours. Whoever stood still while they held it may wake,
