@@ -16,7 +16,7 @@ use specie_sandbox::Sandbox;
 use specie_store::audit::Entry;
 use specie_store::intents::{Intent, IntentState};
 use specie_store::{
-    Db, StoreError, audit, customers, held, intents, lanes, mails, outbox, quarantine, slots,
+    Db, StoreError, Tx, audit, customers, held, intents, lanes, mails, outbox, quarantine, slots,
 };
 use specie_stripe::StripeError;
 use specie_vocab::{BusinessTime, PayerId};
@@ -99,10 +99,17 @@ fn sold(price: &Value) -> Option<[&str; 3]> {
 
 /// What holds at every moment.
 pub async fn always(sides: &Sides<'_>) -> Checked {
-    let closed = left::closed(&mut sides.db.read().await?).await?;
+    let (closed, _) = left_there(&mut sides.db.read().await?).await?;
     at_stripe(sides.sandbox, &closed)?;
     stored(sides.db, sides.sandbox, &mut Looked::default()).await?;
     mailed(sides.db).await
+}
+
+/// What was left at Stripe, and all customers there whom the service knows for its own, or did.
+async fn left_there(tx: &mut Tx) -> Checked<(Closed, BTreeSet<String>)> {
+    let payers = customers::list(tx, MOST).await?;
+    let known = left::known_customers(tx, &payers).await?;
+    Ok((left::closed(tx, &known).await?, known))
 }
 
 /// Each customer at the last look: the version of their view, the newest entry of their trail, and the
@@ -207,7 +214,7 @@ pub async fn shown(sides: &Sides<'_>, customer: &str, view: &Value) -> Checked {
 /// What holds when all is at rest after one watermark pass in good weather, and nothing waits for a
 /// person.
 pub async fn at_rest(sides: &Sides<'_>) -> Checked {
-    let closed = left::closed(&mut sides.db.read().await?).await?;
+    let (closed, known) = left_there(&mut sides.db.read().await?).await?;
     agreed(sides, &closed).await?;
     let mut tx = sides.db.read().await?;
     must(lanes::at_rest(&mut tx).await?, || "something is not at rest".into())?;
@@ -216,11 +223,9 @@ pub async fn at_rest(sides: &Sides<'_>) -> Checked {
     must(stuck == 0 && parked == 0, || {
         format!("a person is waited for: {stuck} changes are stuck, {parked} events are parked")
     })?;
-    let payers = customers::list(&mut tx, MOST).await?;
-    let known = left::known_customers(&mut tx, &payers).await?;
-    complete(sides, &closed, &known).await?;
+    complete(sides, &closed).await?;
     gone::are_forgotten(sides, &mut tx, &known).await?;
-    for payer in payers {
+    for payer in customers::list(&mut tx, MOST).await? {
         groups::fit(sides, &mut tx, &payer, &closed).await?;
         named::nobody(&mut tx, &payer).await?;
         let (rows, slots) =
@@ -247,7 +252,7 @@ async fn agreed(sides: &Sides<'_>, closed: &Closed) -> Checked {
 }
 
 /// Every object at Stripe has its row, if it is not one that may be unknown.
-async fn complete(sides: &Sides<'_>, closed: &Closed, ours: &BTreeSet<String>) -> Checked {
+async fn complete(sides: &Sides<'_>, closed: &Closed) -> Checked {
     let tables = [
         ("customer", "stripe_customers"),
         ("subscription", "stripe_subscriptions"),
@@ -262,7 +267,7 @@ async fn complete(sides: &Sides<'_>, closed: &Closed, ours: &BTreeSet<String>) -
         for object in sides.sandbox.list(kind) {
             let id = text(&object, "id");
             let is_known = known.contains(id.as_str());
-            must(is_known || left::may_be_unknown(closed, ours, &object), || {
+            must(is_known || left::may_be_unknown(closed, &object), || {
                 format!("{id} has no row in {table}")
             })?;
         }

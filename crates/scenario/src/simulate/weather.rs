@@ -105,7 +105,7 @@ impl Weather {
             requests: 0,
             mistakes: false,
             unreadable: BTreeMap::new(),
-            closed: Closed::new(),
+            closed: Closed::default(),
             broken: None,
         };
         Self { sandbox, state: Arc::new(Mutex::new(state)) }
@@ -127,7 +127,7 @@ impl Weather {
 
     /// What this change has made at Stripe is left there, if it is closed.
     pub(super) fn leave(&self, intent: IntentId) {
-        self.with(|state| state.closed.insert(intent.to_string()));
+        self.with(|state| state.closed.leave(intent));
     }
 
     /// Whether all that must hold at Stripe does.

@@ -33,7 +33,7 @@ async fn a_second_session_of_a_group_that_can_be_paid_is_found() {
     let (stage, _folder) = stage().await;
     let ada = Person::new(&stage, "ada", "Ada");
     ada.checkout("pro", "monthly").await.unwrap();
-    checks::at_stripe(&stage.sandbox, &Closed::new()).unwrap();
+    checks::at_stripe(&stage.sandbox, &Closed::default()).unwrap();
     let (customers, prices) = (stage.sandbox.list("customer"), stage.sandbox.list("price"));
     // Of another price: the group is what counts.
     let annual = prices.iter().find(|it| text(&it["lookup_key"]).contains(".annual.")).unwrap();
@@ -45,7 +45,7 @@ async fn a_second_session_of_a_group_that_can_be_paid_is_found() {
     );
     ada.api(Method::POST, "/v1/checkout/sessions", &form).await.unwrap();
     assert_says(
-        checks::at_stripe(&stage.sandbox, &Closed::new()),
+        checks::at_stripe(&stage.sandbox, &Closed::default()),
         "two sessions of a customer can be paid",
     );
 }

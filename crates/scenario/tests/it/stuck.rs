@@ -159,7 +159,7 @@ both! {
         stage.conductor.settle().await.unwrap();
         stage.conductor.watermark().await.unwrap();
         assert_eq!(having(stage, "checkout.session", "open").len(), 2);
-        let twice = checks::at_stripe(&stage.sandbox, &Closed::new()).unwrap_err().to_string();
+        let twice = checks::at_stripe(&stage.sandbox, &Closed::default()).unwrap_err().to_string();
         assert!(twice.starts_with("two sessions of a customer can be paid"), "{twice}");
         checks::always(&stage.sides()).await.unwrap();
         checks::at_rest(&stage.sides()).await.unwrap();
@@ -175,10 +175,27 @@ both! {
         stage.conductor.settle().await.unwrap();
         stage.conductor.watermark().await.unwrap();
         assert_eq!(stage.sandbox.list("customer").len(), 2);
-        let twice = checks::at_stripe(&stage.sandbox, &Closed::new()).unwrap_err().to_string();
+        let twice = checks::at_stripe(&stage.sandbox, &Closed::default()).unwrap_err().to_string();
         assert!(twice.starts_with("a customer is at Stripe twice"), "{twice}");
         checks::always(&stage.sides()).await.unwrap();
         checks::at_rest(&stage.sides()).await.unwrap();
+    }
+
+    async fn a_customer_who_was_bound_counts_whatever_was_closed_since(stage: &Stage) {
+        let id = stuck(stage, false).await;
+        decided(stage, id, Decision::Close).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        checks::always(&stage.sides()).await.unwrap();
+        let made = stage.sandbox.list("customer").remove(0);
+        assert_eq!(made["metadata"]["specie_intent"], id.to_string());
+        let form = format!(
+            "metadata[specie_customer]={}",
+            text(&made["metadata"]["specie_customer"])
+        );
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.api(Method::POST, "/v1/customers", &form).await.unwrap();
+        let twice = checks::always(&stage.sides()).await.unwrap_err().to_string();
+        assert!(twice.starts_with("a customer is at Stripe twice"), "{twice}");
     }
 
     async fn a_retried_change_waits_until_no_list_lags_behind(stage: &Stage) {
