@@ -164,6 +164,8 @@ async fn more_than_stripe_says_of_who_was_deleted_is_found() {
     spoil(&stage, "update stripe_customers set raw = json_set(raw, '$.email', 'ada@example.com')")
         .await;
     assert_says(checks::at_rest(&stage.sides()).await, "what is kept names somebody");
+    spoil(&stage, "delete from stripe_customers").await;
+    assert_says(checks::at_rest(&stage.sides()).await, "is ours, and has no row");
 }
 
 #[tokio::test(flavor = "multi_thread")]
