@@ -225,6 +225,7 @@ impl Simulation {
             }
         }
         self.calmly(Act::Operate(Order::Verify), 0).await?;
+        self.finds_the_catalog().await?;
         let sides = self.stage.sides();
         checks::always(&sides).await.map_err(|broken| broken.to_string())?;
         checks::at_rest(&sides).await.map_err(|broken| broken.to_string())

@@ -10,8 +10,8 @@ use super::left::{self, Closed};
 use super::{Checked, groups, is, is_live, none_twice, text};
 
 /// Of each customer one session can be paid and one subscription of ours is alive, in each plan group;
-/// no customer and no price is there twice, and no period is charged twice. Sessions and customers of
-/// changes that were closed are left where they are, and count for nobody.
+/// no customer is there twice, nothing of the catalog is, and no period is charged twice. Sessions and
+/// customers of changes that were closed are left where they are, and count for nobody.
 pub fn at_stripe(sandbox: &Sandbox, closed: &Closed) -> Checked {
     let sessions = sandbox.each("checkout.session", |it| Session::of(it, closed));
     let ours = || sessions.iter().filter(|it| it.is_ours);
@@ -31,10 +31,19 @@ pub fn at_stripe(sandbox: &Sandbox, closed: &Closed) -> Checked {
         mark.filter(|_| !left::is_of(closed, it))
     });
     none_twice("a customer is at Stripe twice", marks.into_iter().flatten())?;
+    sold(sandbox)?;
+    charges(sandbox)
+}
+
+/// The catalog is applied over and over again, by anybody.
+fn sold(sandbox: &Sandbox) -> Checked {
+    let plans =
+        sandbox.each("product", |it| it["metadata"]["specie_plan"].as_str().map(String::from));
+    none_twice("a plan is at Stripe twice", plans.into_iter().flatten())?;
     let keys = sandbox.each("price", |it| text(it, "lookup_key"));
     none_twice("a price is at Stripe twice", keys)?;
-
-    charges(sandbox)
+    let addresses = sandbox.each("webhook_endpoint", |it| text(it, "url"));
+    none_twice("two webhook endpoints lead to one address", addresses)
 }
 
 /// What counts of a Checkout Session.

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use specie_server::App;
 use specie_server::anchor::{self, is_signed_by};
 use specie_server::app::AppParts;
-use specie_server::catalog::{self, Endpoint};
+use specie_server::catalog::{self, Applied, CatalogError, Endpoint};
 use specie_server::digest::sha256;
 use specie_server::events::{self, NotReplayed, Replayed};
 use specie_server::intents::stuck::{self, Decision, NotDecided};
@@ -113,6 +114,16 @@ impl Simulation {
         self.through(&order, doing).await
     }
 
+    /// In good weather the catalog can be applied, and is at Stripe as it was first applied: nobody
+    /// changes anything of it.
+    pub(super) async fn finds_the_catalog(&self) -> Result<(), String> {
+        match apply(&self.stage.app).await {
+            Ok(applied) if applied.changes.is_empty() => Ok(()),
+            Ok(applied) => Err(format!("the catalog was applied, and lacks {:?}", applied.changes)),
+            Err(error) => Err(format!("the catalog cannot be applied: {error}")),
+        }
+    }
+
     async fn stuck(&self) -> Result<i64, StoreError> {
         let mut tx = self.stage.app.db.read().await?;
         intents::count_in(&mut tx, IntentState::Stuck).await
@@ -138,12 +149,12 @@ impl Tools {
     }
 
     async fn apply(&self) -> Result<String, NotDone> {
-        let AppParts { db, stripe, catalog, settings, .. } = &*self.replica.app;
-        let endpoint = Endpoint { url: format!("{}/api/billing/webhook", settings.public_url) };
-        Ok(match catalog::apply(db, stripe, catalog, Some(&endpoint)).await {
-            Ok(applied) => format!("{} changes", applied.changes.len()),
-            Err(error) => error.to_string(),
-        })
+        match apply(&self.replica.app).await {
+            Ok(applied) => Ok(format!("{} changes", applied.changes.len())),
+            Err(CatalogError::Store(error)) => Err(error.into()),
+            Err(CatalogError::Stripe(error)) => Ok(error.to_string()),
+            Err(error @ CatalogError::Unexpected(_)) => Err(NotDone::Wrong(error.to_string())),
+        }
     }
 
     async fn replay(&self, which: u32) -> Result<String, NotDone> {
@@ -260,6 +271,12 @@ impl Tools {
         }
         Ok(format!("{} entries, {} roots: sound", report.entries, report.roots))
     }
+}
+
+async fn apply(app: &App) -> Result<Applied, CatalogError> {
+    let AppParts { db, stripe, catalog, settings, .. } = &**app;
+    let endpoint = Endpoint { url: format!("{}/api/billing/webhook", settings.public_url) };
+    catalog::apply(db, stripe, catalog, Some(&endpoint)).await
 }
 
 fn one_of<T>(mut all: Vec<T>, which: u32) -> Option<T> {

@@ -51,6 +51,25 @@ async fn a_second_session_of_a_group_that_can_be_paid_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_or_an_endpoint_that_is_at_stripe_twice_is_found() {
+    let (stage, _folder) = stage().await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    let at_stripe = || checks::at_stripe(&stage.sandbox, &Closed::default());
+    at_stripe().unwrap();
+    let plan = "name=Again&metadata[specie_plan]=pro";
+    let made = ada.api(Method::POST, "/v1/products", plan).await.unwrap();
+    assert_says(at_stripe(), "a plan is at Stripe twice");
+    let path = format!("/v1/products/{}", text(&made["id"]));
+    ada.api(Method::DELETE, &path, "").await.unwrap();
+    at_stripe().unwrap();
+    let address =
+        text(&stage.sandbox.list("webhook_endpoint")[0]["url"]).replace("://", "%3A%2F%2F");
+    let endpoint = format!("url={address}&enabled_events[0]=*");
+    ada.api(Method::POST, "/v1/webhook_endpoints", &endpoint).await.unwrap();
+    assert_says(at_stripe(), "two webhook endpoints lead to one address");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_says_something_else_than_stripe_and_the_trail_is_found() {
     let (stage, _folder) = stage().await;
     subscribed(&stage).await;
