@@ -221,9 +221,12 @@ impl Tools {
 
     async fn decide_about(&self, intent: &Intent, decision: Decision) -> Result<String, NotDone> {
         let is_stuck = intent.state == IntentState::Stuck;
-        if is_stuck && decision == Decision::Close {
-            // Before it is: whoever closes it may not live to hear that it was.
-            self.weather.leave(intent.id);
+        if is_stuck {
+            // Before it is so: whoever decides may not live to hear that it was.
+            match decision {
+                Decision::Close => self.weather.leave(intent.id),
+                Decision::Retry => self.weather.take_back(intent.id),
+            }
         }
         match stuck::decide_here(&self.replica.app, &[intent.id], decision).await {
             Ok(_) if is_stuck => {

@@ -130,6 +130,11 @@ impl Weather {
         self.with(|state| state.closed.leave(intent));
     }
 
+    /// It is not closed, and goes on.
+    pub(super) fn take_back(&self, intent: IntentId) {
+        self.with(|state| state.closed.take_back(intent));
+    }
+
     /// Whether all that must hold at Stripe does.
     pub(super) fn at_stripe(&self) -> Result<(), Broken> {
         let closed = self.with(|state| state.closed.clone());
