@@ -1,7 +1,10 @@
 //! The way to Stripe, on bad days: answers get lost after the work was done, 500 comes before or
 //! after it (and stays stored under its key), 429, keys in use, keys that are taken for another
 //! request's, reads that lag, objects that nobody can read for a while. Who comes by here looks at what
-//! each change has made of Stripe.
+//! each change has made of Stripe, and that no key is taken for another request's but by the weather.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use specie_sandbox::Sandbox;
 use specie_stripe::{Transport, TransportError};
 use specie_vocab::{IntentId, ManualClock, WallClock, WallTime};
@@ -223,6 +226,9 @@ impl Weather {
         call: &Call,
     ) -> Result<Response<Bytes>, TransportError> {
         let answer = inner.oneshot(request).await?;
+        if is_mistaken(&answer) {
+            self.broke(format!("{call}: we have used its key with another request"));
+        }
         if call.method != Method::GET {
             self.look(call);
         }
@@ -233,11 +239,14 @@ impl Weather {
     /// same act may mend.
     fn look(&self, call: &Call) {
         if let Err(broken) = self.at_stripe() {
-            let what = format!("after {call}: {broken}");
-            self.with(|state| {
-                state.broken.get_or_insert(what);
-            });
+            self.broke(format!("after {call}: {broken}"));
         }
+    }
+
+    fn broke(&self, what: String) {
+        self.with(|state| {
+            state.broken.get_or_insert(what);
+        });
     }
 
     fn failed(&self, how: Failing, call: &Call) -> Result<Response<Bytes>, TransportError> {
@@ -383,6 +392,13 @@ fn failure(id: &str, original: Option<&str>) -> Response<Bytes> {
         set("idempotent-replayed", "true");
     }
     response
+}
+
+/// Whether an answer says that its key was used with another request.
+fn is_mistaken(answer: &Response<Bytes>) -> bool {
+    answer.status() == StatusCode::BAD_REQUEST
+        && serde_json::from_slice::<Value>(answer.body())
+            .is_ok_and(|said| said["error"]["type"] == "idempotency_error")
 }
 
 fn refusal(status: StatusCode, kind: &str) -> Response<Bytes> {

@@ -1,0 +1,75 @@
+//! What the weather says of our calls, and what it does not.
+
+use jiff::Timestamp;
+use specie_sandbox::Options;
+use specie_stripe::{Answer, Client, Form, RateBudget, StoredRequest, StripeError, transport};
+use specie_vocab::Secret;
+use uuid::Uuid;
+
+use super::super::stops::Stops;
+use super::*;
+use crate::stage::STRIPE_KEY;
+
+const URL: &str = "http://stripe.localhost";
+
+/// Somebody who calls Stripe through the weather.
+struct Caller {
+    weather: Weather,
+    stripe: Client,
+}
+
+impl Caller {
+    fn new() -> Self {
+        let start = Timestamp::from_second(1_767_258_000).unwrap();
+        let wall = Arc::new(ManualClock::new(start));
+        let sandbox = Sandbox::open(Options {
+            seed: 1,
+            data_dir: None,
+            start,
+            base_url: URL.into(),
+            control_key: Secret::new("control"),
+            wall: wall.clone(),
+        });
+        let sandbox = sandbox.unwrap();
+        let weather = Weather::new(1, sandbox.clone());
+        let inner = transport(sandbox.router());
+        let way = weather.way(inner, Stops::default().of(0), wall, Story::default());
+        let stripe = Client::new(way, URL.into(), Secret::new(STRIPE_KEY), RateBudget::unlimited())
+            .with_sleep(Arc::new(|_| Box::pin(std::future::ready(()))))
+            .with_timeout(None);
+        Self { weather, stripe }
+    }
+
+    async fn makes_a_customer(&self, name: &str, key: &str) -> Result<Answer, StripeError> {
+        let form = Form::new().set("name", name);
+        self.stripe.send(&StoredRequest::post("/v1/customers", &form, key)).await
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_we_use_with_two_requests_is_found() {
+    let caller = Caller::new();
+    for _ in 0..2 {
+        caller.makes_a_customer("Ada", "key").await.unwrap();
+    }
+    assert_eq!(caller.weather.holds(), Ok(()));
+    let refused = caller.makes_a_customer("Bob", "key").await;
+    assert!(matches!(refused, Err(StripeError::Idempotency)), "{refused:?}");
+    let said = caller.weather.holds().unwrap_err();
+    assert_eq!(said, "POST /v1/customers: we have used its key with another request");
+}
+
+#[tokio::test]
+async fn a_key_that_the_weather_mistakes_is_no_fault_of_ours() {
+    let caller = Caller::new();
+    caller.weather.turn(100, 0);
+    caller.weather.set_mistakes(true);
+    let mut mistaken = 0;
+    for n in 0..100 {
+        let key = format!("{}:customer:1", IntentId(Uuid::from_u128(n)));
+        let answer = caller.makes_a_customer("Ada", &key).await;
+        mistaken += u32::from(matches!(answer, Err(StripeError::Idempotency)));
+    }
+    assert!(mistaken > 0);
+    assert_eq!(caller.weather.holds(), Ok(()));
+}
