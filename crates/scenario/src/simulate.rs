@@ -409,6 +409,7 @@ impl Simulation {
             (_, Done::Told(line)) => self.story.note(&line),
             (Act::Ask { customer, .. }, Done::Began(begun)) => {
                 self.story.note(&begun.session);
+                self.weather.answered(&begun.session);
                 self.begun.retain(|(_, known)| *known != begun);
                 self.begun.push((customer, begun));
             }

@@ -138,6 +138,17 @@ impl Weather {
         self.with(|state| state.closed.take_back(intent));
     }
 
+    /// A customer was told of this session, whatever has made it: it is expired before another is made.
+    /// Of two that can be paid by now, because a change was closed, it may be either: then both stay
+    /// where they are.
+    pub(super) fn answered(&self, session: &str) {
+        let mut closed = self.with(|state| state.closed.clone());
+        closed.count(session);
+        if checks::at_stripe(&self.sandbox, &closed).is_ok() {
+            self.with(|state| state.closed = closed);
+        }
+    }
+
     /// Whether all that must hold at Stripe does.
     pub(super) fn at_stripe(&self) -> Result<(), Broken> {
         let closed = self.with(|state| state.closed.clone());

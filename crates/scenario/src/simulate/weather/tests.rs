@@ -44,6 +44,46 @@ impl Caller {
         let form = Form::new().set("name", name);
         self.stripe.send(&StoredRequest::post("/v1/customers", &form, key)).await
     }
+
+    /// Makes something under a key of its own. Answers its id.
+    async fn makes(&self, what: &str, fields: &[(&str, &str)]) -> String {
+        let form = fields.iter().fold(Form::new(), |form, (name, value)| form.set(*name, *value));
+        let key = form.to_body();
+        let request = StoredRequest::post(format!("/v1/{what}"), &form, key);
+        let made = self.stripe.send(&request).await.unwrap().body;
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What a checkout of Ada's needs: whom it is for, and what she buys.
+    async fn scene(&self) -> [String; 2] {
+        let customer = self.makes("customers", &[("name", "Ada")]).await;
+        let product = self.makes("products", &[("name", "Pro")]).await;
+        let price = [
+            ("product", product.as_str()),
+            ("currency", "eur"),
+            ("unit_amount", "900"),
+            ("recurring[interval]", "month"),
+            ("lookup_key", "specie.main.pro.monthly"),
+        ];
+        [customer, self.makes("prices", &price).await]
+    }
+
+    async fn opens_a_session(&self, [customer, price]: &[String; 2], change: IntentId) -> String {
+        let mark = change.to_string();
+        let session = [
+            ("mode", "subscription"),
+            ("customer", customer.as_str()),
+            ("line_items[0][price]", price.as_str()),
+            ("line_items[0][quantity]", "1"),
+            ("success_url", "https://example.com"),
+            ("metadata[specie_intent]", mark.as_str()),
+        ];
+        self.makes("checkout/sessions", &session).await
+    }
+}
+
+fn change(n: u128) -> IntentId {
+    IntentId(Uuid::from_u128(n))
 }
 
 #[tokio::test]
@@ -66,10 +106,34 @@ async fn a_key_that_the_weather_mistakes_is_no_fault_of_ours() {
     caller.weather.set_mistakes(true);
     let mut mistaken = 0;
     for n in 0..100 {
-        let key = format!("{}:customer:1", IntentId(Uuid::from_u128(n)));
+        let key = format!("{}:customer:1", change(n));
         let answer = caller.makes_a_customer("Ada", &key).await;
         mistaken += u32::from(matches!(answer, Err(StripeError::Idempotency)));
     }
     assert!(mistaken > 0);
     assert_eq!(caller.weather.holds(), Ok(()));
+}
+
+#[tokio::test]
+async fn a_session_that_was_left_counts_when_a_customer_is_told_of_it() {
+    let caller = Caller::new();
+    let scene = caller.scene().await;
+    caller.weather.leave(change(1));
+    let left = caller.opens_a_session(&scene, change(1)).await;
+    caller.weather.answered(&left);
+    caller.opens_a_session(&scene, change(2)).await;
+    let said = caller.weather.holds().unwrap_err();
+    assert!(said.contains("two sessions of a customer can be paid"), "{said}");
+}
+
+#[tokio::test]
+async fn a_session_that_was_left_beside_another_stays_where_it_is() {
+    let caller = Caller::new();
+    let scene = caller.scene().await;
+    caller.weather.leave(change(1));
+    let left = caller.opens_a_session(&scene, change(1)).await;
+    caller.opens_a_session(&scene, change(2)).await;
+    caller.weather.answered(&left);
+    assert_eq!(caller.weather.holds(), Ok(()));
+    caller.weather.at_stripe().unwrap();
 }
