@@ -14,6 +14,7 @@
 mod acts;
 mod dice;
 mod luck;
+mod office;
 mod operator;
 mod processor;
 mod replicas;
@@ -34,7 +35,8 @@ use specie_vocab::{BusinessTime, WallClock};
 
 use acts::{Act, Ask, Begun, Doing, Done, Tools};
 use dice::Dice;
-use operator::{Office, Order};
+use office::Office;
+use operator::Order;
 pub use processor::stay_on_one_processor;
 use replicas::Replicas;
 use stops::{Caught, Stops, Trap};
@@ -226,6 +228,7 @@ impl Simulation {
         }
         self.calmly(Act::Operate(Order::Verify), 0).await?;
         self.finds_the_catalog().await?;
+        self.tells_of_replays().await?;
         let sides = self.stage.sides();
         checks::always(&sides).await.map_err(|broken| broken.to_string())?;
         checks::at_rest(&sides).await.map_err(|broken| broken.to_string())

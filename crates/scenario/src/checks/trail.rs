@@ -49,7 +49,7 @@ pub(super) async fn chain(
 
 /// What we did is told once for each cause and change of ours: one event may lead to several. What
 /// Stripe's objects brought is told once, but for changes: see [`Told`]. An event may be parked, and
-/// replayed, again.
+/// replayed, again: how often, only whoever has replayed it can say.
 fn once(all: &[Entry], details: &Details) -> Checked {
     let ours = all.iter().enumerate();
     let ours = ours.filter(|(_, it)| it.who != STRIPE && it.what != "event.replayed");

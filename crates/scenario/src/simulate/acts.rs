@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use specie_server::watermark;
 use specie_vocab::Secret;
 
-use super::operator::{Office, Order};
+use super::office::Office;
+use super::operator::Order;
 use super::replicas::Replica;
 use super::watcher::Watcher;
 use super::weather::Weather;

@@ -1,9 +1,7 @@
 //! What an operator does, by the functions behind the commands, through a service that runs. What a
 //! process is in the middle of, its end breaks off here as everywhere.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use specie_server::App;
 use specie_server::anchor::{self, is_signed_by};
@@ -15,7 +13,7 @@ use specie_server::intents::stuck::{self, Decision, NotDecided};
 use specie_store::inbox::{self, EventHead, Filter, InboxState};
 use specie_store::intents::{self, Intent, IntentState};
 use specie_store::roots::verify::{Checks, verify};
-use specie_store::{StoreError, roots};
+use specie_store::{StoreError, audit, customers, lanes, roots};
 
 use super::Simulation;
 use super::acts::{Act, Done, Tools};
@@ -53,34 +51,6 @@ impl fmt::Display for Order {
             Self::DecideAll { .. } => "an operator decides about what is stuck",
             Self::Verify => "an operator verifies the audit trail",
         })
-    }
-}
-
-/// What an operator keeps apart from the database.
-#[derive(Clone, Default)]
-pub(super) struct Office(Arc<Mutex<Notes>>);
-
-#[derive(Default)]
-struct Notes {
-    /// The digests of roots, as the log told them.
-    roots: BTreeSet<Vec<u8>>,
-    replayed: u32,
-    decided: u32,
-}
-
-impl Office {
-    /// How many events were replayed.
-    pub(super) fn replayed(&self) -> u32 {
-        self.notes().replayed
-    }
-
-    /// About how many changes it was decided.
-    pub(super) fn decided(&self) -> u32 {
-        self.notes().decided
-    }
-
-    fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,6 +94,22 @@ impl Simulation {
         }
     }
 
+    /// The trails tell of no more replays than an operator has asked for.
+    pub(super) async fn tells_of_replays(&self) -> Result<(), String> {
+        let told = self.replays().await.map_err(|error| error.to_string())?;
+        self.office.explains(told)
+    }
+
+    async fn replays(&self) -> Result<usize, StoreError> {
+        let mut tx = self.stage.app.db.read().await?;
+        let mut told = 0;
+        for payer in customers::list(&mut tx, FEW).await? {
+            let all = audit::list(&mut tx, payer.id).await?;
+            told += all.iter().filter(|entry| entry.what == "event.replayed").count();
+        }
+        Ok(told)
+    }
+
     async fn stuck(&self) -> Result<i64, StoreError> {
         let mut tx = self.stage.app.db.read().await?;
         intents::count_in(&mut tx, IntentState::Stuck).await
@@ -160,9 +146,10 @@ impl Tools {
     async fn replay(&self, which: u32) -> Result<String, NotDone> {
         let Some(head) = self.event(which).await? else { return Ok("no event has come".into()) };
         let is_parked = head.state == InboxState::Parked;
-        let ids = std::slice::from_ref(&head.id);
+        let (ids, asked) = (std::slice::from_ref(&head.id), u32::from(is_parked));
+        self.office.asks_to_replay(asked);
         match events::replay_here(&self.replica.app, ids).await {
-            Ok(replayed) if is_parked => Ok(self.noted(&replayed)),
+            Ok(replayed) if is_parked => Ok(self.noted(asked, &replayed)),
             Err(NotReplayed::Store(error)) => Err(error.into()),
             Err(error @ NotReplayed::NotParked { .. }) if !is_parked => Ok(error.to_string()),
             other => Err(NotDone::Wrong(format!("of {head:?} came {other:?}"))),
@@ -170,16 +157,20 @@ impl Tools {
     }
 
     async fn replay_all(&self) -> Result<String, NotDone> {
+        let parked = lanes::parked(&mut self.replica.app.db.read().await?).await?;
+        let asked = u32::try_from(parked).unwrap_or(u32::MAX);
+        self.office.asks_to_replay(asked);
         match events::replay_here(&self.replica.app, &[]).await {
-            Ok(replayed) => Ok(self.noted(&replayed)),
+            Ok(replayed) => Ok(self.noted(asked, &replayed)),
             Err(NotReplayed::Store(error)) => Err(error.into()),
             Err(error) => Err(NotDone::Wrong(error.to_string())),
         }
     }
 
-    fn noted(&self, replayed: &Replayed) -> String {
-        self.office.notes().replayed += u32::try_from(replayed.events.len()).unwrap_or(0);
-        format!("{} replayed: {}", replayed.events.len(), replayed.events.join(" "))
+    fn noted(&self, asked: u32, replayed: &Replayed) -> String {
+        let events = &replayed.events;
+        self.office.heard_of_replays(asked, u32::try_from(events.len()).unwrap_or(0));
+        format!("{} replayed: {}", events.len(), events.join(" "))
     }
 
     /// An event that is parked, or else one of the newest.
@@ -230,7 +221,7 @@ impl Tools {
         }
         match stuck::decide_here(&self.replica.app, &[intent.id], decision).await {
             Ok(_) if is_stuck => {
-                self.office.notes().decided += 1;
+                self.office.heard_of_a_decision();
                 Ok(format!("{decision:?} {} {}", intent.kind, intent.id))
             }
             Err(NotDecided::Store(error)) => Err(error.into()),
@@ -258,11 +249,7 @@ impl Tools {
         let AppParts { db, settings, .. } = &*self.replica.app;
         anchor::anchor(&self.replica.app).await?;
         let newest = roots::last(&mut db.read().await?).await?;
-        let kept: Vec<_> = {
-            let mut notes = self.office.notes();
-            notes.roots.extend(newest.map(|root| root.digest));
-            notes.roots.iter().cloned().collect()
-        };
+        let kept = self.office.keep(newest.map(|root| root.digest));
         let key = settings.audit_key.as_ref();
         let trusted: Vec<_> = key.iter().map(|key| key.public().to_vec()).collect();
         let checks =
