@@ -27,10 +27,7 @@ impl Own {
     pub fn address(&self) -> String {
         match self {
             Self::File(folder) => folder.path().join("specie.db").display().to_string(),
-            Self::Of { server, name } => {
-                let address = server.rsplit_once('/').map_or(server.as_str(), |it| it.0);
-                format!("{address}/{name}")
-            }
+            Self::Of { server, name } => beside(server, name),
         }
     }
 
@@ -43,6 +40,15 @@ impl Own {
             }
         }
     }
+}
+
+/// The address of another database on the server that an address leads to, reached in the same way: what
+/// stands behind `?` is how.
+fn beside(server: &str, name: &str) -> String {
+    let (address, how) = server.split_at(server.find('?').unwrap_or(server.len()));
+    let host = address.find("://").map_or(0, |at| at + 3);
+    let end = address[host..].find('/').map_or(address.len(), |at| host + at);
+    format!("{}/{name}{how}", &address[..end])
 }
 
 /// Databases are neither made nor dropped within a transaction: the store's is ended first.

@@ -34,3 +34,16 @@ fn a_seed_is_played_on_the_postgres_that_is_named() {
     let told = printed(&few);
     assert!(told.starts_with("2 seeds, 0 failed"), "{told}");
 }
+
+#[test]
+fn how_a_postgres_is_reached_may_stand_behind_its_name() {
+    let Ok(server) = std::env::var("SPECIE_TEST_POSTGRES") else {
+        eprintln!("skipped: SPECIE_TEST_POSTGRES names no server");
+        return;
+    };
+    let and = if server.contains('?') { '&' } else { '?' };
+    let server = format!("{server}{and}application_name=who/why");
+    let two = ["simulate", "--seeds", "2", "--acts", "1", "--days", "1", "--postgres", &server];
+    let told = printed(&two);
+    assert!(told.starts_with("2 seeds, 0 failed"), "{told}");
+}
