@@ -10,12 +10,13 @@ use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use specie_billing::{SAASKIT, catalog};
 use specie_sandbox::Chaos;
-use specie_server::runner;
+use specie_server::{App, runner};
 use specie_store::{lanes, watermarks};
 use specie_stripe::rate::endpoint_of;
 use specie_stripe::{Client, Limits, RateBudget, Transport, TransportError};
 use specie_vocab::{ManualClock, Secret, SystemClock, WallClock, WallTime};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 use crate::agree::{self, NotCompared};
@@ -77,6 +78,9 @@ pub enum NotMeasured {
     /// It has come to rest, and they do not agree.
     #[error("{0} columns or objects still differ at rest")]
     Differs(usize),
+    /// Nobody works any more.
+    #[error("the service's work has ended before all was done: {0}")]
+    Ended(String),
 }
 
 /// A month and an hour: a renewal's invoice is finalised an hour after it was made.
@@ -132,18 +136,40 @@ async fn work(stage: &Stage, stripe: Client) -> Result<Duration, NotMeasured> {
     let app = stage.process(stripe);
     let since = app.wall.now();
     let (stop, stopped) = watch::channel(false);
-    let running = tokio::spawn(runner::run(app.clone(), stopped));
-    while !is_done(&app, since).await? {
-        tokio::time::sleep(LOOK).await;
-    }
+    let mut running = tokio::spawn(runner::run(app.clone(), stopped));
+    let done = while_it_runs(&mut running, until_done(&app, since)).await;
     let took = real().duration_since(begun).unsigned_abs();
-    let _all_gone = stop.send(true);
-    let _ended = running.await;
+    if !matches!(done, Err(NotMeasured::Ended(_))) {
+        let _all_gone = stop.send(true);
+        running.await.map_err(|error| NotMeasured::Ended(error.to_string()))?;
+    }
     ticking.abort();
-    Ok(took)
+    done.map(|()| took)
 }
 
-async fn is_done(app: &specie_server::App, since: WallTime) -> Result<bool, NotMeasured> {
+/// Waits for what is done by somebody who works, no longer than they do.
+async fn while_it_runs(
+    running: &mut JoinHandle<()>,
+    done: impl Future<Output = Result<(), NotMeasured>>,
+) -> Result<(), NotMeasured> {
+    tokio::select! {
+        biased;
+        done = done => done,
+        ended = running => {
+            let why = ended.map_or_else(|error| error.to_string(), |()| "nobody stopped it".into());
+            Err(NotMeasured::Ended(why))
+        }
+    }
+}
+
+async fn until_done(app: &App, since: WallTime) -> Result<(), NotMeasured> {
+    while !is_done(app, since).await? {
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+async fn is_done(app: &App, since: WallTime) -> Result<bool, NotMeasured> {
     let mut tx = app.db.read().await?;
     let newest = watermarks::latest(&mut tx).await?;
     let passed = newest.is_some_and(|mark| mark.began_at >= since);
@@ -214,5 +240,21 @@ impl Road {
             second.filter(|(_, other)| other == endpoint).count()
         };
         calls.iter().enumerate().map(within).max().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_waits_for_work_that_has_ended() {
+        let mut ended = tokio::spawn(ready(()));
+        let waited = while_it_runs(&mut ended, pending()).await.unwrap_err().to_string();
+        assert!(waited.ends_with("before all was done: nobody stopped it"), "{waited}");
+        let mut goes_on = tokio::spawn(pending());
+        while_it_runs(&mut goes_on, ready(Ok(()))).await.unwrap();
     }
 }
