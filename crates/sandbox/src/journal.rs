@@ -19,8 +19,8 @@ use specie_vocab::hex;
 use crate::input::{Input, State};
 use crate::world::{Config, World};
 
-/// Grows with every change of the files' form.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/4");
+/// Grows with every change of the files' form, and of what the same inputs come to.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/5");
 /// A snapshot is written after so many inputs, if the journal has outgrown the last one by then.
 const SNAPSHOT_EVERY: u64 = 5_000;
 /// How long a line may wait for the disk.
