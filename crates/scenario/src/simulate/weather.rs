@@ -331,7 +331,7 @@ impl State {
             0..2 => Some(Trouble::Before(Lost)),
             2..4 => Some(Trouble::Before(Server)),
             4..6 => Some(Trouble::Limited),
-            6 if self.dice.percent(25) => self.spoiled(call),
+            6 if self.dice.percent(60) => self.spoiled(call),
             _ => self.lagging(call, now).map(Trouble::Stale),
         }
     }
