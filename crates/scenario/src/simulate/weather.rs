@@ -297,7 +297,8 @@ impl Call {
     /// The object that a lane reads with what hangs on it.
     fn expanded(&self) -> Option<&str> {
         let (path, query) = self.path.split_once('?')?;
-        (self.method == Method::GET && query.contains("expand")).then_some(path)
+        let is_of_one = path.split('/').nth(3).is_some();
+        (self.method == Method::GET && is_of_one && query.contains("expand")).then_some(path)
     }
 }
 
@@ -331,7 +332,7 @@ impl State {
             0..2 => Some(Trouble::Before(Lost)),
             2..4 => Some(Trouble::Before(Server)),
             4..6 => Some(Trouble::Limited),
-            6 if self.dice.percent(60) => self.spoiled(call),
+            6..11 if call.expanded().is_some() => self.spoiled(call),
             _ => self.lagging(call, now).map(Trouble::Stale),
         }
     }
