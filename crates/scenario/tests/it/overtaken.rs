@@ -1,12 +1,18 @@
 //! A worker that reads from Stripe for so long that something happens meanwhile.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::{Method, Request};
+use serde_json::json;
 use specie_scenario::{Card, Person, Stage, agree};
+use specie_server::intents::{Driven, drive};
 use specie_server::lanes::{self, WishFor};
-use specie_stripe::Transport;
+use specie_store::customers::{self, Payer};
+use specie_store::intents;
+use specie_stripe::{Transport, TransportError};
+use specie_vocab::IntentId;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
@@ -99,4 +105,66 @@ both! {
         read_while(stage, async || stage.conductor.settle().await.unwrap()).await;
         assert_agreed(stage).await;
     }
+
+    // One process has made a customer and has not heard of it yet; another hears of it, they are
+    // deleted in the dashboard, and buy again.
+    async fn who_was_deleted_and_is_somebody_else_by_now_is_not_bound_again(stage: &Stage) {
+        let reading = Reading::new();
+        let slow = beside(stage, reading.way_of(stage, |path| path == "/v1/customers"));
+        let no_sessions = Arc::new(AtomicBool::new(true));
+        let quick = beside(stage, without_sessions(stage, &no_sessions));
+        let [slowly, ada] = [&slow, &quick].map(|it| Person::new(stage, "ada", "Ada").at(&it.service));
+        let choice = json!({ "plan": "pro", "price": "monthly" });
+        let (late, ()) = tokio::join!(slowly.call(Method::POST, "checkout", choice), async {
+            reading.wait().await;
+            a_lease_ends(stage);
+            assert_eq!(drive(&quick.app, intent_of_ada(stage).await).await.unwrap(), Driven::Waits);
+            let made = text(&stage.sandbox.list("customer")[0]["id"]).to_owned();
+            ada.api(Method::DELETE, &format!("/v1/customers/{made}"), "").await.unwrap();
+            no_sessions.store(false, Ordering::SeqCst);
+            quick.conductor.settle().await.unwrap();
+            ada.checkout("pro", "monthly").await.unwrap();
+            reading.go_on();
+        });
+        let late = late.unwrap();
+        assert!(!late.status.is_server_error(), "{}: {}", late.status, late.text());
+        quick.conductor.settle().await.unwrap();
+        let customers = stage.sandbox.list("customer");
+        let known = ada_here(stage).await.stripe.map(|id| id.to_string());
+        assert_eq!((customers.len(), known.as_deref()), (1, customers[0]["id"].as_str()));
+        let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
+        assert_eq!(found.differing, [] as [String; 0]);
+    }
+}
+
+async fn ada_here(stage: &Stage) -> Payer {
+    let mut tx = stage.app.db.read().await.unwrap();
+    customers::find(&mut tx, "app", "ada").await.unwrap().unwrap()
+}
+
+async fn intent_of_ada(stage: &Stage) -> IntentId {
+    let ada = ada_here(stage).await;
+    let mut tx = stage.app.db.read().await.unwrap();
+    intents::of_payer(&mut tx, ada.id, 1).await.unwrap()[0].id
+}
+
+/// Whoever holds something holds it no more.
+fn a_lease_ends(stage: &Stage) {
+    stage.wall.advance_to(stage.app.wall.now().plus_seconds(120).timestamp());
+}
+
+/// A way on which no session can be opened as long as `closed`.
+fn without_sessions(stage: &Stage, closed: &Arc<AtomicBool>) -> Transport {
+    let (inner, closed) = (stage.stripe.transport.clone(), Arc::clone(closed));
+    way(move |request: Request<Bytes>| {
+        let (inner, closed) = (inner.clone(), Arc::clone(&closed));
+        async move {
+            let opens =
+                request.method() == Method::POST && request.uri().path() == "/v1/checkout/sessions";
+            match opens && closed.load(Ordering::SeqCst) {
+                true => Err(TransportError::new("nobody answers")),
+                false => inner.oneshot(request).await,
+            }
+        }
+    })
 }

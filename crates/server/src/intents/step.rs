@@ -295,6 +295,15 @@ async fn is_overtaken(tx: &mut Tx, known: &Try) -> Result<bool, StoreError> {
     Ok(tries.iter().rfind(|it| it.step == known.step) != Some(known))
 }
 
+/// Whether a step was done, or its change has ended, while this process stood still: the customer it made
+/// is bound by then, and may have been deleted since.
+async fn is_over(tx: &mut Tx, intent: &Intent, n: i64) -> Result<bool, StoreError> {
+    let steps = stored::steps(tx, intent.id).await?;
+    let is_done = steps.iter().any(|it| it.n == n && it.state == StepState::Done);
+    let found = stored::get(tx, intent.id).await?;
+    Ok(is_done || found.is_none_or(|it| it.state != IntentState::Open))
+}
+
 enum Recorded {
     Answer(Answer),
     /// The effect was found though its answer was lost.
@@ -330,6 +339,9 @@ async fn record(
     let locked = customers::lock(&mut tx, payer.id).await?;
     let mut customer = request::owner(&mut tx, intent, locked.as_ref().unwrap_or(payer)).await?;
     let n = row.step;
+    if name == "customer" && is_over(&mut tx, intent, n).await? {
+        return Ok(Stepped::Overtaken);
+    }
     stored::answer(&mut tx, &row).await?;
     if name == "customer" {
         customer = Some(bind(app, &mut tx, intent, object.as_deref()).await?);
