@@ -44,6 +44,11 @@ pub(crate) fn changed(before: &Value, now: &Value) -> Value {
     others.map(|(name, value)| (name.clone(), json!([before[name.as_str()], value]))).collect()
 }
 
+/// The same of a row, by the gist of its kind; of one that is new, each field was nothing.
+pub(crate) fn since<R>(before: Option<&R>, row: &R, gist: fn(&R) -> Value) -> Value {
+    changed(&before.map_or(Value::Null, gist), &gist(row))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -103,8 +103,7 @@ async fn subscriptions(
     for it in &seen.subscriptions {
         let row = translate::subscription(it, written.at);
         let before = known.subscriptions.iter().find(|it| it.id == row.id);
-        let before = before.map_or(Value::Null, gist::subscription);
-        let (id, fields) = (row.id.clone(), gist::changed(&before, &gist::subscription(&row)));
+        let (id, fields) = (row.id.clone(), gist::since(before, &row, gist::subscription));
         let mirrored = m::subscriptions::put(tx, customer, &mut known.subscriptions, row).await?;
         written.note(Object("subscription", id.as_str()), id.as_str(), mirrored, &fields);
     }
@@ -121,8 +120,7 @@ async fn invoices(
     for it in &seen.invoices {
         let row = translate::invoice(it, written.at)?;
         let before = known.invoices.iter().find(|it| it.id == row.id);
-        let before = before.map_or(Value::Null, gist::invoice);
-        let (id, fields) = (row.id.clone(), gist::changed(&before, &gist::invoice(&row)));
+        let (id, fields) = (row.id.clone(), gist::since(before, &row, gist::invoice));
         let mirrored = m::invoices::put(tx, customer, &mut known.invoices, row).await?;
         written.note(Object("invoice", id.as_str()), id.as_str(), mirrored, &fields);
     }
@@ -139,8 +137,7 @@ async fn payment(
 ) -> Result<(), LaneError> {
     let row = translate::payment(&it.intent, written.at)?;
     let before = known.payments.iter().find(|it| it.id == row.id);
-    let before = before.map_or(Value::Null, gist::payment);
-    let (id, fields) = (row.id.clone(), gist::changed(&before, &gist::payment(&row)));
+    let (id, fields) = (row.id.clone(), gist::since(before, &row, gist::payment));
     let mirrored = m::payments::put(tx, customer, &mut known.payments, row).await?;
     written.note(Object("payment", id.as_str()), id.as_str(), mirrored, &fields);
     for refund in &it.refunds {
@@ -166,8 +163,7 @@ async fn sessions(
     for it in &seen.sessions {
         let row = translate::session(it, written.at)?;
         let before = known.sessions.iter().find(|it| it.id == row.id);
-        let before = before.map_or(Value::Null, gist::session);
-        let (id, fields) = (row.id.clone(), gist::changed(&before, &gist::session(&row)));
+        let (id, fields) = (row.id.clone(), gist::since(before, &row, gist::session));
         let mirrored = m::checkout_sessions::put(tx, customer, &mut known.sessions, row).await?;
         written.note(Object("checkout session", id.as_str()), id.as_str(), mirrored, &fields);
     }
