@@ -90,6 +90,28 @@ fn first_key_is_lost(
     (transport, count)
 }
 
+/// A way on which no session is expired, as while a payment of it is being processed, and how often that was
+/// asked for.
+pub fn refusing_to_expire(stage: &Stage) -> (Transport, Arc<AtomicUsize>) {
+    let (inner, asked) = (stage.stripe.transport.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&asked);
+    let transport = way(move |request: Request<Bytes>| {
+        let (inner, asked) = (inner.clone(), Arc::clone(&counted));
+        async move {
+            if !request.uri().path().ends_with("/expire") {
+                return inner.oneshot(request).await;
+            }
+            asked.fetch_add(1, Ordering::SeqCst);
+            let error = json!({ "error": {
+                "type": "invalid_request_error",
+                "message": "Only Checkout Sessions with a status in [\"open\"] can be expired.",
+            } });
+            Ok(answer(StatusCode::BAD_REQUEST, &[("request-id", "req_1")], &error))
+        }
+    });
+    (transport, asked)
+}
+
 /// Ada's newest intent, and under how many keys it was tried.
 async fn newest_intent(stage: &Stage) -> (intents::Intent, usize) {
     let mut tx = stage.app.db.read().await.unwrap();
@@ -252,23 +274,8 @@ both! {
         let first = ada.checkout("pro", "monthly").await.unwrap();
         stage.conductor.settle().await.unwrap();
 
-        let asked = Arc::new(AtomicUsize::new(0));
-        let (inner, counted) = (stage.stripe.transport.clone(), Arc::clone(&asked));
-        // As Stripe does while a payment of the session is being processed.
-        let process = beside(stage, way(move |request: Request<Bytes>| {
-            let (inner, asked) = (inner.clone(), Arc::clone(&counted));
-            async move {
-                if !request.uri().path().ends_with("/expire") {
-                    return inner.oneshot(request).await;
-                }
-                asked.fetch_add(1, Ordering::SeqCst);
-                let error = json!({ "error": {
-                    "type": "invalid_request_error",
-                    "message": "Only Checkout Sessions with a status in [\"open\"] can be expired.",
-                } });
-                Ok(answer(StatusCode::BAD_REQUEST, &[("request-id", "req_1")], &error))
-            }
-        }));
+        let (to_stripe, asked) = refusing_to_expire(stage);
+        let process = beside(stage, to_stripe);
         let ada = ada.at(&process.service);
         let choice = json!({ "plan": "pro", "price": "annual" });
         let reply = ada.call(Method::POST, "checkout", choice).await.unwrap();

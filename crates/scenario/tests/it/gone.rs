@@ -66,7 +66,7 @@ impl Still {
 }
 
 /// Ada at Stripe.
-async fn customer(stage: &Stage) -> CustomerId {
+pub async fn customer(stage: &Stage) -> CustomerId {
     let mut tx = stage.app.db.read().await.unwrap();
     customers::find(&mut tx, "app", "ada").await.unwrap().unwrap().stripe.unwrap()
 }

@@ -20,7 +20,7 @@ use crate::set::{On, Process, beside, both, having, text, way};
 
 const DAY: i64 = 86_400;
 
-async fn assert_agreed(stage: &Stage) {
+pub async fn assert_agreed(stage: &Stage) {
     let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
     assert_eq!(found.differing, [] as [String; 0]);
     let mut tx = stage.app.db.read().await.unwrap();
@@ -197,7 +197,7 @@ async fn a_month(stage: &Stage) {
 
 /// When a process ends, seen from a call that changes something at Stripe.
 #[derive(Clone, Copy, Debug)]
-enum When {
+pub enum When {
     /// The request was stored, and never arrived.
     BeforeItArrives,
     /// Stripe has answered, and nothing of it was committed.
@@ -228,22 +228,22 @@ fn ends_at(stage: &Stage, nth: usize, when: When) -> (Transport, Arc<Notify>) {
 }
 
 /// A process that will end, and the stage that goes on.
-struct Mortal<'a> {
+pub struct Mortal<'a> {
     stage: &'a Stage,
     process: Process,
     dead: Arc<Notify>,
-    died: bool,
+    pub died: bool,
 }
 
 impl<'a> Mortal<'a> {
-    fn of(stage: &'a Stage, nth: usize, when: When) -> Self {
+    pub fn of(stage: &'a Stage, nth: usize, when: When) -> Self {
         let (transport, dead) = ends_at(stage, nth, when);
         Self { stage, process: beside(stage, transport), dead, died: false }
     }
 
     /// A call of Ada's app; when the process ends at it, another one settles what is left, and the
     /// app repeats its call there.
-    async fn call(&mut self, method: Method, path: &str, body: Value) -> Value {
+    pub async fn call(&mut self, method: Method, path: &str, body: Value) -> Value {
         let ada = || Person::new(self.stage, "ada", "Ada");
         if !self.died {
             let person = ada().at(&self.process.service);
@@ -362,7 +362,7 @@ async fn recovered(stage: &Stage, nth: usize, when: When) -> bool {
 
 /// Tells a story again and again, ending the process at each of its changes in turn, and once at
 /// none. Answers how many changes there were; none, where there is no such database.
-async fn at_each_change(
+pub async fn at_each_change(
     on: On,
     story: impl AsyncFn(&Stage, usize, When) -> bool,
     when: When,
@@ -376,7 +376,7 @@ async fn at_each_change(
 
 /// Both databases must bear an end after an answer: what was done at Stripe is not written down. An end
 /// before a call, where nothing was done, is told on SQLite alone: each stage on Postgres takes a while.
-async fn survives(story: impl AsyncFn(&Stage, usize, When) -> bool, changes: usize) {
+pub async fn survives(story: impl AsyncFn(&Stage, usize, When) -> bool, changes: usize) {
     let told = at_each_change(On::Sqlite, &story, When::AfterTheAnswer).await;
     assert_eq!(told, Some(changes));
     let told = at_each_change(On::Postgres, &story, When::AfterTheAnswer).await;

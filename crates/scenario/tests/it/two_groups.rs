@@ -22,7 +22,7 @@ fn storage(parts: &mut AppParts) {
 }
 
 /// A process that sells both groups, both of which are at Stripe.
-async fn seller(stage: &Stage, to_stripe: Transport) -> Process {
+pub async fn seller(stage: &Stage, to_stripe: Transport) -> Process {
     let process = beside_but(stage, to_stripe, storage);
     let app = &process.app;
     catalog::apply(&app.db, &stage.app.stripe, &app.catalog, None).await.unwrap();
@@ -30,7 +30,7 @@ async fn seller(stage: &Stage, to_stripe: Transport) -> Process {
 }
 
 /// Ada asks for a plan: the status, and what was answered.
-async fn asks(stage: &Stage, process: &Process, plan: &str) -> (u16, Value) {
+pub async fn asks(stage: &Stage, process: &Process, plan: &str) -> (u16, Value) {
     let ada = Person::new(stage, "ada", "Ada").at(&process.service);
     let body = json!({ "plan": plan, "price": "monthly" });
     let reply = ada.call(Method::POST, "checkout", body).await.unwrap();
@@ -38,7 +38,7 @@ async fn asks(stage: &Stage, process: &Process, plan: &str) -> (u16, Value) {
 }
 
 /// Both are bought in the end, by one customer.
-async fn assert_one_customer(stage: &Stage, process: &Process) {
+pub async fn assert_one_customer(stage: &Stage, process: &Process) {
     process.conductor.settle().await.unwrap();
     for plan in ["pro", "space"] {
         let (status, answer) = asks(stage, process, plan).await;
