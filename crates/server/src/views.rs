@@ -104,7 +104,7 @@ pub struct SubscriptionView {
     pub next_payment_attempt: Option<Timestamp>,
     /// The card that pays, if known.
     pub card: Option<CardView>,
-    /// A checkout that waits to be paid.
+    /// A checkout that waits to be paid, unless the customer was deleted at Stripe meanwhile.
     pub open_checkout: Option<CheckoutView>,
     /// Subscriptions that stand beside this one and need a person; empty in the normal case.
     pub conflicts: Vec<String>,

@@ -18,9 +18,9 @@ use crate::losses::pay_a_second_session;
 use crate::set::{beside, both, deliver, having, text, way};
 
 /// What is answered in Stripe's place: status, content type, body.
-type Instead = (u16, &'static str, String);
+pub type Instead = (u16, &'static str, String);
 
-fn json_of(value: &Value) -> Instead {
+pub fn json_of(value: &Value) -> Instead {
     (200, "application/json", value.to_string())
 }
 
@@ -33,7 +33,7 @@ fn missing() -> Instead {
 
 /// A way to Stripe on which some calls get other answers, each once: `GET /v1/invoices/in_1`, or
 /// `GET /v1/invoices/*` for any that begins so.
-fn instead(stage: &Stage, answers: Vec<(String, Instead)>) -> Transport {
+pub fn instead(stage: &Stage, answers: Vec<(String, Instead)>) -> Transport {
     let mut queues: BTreeMap<String, VecDeque<Instead>> = BTreeMap::new();
     for (call, answer) in answers {
         queues.entry(call).or_default().push_back(answer);

@@ -1,9 +1,11 @@
 //! Buying a plan: one open Checkout Session per customer and plan group.
 
+mod deleted;
+
 use serde_json::json;
 use specie_billing::{PriceRef, Slot};
-use specie_store::customers::{self, Payer};
-use specie_store::intents::{self as stored, StepState};
+use specie_store::customers::Payer;
+use specie_store::intents::{self as stored, Intent, StepState};
 use specie_store::mirrors::checkout_sessions::{self, SessionRow};
 use specie_store::mirrors::customers as stripe_customers;
 use specie_store::{Tx, price_versions};
@@ -32,8 +34,8 @@ pub struct Choice {
 /// Begins a checkout, or answers with the one that is open for the same choice.
 ///
 /// 409 `already_subscribed` when the group is held, `conflict` when it needs a person,
-/// `checkout_in_progress` when another call does not come to an end in time; 503 when Stripe does
-/// not answer (the intent is then finished by itself).
+/// `checkout_in_progress` when another call does not come to an end in time, or Stripe does not expire
+/// the session that is open; 503 when Stripe does not answer (the intent is then finished by itself).
 pub async fn start(
     app: &App,
     payer: &Payer,
@@ -68,7 +70,10 @@ async fn begin(
     let group = &choice.price.group;
     let mut tx = app.db.begin().await?;
     let mut payer = locked(&mut tx, payer.id).await?;
-    forget_deleted(&mut tx, &mut payer).await?;
+    if let Some(first) = deleted::forget(app, &mut tx, &mut payer, so_far).await? {
+        tx.commit().await?;
+        return Ok(first);
+    }
     if let Some(open) = stored::open_of(&mut tx, payer.id, group).await? {
         intents::not_stuck(&open)?;
         return Ok(Begun::Open(open.id));
@@ -145,20 +150,6 @@ async fn not_stuck_elsewhere(tx: &mut Tx, payer: &Payer) -> Result<(), ApiError>
     Ok(())
 }
 
-/// A customer who was deleted at Stripe can buy nothing any more. With nothing left, this one gets
-/// another there; what was paid before stays with the old one.
-async fn forget_deleted(tx: &mut Tx, payer: &mut Payer) -> Result<(), ApiError> {
-    let Some(customer) = payer.stripe.clone() else { return Ok(()) };
-    let row = stripe_customers::get(tx, &customer).await?;
-    let free = kept::slots(tx, payer.id).await?.values().all(|slot| *slot == Slot::Empty);
-    if free && row.is_some_and(|row| row.deleted) {
-        customers::unbind(tx, payer.id, &customer).await?;
-        payer.stripe = None;
-        tracing::info!(payer = %payer.id, "a customer deleted at Stripe gets another there");
-    }
-    Ok(())
-}
-
 /// For so long, in seconds, Stripe's refusal to expire a session stands.
 const REFUSAL: i64 = 10;
 
@@ -171,13 +162,17 @@ async fn lately_refused(
     session: &SessionId,
 ) -> Result<bool, ApiError> {
     let now = tx.now().await?;
-    let newest = stored::of_payer(tx, payer.id, 10).await?;
-    let newest = newest.into_iter().find(|it| it.plan_group.as_deref() == Some(group));
-    Ok(newest.is_some_and(|it| {
+    Ok(newest_of(tx, payer, group).await?.is_some_and(|it| {
         let late = it.finished_at.is_none_or(|at| now.seconds_since(at) > REFUSAL);
         let refused = it.result.is_some_and(|result| result["step"] == "expire");
         refused && !late && it.what["expire"] == session.as_str()
     }))
+}
+
+/// A customer's newest change in a plan group.
+async fn newest_of(tx: &mut Tx, payer: &Payer, group: &str) -> Result<Option<Intent>, ApiError> {
+    let newest = stored::of_payer(tx, payer.id, 10).await?;
+    Ok(newest.into_iter().find(|it| it.plan_group.as_deref() == Some(group)))
 }
 
 fn being_paid(row: &SessionRow) -> ApiError {

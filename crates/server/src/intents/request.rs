@@ -11,7 +11,7 @@ use specie_store::{StoreError, Tx};
 use specie_stripe::{ApiFault, Form};
 use specie_vocab::{CustomerId, SubscriptionId};
 
-use super::what::{Ending, Purchase, Recovery, TakeBack, Task, Visit};
+use super::what::{Ending, Expiry, Purchase, Recovery, TakeBack, Task, Visit};
 use crate::lanes::{self, WishFor};
 use crate::{ApiError, App, kept};
 
@@ -30,6 +30,7 @@ fn post(path: String, form: Form) -> Call {
 fn steps_of(kind: &str) -> &'static [&'static str] {
     match kind {
         "checkout" => &["customer", "expire", "session"],
+        "expiry" => &["expire"],
         "cancellation" => &["update"],
         "portal" => &["portal"],
         "cancel_and_refund" => &["cancel", "refund"],
@@ -107,8 +108,7 @@ pub(crate) async fn build(
             post("/v1/customers".into(), form)
         }
         "expire" => {
-            let purchase: Purchase = read(intent)?;
-            let session = purchase.expire.unwrap_or_default();
+            let session = target(intent, name, &[]).unwrap_or_default();
             post(format!("/v1/checkout/sessions/{session}/expire"), Form::new())
         }
         "session" => {
@@ -174,19 +174,21 @@ pub(crate) async fn build(
 }
 
 /// Whose objects an intent is about. Whoever had a second subscription may be forgotten by now, and
-/// gets their money back all the same.
+/// gets their money back all the same; whose session was expired may be, too.
 pub(crate) async fn owner(
     tx: &mut Tx,
     intent: &Intent,
     payer: &Payer,
 ) -> Result<Option<CustomerId>, ApiError> {
-    if intent.kind == "cancel_and_refund" {
-        let back: TakeBack = read(intent)?;
-        if let Some(row) = subscriptions::get(tx, &back.subscription).await? {
-            return Ok(Some(row.customer));
+    match intent.kind.as_str() {
+        "expiry" => Ok(Some(read::<Expiry>(intent)?.customer)),
+        "cancel_and_refund" => {
+            let back: TakeBack = read(intent)?;
+            let row = subscriptions::get(tx, &back.subscription).await?;
+            Ok(row.map(|row| row.customer).or_else(|| payer.stripe.clone()))
         }
+        _ => Ok(payer.stripe.clone()),
     }
-    Ok(payer.stripe.clone())
 }
 
 fn session(purchase: &Purchase, customer: &str, mark: &str, payment_methods: &[String]) -> Form {

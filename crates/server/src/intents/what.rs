@@ -1,7 +1,7 @@
 //! What an intent of each kind remembers.
 
 use serde::{Deserialize, Serialize};
-use specie_vocab::{InvoiceId, PaymentMethodId, SubscriptionId};
+use specie_vocab::{CustomerId, InvoiceId, PaymentMethodId, SessionId, SubscriptionId};
 
 /// `checkout`: a session that is to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,13 @@ pub(crate) struct Purchase {
     pub(crate) cancel_url: String,
     /// A session of an earlier choice that must be expired first.
     pub(crate) expire: Option<String>,
+}
+
+/// `expiry`: a session of a customer who was deleted at Stripe, that is to be expired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Expiry {
+    pub(crate) customer: CustomerId,
+    pub(crate) expire: SessionId,
 }
 
 /// `cancellation`: a subscription that is to end with its period, or to go on.

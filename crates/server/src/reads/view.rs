@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use specie_billing::{Held, Slot};
 use specie_store::customers::{self, Payer};
+use specie_store::mirrors::checkout_sessions::SessionRow;
 use specie_store::mirrors::{
     checkout_sessions, customers as stripe_customers, invoices, payment_methods, subscriptions,
 };
@@ -83,10 +84,10 @@ pub(super) async fn read(app: &App, payer: PayerId) -> Result<Kept, ApiError> {
             // A subscription that is over says nothing of the one that may be paid by now.
             rests_on = Some(session.to_string());
             fetched_at = open.as_ref().map(|open| open.fetched_at);
-            view.open_checkout = open.and_then(|open| {
-                let expires_at = open.expires_at.timestamp();
-                Some(CheckoutView { id: open.id.to_string(), url: open.url?, expires_at })
-            });
+            view.open_checkout = match open {
+                Some(open) => waiting(&mut tx, open).await?,
+                None => None,
+            };
         }
         if let Slot::Conflict { others, .. } = &slot {
             view.conflicts = others.iter().map(ToString::to_string).collect();
@@ -100,6 +101,16 @@ pub(super) async fn read(app: &App, payer: PayerId) -> Result<Kept, ApiError> {
     };
     let lane = row.stripe.map(|customer| customer.to_string());
     Ok(Kept { version: row.version, groups, lane, created_at: row.created_at, parked })
+}
+
+/// A session that waits to be paid. Whoever was deleted at Stripe has none: they get another.
+async fn waiting(tx: &mut Tx, open: SessionRow) -> Result<Option<CheckoutView>, StoreError> {
+    let customer = stripe_customers::get(tx, &open.customer).await?;
+    if customer.is_some_and(|row| row.deleted) {
+        return Ok(None);
+    }
+    let (id, expires_at) = (open.id.to_string(), open.expires_at.timestamp());
+    Ok(open.url.map(|url| CheckoutView { id, url, expires_at }))
 }
 
 async fn fill(
