@@ -24,7 +24,7 @@ pub use plans::plans;
 use crate::views::SubscriptionView;
 use crate::{ApiError, App};
 use cache::Kept;
-use confirm::{ask, confirmed_at, is_old};
+use confirm::{ask, confirmation};
 use view::{at_now, none, read};
 
 /// After so many outages in a row Stripe is known to be away, and readers do not ask.
@@ -67,18 +67,18 @@ pub async fn subscription_at_least(
         let text = format!("the newest decision about this customer is {}", kept.version);
         return Err(ApiError::conflict("version_ahead", text));
     }
-    let mut confirmed = confirmed_at(app, &kept, group).await?;
-    if is_old(app, confirmed) && app.stripe.outages() < AWAY {
+    let mut confirmed = confirmation(app, &kept, group).await?;
+    if confirmed.is_old() && app.stripe.outages() < AWAY {
         ask(app, payer.id, &kept, group).await;
         kept = read_anew(app, payer.id).await?;
-        confirmed = confirmed_at(app, &kept, group).await?;
+        confirmed = confirmation(app, &kept, group).await?;
     }
     let mut view = match kept.groups.get(group).cloned() {
         Some(known) => at_now(known, app.business.now()),
         None => none(group, kept.version),
     };
-    view.as_of = confirmed.timestamp();
-    view.stale = kept.parked || is_old(app, confirmed);
+    view.as_of = confirmed.at.timestamp();
+    view.stale = kept.parked || confirmed.is_old();
     if view.stale && app.catalog.policies.access_when_stale == StaleAccess::Deny {
         view.access = false;
         view.access_until = None;

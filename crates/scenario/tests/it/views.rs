@@ -15,7 +15,7 @@ use specie_server::events;
 use specie_store::inbox::{Filter, InboxState};
 use specie_store::{audit, inbox, keys};
 use specie_stripe::{Transport, TransportError};
-use specie_vocab::WallClock;
+use specie_vocab::{ManualClock, WallClock, WallTime};
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
@@ -101,6 +101,15 @@ async fn unable(stage: &Stage, ada: &Person<'_>) -> Process {
     beside(stage, failing)
 }
 
+/// The stage's clock, so many seconds apart.
+struct Apart(Arc<ManualClock>, i64);
+
+impl WallClock for Apart {
+    fn now(&self) -> WallTime {
+        WallClock::now(&*self.0).plus_seconds(self.1)
+    }
+}
+
 /// Somebody with the dashboard changes Ada's subscription.
 async fn touch(stage: &Stage, ada: &Person<'_>) {
     let subscription = stage.sandbox.list("subscription");
@@ -147,6 +156,25 @@ both! {
         stage.conductor.pass().await.unwrap();
         let view = ada.subscription().await.unwrap();
         assert_eq!((&view["stale"], calls.load(Ordering::SeqCst)), (&json!(false), asked));
+    }
+
+    async fn five_minutes_are_the_databases_whatever_a_process_takes_for_the_time(stage: &Stage) {
+        subscribed(stage).await;
+        for apart in [-600, 600] {
+            let (to_stripe, calls) = counting(stage, false);
+            let clock = Arc::new(Apart(stage.wall.clone(), apart));
+            let process = beside_but(stage, to_stripe, |parts| parts.wall = clock);
+            let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+            wait(stage, 300);
+            let view = ada.subscription().await.unwrap();
+            assert_eq!((&view["stale"], calls.load(Ordering::SeqCst)), (&json!(false), 0), "{apart}");
+
+            wait(stage, 1);
+            let view = ada.subscription().await.unwrap();
+            assert!(calls.load(Ordering::SeqCst) > 0, "{apart}: stripe was asked");
+            let now = json!(stage.wall.now().timestamp());
+            assert_eq!((&view["stale"], &view["as_of"]), (&json!(false), &now), "{apart}");
+        }
     }
 
     async fn a_view_that_cannot_be_confirmed_says_so_and_follows_the_policy(stage: &Stage) {

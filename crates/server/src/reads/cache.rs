@@ -23,8 +23,16 @@ pub struct Cache {
     passes: Mutex<Passes>,
 }
 
-/// The watermark passes that count, and the second of wall time in which they were read.
-type Passes = Option<(i64, Arc<Vec<Watermark>>)>;
+/// What the database said last, and the second of this process's clock in which it did.
+type Passes = Option<(i64, Arc<Passed>)>;
+
+/// The watermark passes that count, and the clock by which they and all fetches are dated.
+pub(super) struct Passed {
+    /// The newest first.
+    pub passes: Vec<Watermark>,
+    /// By how many seconds that clock, the database's, is ahead of this process's.
+    pub ahead: i64,
+}
 
 /// All that is kept of one customer.
 #[derive(Clone)]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use specie_store::lanes as stored_lanes;
-use specie_store::watermarks::{self, Watermark};
+use specie_store::watermarks;
 use specie_vocab::{PayerId, WallTime};
 
-use super::cache::Kept;
+use super::cache::{Kept, Passed};
 use crate::lanes::{self, WishFor};
 use crate::trail::why;
 use crate::{ApiError, App};
@@ -20,50 +20,61 @@ const DAY: i64 = 86_400;
 /// A reader never waits for Stripe any longer.
 const MOMENT: Duration = Duration::from_millis(300);
 
-pub(super) fn is_old(app: &App, confirmed: WallTime) -> bool {
-    app.wall.now().seconds_since(confirmed) > FRESH
+/// When what is shown was last known to be true.
+pub(super) struct Confirmed {
+    pub(super) at: WallTime,
+    now: WallTime,
 }
 
-/// When what is shown was last known to be true: by a fetch of its own, or by a watermark pass that
-/// found the lane at rest. Of a customer whom Stripe does not know there is nothing to confirm.
-pub(super) async fn confirmed_at(
+impl Confirmed {
+    pub(super) fn is_old(&self) -> bool {
+        self.now.seconds_since(self.at) > FRESH
+    }
+}
+
+/// What is shown is confirmed by a fetch of its own, or by a watermark pass that found the lane at
+/// rest. Both are dated by the database's clock, and so is the present: this process's own may be
+/// apart. Of a customer whom Stripe does not know there is nothing to confirm.
+pub(super) async fn confirmation(
     app: &App,
     kept: &Kept,
     group: &str,
-) -> Result<WallTime, ApiError> {
-    let now = app.wall.now();
-    let Some(lane) = &kept.lane else { return Ok(now) };
-    let passes = passes(app, now).await?;
+) -> Result<Confirmed, ApiError> {
+    let ours = app.wall.now();
+    let Some(lane) = &kept.lane else { return Ok(Confirmed { at: ours, now: ours }) };
+    let passed = passed(app, ours).await?;
+    let now = ours.plus_seconds(passed.ahead);
     let fetched = kept.groups.get(group).and_then(|known| known.fetched_at);
-    let mut passed = passes.iter().find(|pass| pass.confirms(lane)).map(|pass| pass.began_at);
+    let mut at = passed.passes.iter().find(|pass| pass.confirms(lane)).map(|pass| pass.began_at);
     // A lane that has been stuck since was confirmed by an earlier one, of the last day. What came
     // before the fetch says nothing more.
-    if passed.is_none() && !passes.is_empty() {
+    if at.is_none() && !passed.passes.is_empty() {
         let day = now.plus_seconds(-DAY);
         let since = fetched.map_or(day, |fetched| fetched.max(day));
-        passed = watermarks::confirmed(&mut app.db.read().await?, lane, since).await?;
+        at = watermarks::confirmed(&mut app.db.read().await?, lane, since).await?;
     }
-    Ok(fetched.max(passed).unwrap_or(kept.created_at).min(now))
+    Ok(Confirmed { at: fetched.max(at).unwrap_or(kept.created_at).min(now), now })
 }
 
-/// The passes that count, the newest first, and the last one before them. What is a second old is
-/// good enough: a pass that is missed makes a view look older, never newer.
-async fn passes(app: &App, now: WallTime) -> Result<Arc<Vec<Watermark>>, ApiError> {
-    let second = now.as_second();
+/// The passes that count, and the last one before them. What is a second old is good enough: a pass
+/// that is missed makes a view look older, never newer.
+async fn passed(app: &App, ours: WallTime) -> Result<Arc<Passed>, ApiError> {
+    let second = ours.as_second();
     let may_keep = app.patience.sleeps();
-    if let Some((at, passes)) = &*app.cache.passes()
+    if let Some((at, passed)) = &*app.cache.passes()
         && may_keep
         && *at == second
     {
-        return Ok(Arc::clone(passes));
+        return Ok(Arc::clone(passed));
     }
-    let recent = now.plus_seconds(-FRESH);
     let mut tx = app.db.read().await?;
+    let now = tx.now().await?;
+    let recent = now.plus_seconds(-FRESH);
     let mut passes = watermarks::since(&mut tx, recent).await?;
     passes.extend(watermarks::latest_before(&mut tx, recent).await?);
-    let passes = Arc::new(passes);
-    *app.cache.passes() = Some((second, Arc::clone(&passes)));
-    Ok(passes)
+    let passed = Arc::new(Passed { passes, ahead: now.seconds_since(ours) });
+    *app.cache.passes() = Some((second, Arc::clone(&passed)));
+    Ok(passed)
 }
 
 /// Asks Stripe, unless somebody does already for this customer. Nobody waits for longer than a
