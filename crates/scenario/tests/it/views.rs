@@ -12,6 +12,7 @@ use specie_billing::catalog::StaleAccess;
 use specie_scenario::{Card, Person, Stage};
 use specie_server::Patience;
 use specie_server::events;
+use specie_server::lanes::{self, WishFor};
 use specie_store::inbox::{Filter, InboxState};
 use specie_store::{audit, inbox, keys};
 use specie_stripe::{Transport, TransportError};
@@ -19,7 +20,7 @@ use specie_vocab::{ManualClock, WallClock, WallTime};
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
-use crate::set::{Process, beside, beside_but, both, text, way};
+use crate::set::{Process, beside, beside_but, both, deliver, text, way};
 
 /// A further process with another policy for what is stale, and its own way of waiting.
 pub fn process(
@@ -51,24 +52,27 @@ fn counting(stage: &Stage, away: bool) -> (Transport, Arc<AtomicUsize>) {
     (transport, count)
 }
 
+/// A process that cannot read what lies at a path.
+fn misreading(stage: &Stage, path: &str) -> Process {
+    let (inner, bad) = (stage.stripe.transport.clone(), path.to_owned());
+    let to_stripe = way(move |request: Request<Bytes>| {
+        let (inner, bad) = (inner.clone(), bad.clone());
+        async move {
+            if request.method() != Method::GET || request.uri().path() != bad {
+                return inner.oneshot(request).await;
+            }
+            let body = json!({ "id": bad.rsplit('/').next() });
+            Ok(Response::new(Bytes::from(body.to_string())))
+        }
+    });
+    beside(stage, to_stripe)
+}
+
 /// A process that cannot read Ada's subscription, and has parked an event over it.
 async fn parking(stage: &Stage, ada: &Person<'_>) -> Process {
     let subscription = ada.subscription().await.unwrap()["subscription"].clone();
     let path = format!("/v1/subscriptions/{}", text(&subscription));
-    let (inner, bad) = (stage.stripe.transport.clone(), path.clone());
-    let process = beside(
-        stage,
-        way(move |request: Request<Bytes>| {
-            let (inner, bad) = (inner.clone(), bad.clone());
-            async move {
-                if request.method() != Method::GET || request.uri().path() != bad {
-                    return inner.oneshot(request).await;
-                }
-                let body = json!({ "id": bad.rsplit('/').next(), "object": "subscription" });
-                Ok(Response::new(Bytes::from(body.to_string())))
-            }
-        }),
-    );
+    let process = misreading(stage, &path);
     let told = stage.stripe.send(
         Method::POST,
         &path,
@@ -156,6 +160,25 @@ both! {
         stage.conductor.pass().await.unwrap();
         let view = ada.subscription().await.unwrap();
         assert_eq!((&view["stale"], calls.load(Ordering::SeqCst)), (&json!(false), asked));
+    }
+
+    async fn a_view_is_confirmed_whatever_else_its_lane_waits_for(stage: &Stage) {
+        let ada = subscribed(stage).await;
+        wait(stage, 301);
+        let now = stage.wall.now();
+        let [lane, invoice] = ["customer", "invoice"].map(|kind| {
+            text(&stage.sandbox.list(kind)[0]["id"]).to_owned()
+        });
+        let what = WishFor::Object { id: invoice };
+        let mut tx = stage.app.db.begin().await.unwrap();
+        lanes::wish(&stage.app, &mut tx, &lane, &what, now, "call:sync").await.unwrap();
+        tx.commit().await.unwrap();
+
+        let view = ada.subscription().await.unwrap();
+        let shown = (&view["stale"], &view["as_of"]);
+        assert_eq!(shown, (&json!(false), &json!(now.timestamp())));
+        let mut tx = stage.app.db.read().await.unwrap();
+        assert!(!specie_store::lanes::has_due(&mut tx, &lane, now).await.unwrap());
     }
 
     async fn five_minutes_are_the_databases_whatever_a_process_takes_for_the_time(stage: &Stage) {
@@ -290,6 +313,31 @@ both! {
         assert_eq!(view["stale"], true);
         let as_of: Timestamp = text(&view["as_of"]).parse().unwrap();
         assert!(as_of <= confirmed.timestamp(), "{as_of} is after {confirmed:?}");
+    }
+
+    async fn whoever_reads_does_not_keep_an_event_from_being_parked(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        let session = text(&ada.checkout("pro", "monthly").await.unwrap()["id"]).to_owned();
+        let expire = format!("/v1/checkout/sessions/{session}/expire");
+        ada.api(Method::POST, &expire, "").await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let customer = format!("customer={}", text(&stage.sandbox.list("customer")[0]["id"]));
+        let card = ada.api(Method::POST, "/v1/payment_methods/pm_card_visa/attach", &customer);
+        let path = format!("/v1/payment_methods/{}", text(&card.await.unwrap()["id"]));
+        let process = misreading(stage, &path);
+        let events = stage.sandbox.list("event");
+        let told = events.iter().find(|it| it["type"] == "payment_method.attached").unwrap();
+        deliver(stage, told).await;
+        wait(stage, 400);
+
+        let ada = ada.at(&process.service);
+        let mut tx = stage.app.db.read().await.unwrap();
+        let parked = Filter { state: Some(InboxState::Parked), ..Filter::default() };
+        for _ in 0..10 {
+            ada.subscription().await.unwrap();
+            wait(stage, 20);
+        }
+        assert_eq!(inbox::list(&mut tx, &parked, 10).await.unwrap().len(), 1);
     }
 
     async fn a_parked_event_that_is_replayed_is_stale_no_more(stage: &Stage) {

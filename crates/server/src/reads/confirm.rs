@@ -9,6 +9,7 @@ use specie_store::watermarks;
 use specie_vocab::{PayerId, WallTime};
 
 use super::cache::{Kept, Passed};
+use super::view::read;
 use crate::lanes::{self, WishFor};
 use crate::trail::why;
 use crate::{ApiError, App};
@@ -80,10 +81,12 @@ async fn passed(app: &App, ours: WallTime) -> Result<Arc<Passed>, ApiError> {
 /// Asks Stripe, unless somebody does already for this customer. Nobody waits for longer than a
 /// moment; what comes later is there for the next reader.
 pub(super) async fn ask(app: &App, payer: PayerId, kept: &Kept, group: &str) {
-    let (Some(lane), Some(turn)) = (kept.lane.clone(), Turn::take(app, payer)) else { return };
+    let (Some(lane), Some(turn)) = (kept.lane.clone(), Turn::take(app, payer, group)) else {
+        return;
+    };
     let rests_on = kept.groups.get(group).and_then(|known| known.rests_on.clone());
     let look = async move {
-        let looked = look(&turn.app, &lane, rests_on).await;
+        let looked = look(&turn, &lane, rests_on).await;
         if let Err(error) = looked {
             tracing::debug!(%error, payer = %turn.payer, "a view could not be confirmed");
         }
@@ -96,14 +99,21 @@ pub(super) async fn ask(app: &App, payer: PayerId, kept: &Kept, group: &str) {
     }
 }
 
-/// Lets the lane look at what the view rests on; what waits in it comes first, and is enough.
-async fn look(app: &App, lane: &str, rests_on: Option<String>) -> Result<(), ApiError> {
+/// Lets the lane look at what waits in it, and, if that confirms nothing, at what the view rests on: what
+/// waits may be about something else. It comes first, so that it is worked on as it came: with what was
+/// read ahead for it, and set apart if it cannot be handled.
+async fn look(turn: &Turn, lane: &str, rests_on: Option<String>) -> Result<(), ApiError> {
+    let Turn { app, payer, group } = turn;
     let mut tx = app.db.read().await?;
     let now = tx.now().await?;
     let waiting = stored_lanes::has_due(&mut tx, lane, now).await?;
     drop(tx);
     if waiting {
-        return lanes::settle(app, lane).await;
+        lanes::settle(app, lane).await?;
+        let kept = read(app, *payer).await?;
+        if rests_on.is_none() || !confirmation(app, &kept, group).await?.is_old() {
+            return Ok(());
+        }
     }
     let wish = rests_on.map_or(WishFor::Everything, |id| WishFor::Object { id });
     lanes::look_now(app, lane, wish, why::CONFIRM).await
@@ -113,11 +123,13 @@ async fn look(app: &App, lane: &str, rests_on: Option<String>) -> Result<(), Api
 struct Turn {
     app: App,
     payer: PayerId,
+    group: String,
 }
 
 impl Turn {
-    fn take(app: &App, payer: PayerId) -> Option<Self> {
-        app.cache.asking().insert(payer).then(|| Self { app: app.clone(), payer })
+    fn take(app: &App, payer: PayerId, group: &str) -> Option<Self> {
+        let turn = || Self { app: app.clone(), payer, group: group.into() };
+        app.cache.asking().insert(payer).then(turn)
     }
 }
 
