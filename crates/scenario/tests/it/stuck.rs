@@ -2,7 +2,7 @@
 //! or ends it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -12,7 +12,7 @@ use specie_scenario::{Card, Person, Stage, agree};
 use specie_server::intents::stuck::{Decision, NotDecided, decide, decide_here};
 use specie_store::intents::{Intent, IntentState};
 use specie_store::{audit, customers, intents};
-use specie_stripe::Transport;
+use specie_stripe::{Transport, TransportError};
 use specie_vocab::{IntentId, SystemChance, WallClock};
 use tower::ServiceExt;
 
@@ -37,6 +37,29 @@ fn mistaken(stage: &Stage, to: (Method, &'static str), carried_out: bool) -> Tra
                 "type": "idempotency_error", "message": "used with other parameters",
             } });
             let answer = Response::builder().status(400).body(Bytes::from(error.to_string()));
+            Ok(answer.unwrap())
+        }
+    })
+}
+
+/// A way to Stripe on which no session is made, and whoever lists them is answered with `status`,
+/// unless that is nothing.
+fn without_sessions(stage: &Stage, status: &Arc<AtomicU16>) -> Transport {
+    let (inner, status) = (stage.stripe.transport.clone(), Arc::clone(status));
+    way(move |request: Request<Bytes>| {
+        let (inner, status) = (inner.clone(), status.load(Ordering::SeqCst));
+        async move {
+            if request.uri().path() != "/v1/checkout/sessions" {
+                return inner.oneshot(request).await;
+            }
+            if request.method() == Method::POST {
+                return Err(TransportError::new("nobody answers"));
+            }
+            if status == 0 {
+                return inner.oneshot(request).await;
+            }
+            let error = json!({ "error": { "type": "invalid_request_error", "message": "no" } });
+            let answer = Response::builder().status(status).body(Bytes::from(error.to_string()));
             Ok(answer.unwrap())
         }
     })
@@ -147,6 +170,35 @@ both! {
         assert_eq!(buys(stage).await["id"], made[0]["id"]);
         assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
         assert_eq!(outcomes(stage, id).await, ["1 Some(\"found\")"]);
+    }
+
+    async fn a_change_that_may_not_be_looked_for_waits_for_a_person(stage: &Stage) {
+        let status = Arc::new(AtomicU16::default());
+        let process = beside(stage, without_sessions(stage, &status));
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        // Its answer is lost. A day later Stripe may have forgotten the key: it is looked for first.
+        let answers =
+            [(0, "stripe_unavailable"), (401, "stripe_unavailable"), (400, "needs_operator")];
+        for (answer, code) in answers {
+            status.store(answer, Ordering::SeqCst);
+            let body = json!({ "plan": "pro", "price": "monthly" });
+            let reply = ada.call(Method::POST, "checkout", body).await.unwrap().json().unwrap();
+            assert_eq!(reply["code"], code, "{answer}: {reply}");
+            stage.wall.advance_to(stage.wall.now().plus_seconds(86_400).timestamp());
+        }
+        let id = the_stuck(stage).await;
+        assert_eq!(outcomes(stage, id).await, ["1 Some(\"stuck\")"]);
+
+        // It may not be looked for when it is retried, either: it is still to be looked for first.
+        decided(stage, id, Decision::Retry).await.unwrap();
+        stage.wall.advance_to(stage.wall.now().plus_seconds(61).timestamp());
+        process.conductor.settle().await.unwrap();
+        assert_eq!(state_of(stage, id).await, IntentState::Stuck);
+        assert_eq!(outcomes(stage, id).await, ["1 Some(\"reopened\")"]);
+        decided(stage, id, Decision::Retry).await.unwrap();
+        a_minute(stage).await;
+        assert_eq!(state_of(stage, id).await, IntentState::Undone);
+        buys(stage).await;
     }
 
     async fn what_a_closed_change_has_made_stays_and_counts_for_nobody(stage: &Stage) {

@@ -7,7 +7,7 @@ use specie_store::intents::Intent;
 use specie_stripe::{Form, Priority, StripeError};
 
 use super::request::target;
-use crate::{ApiError, App};
+use crate::App;
 
 /// The object that a step made or changed, if it did. `body` is what was sent.
 pub(crate) async fn find(
@@ -16,7 +16,7 @@ pub(crate) async fn find(
     payer: &Payer,
     name: &str,
     body: &str,
-) -> Result<Option<Value>, ApiError> {
+) -> Result<Option<Value>, StripeError> {
     let mark = intent.id.to_string();
     let customer = payer.stripe.as_ref().map(|id| id.to_string()).unwrap_or_default();
     let found = match name {

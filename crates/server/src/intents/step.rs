@@ -47,7 +47,10 @@ pub(super) async fn take(
         Prepared::InHand => return Ok(Stepped::Waits(1)),
     };
     if prepared.look_first {
-        let found = effect::find(app, intent, payer, name, &prepared.row.body).await?;
+        let found = match effect::find(app, intent, payer, name, &prepared.row.body).await {
+            Ok(found) => found,
+            Err(error) => return unanswered(app, intent, payer, &prepared, name, &error).await,
+        };
         if prepared.row.outcome.as_deref() == Some(REOPENED)
             && let Some((state, why)) =
                 stuck::ends(app, intent, payer, name, found.is_some()).await?
@@ -65,19 +68,10 @@ pub(super) async fn take(
     match answer {
         Ok(answer) => record(app, intent, payer, prepared, name, Recorded::Answer(answer)).await,
         Err(StripeError::Server { replayed: true, .. }) => replayed(app, payer, &prepared).await,
-        Err(error) if error.is_outage() || matches!(error, StripeError::KeyInUse) => {
-            Ok(Stepped::Waits(2))
-        }
-        // Nothing was carried out, and nothing is until the key is mended.
-        Err(StripeError::Unauthorized) => {
-            tracing::error!(intent = %intent.id, step = name, "stripe does not accept the API key");
-            alarms::raise(app, "stripe_key_refused");
-            Ok(Stepped::Waits(30))
-        }
         Err(StripeError::Refused(fault)) => {
             refused(app, intent, payer, prepared, name, *fault).await
         }
-        Err(error) => sticks(app, intent, payer, &prepared, name, &error).await,
+        Err(error) => unanswered(app, intent, payer, &prepared, name, &error).await,
     }
 }
 
@@ -258,6 +252,28 @@ async fn replayed(app: &App, payer: &Payer, ready: &Ready) -> Result<Stepped, Ap
     Ok(if noted { Stepped::Waits(wait) } else { Stepped::Overtaken })
 }
 
+/// Stripe has neither carried a step out nor refused it, as far as is known; or it refuses to say
+/// whether it has. What passes is waited for.
+async fn unanswered(
+    app: &App,
+    intent: &Intent,
+    payer: &Payer,
+    ready: &Ready,
+    name: &str,
+    error: &StripeError,
+) -> Result<Stepped, ApiError> {
+    match error {
+        error if error.is_outage() => Ok(Stepped::Waits(2)),
+        // Nothing was carried out, and nothing is until the key is mended.
+        StripeError::Unauthorized => {
+            tracing::error!(intent = %intent.id, step = name, "stripe does not accept the API key");
+            alarms::raise(app, "stripe_key_refused");
+            Ok(Stepped::Waits(30))
+        }
+        error => sticks(app, intent, payer, ready, name, error).await,
+    }
+}
+
 /// Stripe cannot be asked for this, and nobody knows why.
 async fn sticks(
     app: &App,
@@ -267,7 +283,9 @@ async fn sticks(
     name: &str,
     error: &StripeError,
 ) -> Result<Stepped, ApiError> {
-    if !note(app, ready, payer, "stuck").await? {
+    // A change that an operator retries is looked for before anything is sent, whatever comes between.
+    let reopened = ready.row.outcome.as_deref() == Some(REOPENED);
+    if !note(app, ready, payer, if reopened { REOPENED } else { "stuck" }).await? {
         return Ok(Stepped::Overtaken);
     }
     tracing::error!(%error, intent = %intent.id, step = name, "stripe cannot be asked");
