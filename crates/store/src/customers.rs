@@ -75,7 +75,8 @@ pub async fn insert(tx: &mut Tx, payer: &Payer) -> Result<bool, StoreError> {
     Ok(run!(tx, INSERT, [id, realm, app_id, stripe, version, created_at]) == 1)
 }
 
-/// Reads a payer and locks the row until the transaction ends.
+/// Reads a payer and locks the row until the transaction ends. On Postgres whoever holds it is waited
+/// for no longer than five seconds, and can stand still for thirty; the error is transient then.
 pub async fn lock(tx: &mut Tx, id: PayerId) -> Result<Option<Payer>, StoreError> {
     Ok(one!(tx, LOCK, [id]))
 }

@@ -62,8 +62,19 @@ pub(crate) fn confirmed(tx: &Tx) -> &'static Statement {
 pub(crate) static MIGRATION_LOCK: Statement =
     Statement::new("select pg_advisory_xact_lock(5787809)", "");
 
-/// How long the transaction waits for what others hold from now on.
-pub(crate) static LOCK_PATIENCE: Statement = Statement::new("set local lock_timeout = '5s'", "");
+/// How long a transaction that may write waits for what others hold, and how long it may stand still
+/// before the server ends it, so that nothing is held for ever by a process that is paused or cut off.
+/// They are settings of a connection, where that is our own.
+pub(crate) const LIMITS: [(&str, &str); 2] =
+    [("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "30s")];
+
+/// How such a transaction begins where its connection is another's afterwards: with the same limits, in
+/// the one journey that the beginning costs anyway.
+pub(crate) const BEGIN: &str = "begin; set local lock_timeout = '5s'; \
+                                set local idle_in_transaction_session_timeout = '30s'";
+
+/// From now on the transaction waits for what others hold, however long that takes.
+pub(crate) static NO_LIMIT: Statement = Statement::new("set local lock_timeout = 0", "");
 
 /// Keeps others from counting against a ceiling, until the transaction ends. On SQLite the one writer
 /// does.

@@ -134,11 +134,11 @@ fn is_full(code: &str) -> bool {
 }
 
 /// Postgres: connection lost, shutting down, too many connections, deadlock, serialisation, a lock that
-/// was waited for too long; SQLite: busy.
+/// was waited for too long, a transaction that stood still for too long; SQLite: busy.
 fn passes(code: &str) -> bool {
     code.starts_with("08")
         || code.starts_with("57P")
-        || ["40001", "40P01", "53300", "55P03", "5"].contains(&&*plain(code))
+        || ["25P03", "40001", "40P01", "53300", "55P03", "5"].contains(&&*plain(code))
 }
 
 /// A code without what SQLite's extended ones add to it: their last byte. Postgres's have five
@@ -166,6 +166,7 @@ mod tests {
             ("10", false, false),
             ("2067", false, false),
             ("53100", true, false),
+            ("25P03", false, true),
             ("40001", false, true),
             ("55P03", false, true),
             ("23505", false, false),

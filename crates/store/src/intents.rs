@@ -241,10 +241,9 @@ pub async fn forget_links(tx: &mut Tx, until: WallTime) -> Result<(), StoreError
 }
 
 /// Lets nobody else count against a ceiling until this transaction ends: what is counted now, and what
-/// is begun because of it, are one thing. It is waited for five seconds; the error is transient then.
+/// is begun because of it, are one thing. It is waited for as long as for every lock.
 pub async fn hold_ceiling(tx: &mut Tx) -> Result<(), StoreError> {
     if tx.is_postgres() {
-        run!(tx, dialect::LOCK_PATIENCE, []);
         run!(tx, dialect::CEILING_LOCK, []);
     }
     Ok(())

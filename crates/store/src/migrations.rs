@@ -85,9 +85,11 @@ pub async fn migration_status(db: &Db) -> Result<Status, StoreError> {
     Ok(Status { current, newest: NEWEST })
 }
 
-/// Keeps others from migrating until the transaction ends, and answers with the version.
+/// Keeps others from migrating until the transaction ends, and answers with the version. Another's
+/// migration may take long, and so may whoever uses a table.
 async fn begin(tx: &mut Tx) -> Result<i64, StoreError> {
     if tx.is_postgres() {
+        run!(tx, dialect::NO_LIMIT, []);
         run!(tx, dialect::MIGRATION_LOCK, []);
     }
     run!(tx, MAKE, []);

@@ -15,7 +15,7 @@ use sqlx::{Connection, PgConnection, SqlitePool};
 use tokio::sync::Semaphore;
 
 use crate::pools::{PATIENCE, Pools, in_time};
-use crate::{StoreError, lock};
+use crate::{StoreError, dialect, lock};
 
 const READERS: u32 = 4;
 /// After so long without use a connection is asked whether it still stands.
@@ -60,15 +60,18 @@ impl Pools {
             pool.test_before_acquire(false).before_acquire(is_alive).connect_lazy_with(address)
         };
         let reads = connections / 3;
-        let reading = match direct {
-            true => address.clone().options([("default_transaction_read_only", "on")]),
-            // A pooler would refuse it; there each transaction says so.
-            false => address.clone(),
+        let (reading, writing) = match direct {
+            true => (
+                address.clone().options([("default_transaction_read_only", "on")]),
+                address.clone().options(dialect::LIMITS),
+            ),
+            // A pooler would refuse them; there each transaction says so.
+            false => (address.clone(), address),
         };
         Self::Postgres {
-            write: pool(connections.saturating_sub(reads + 1), address.clone()),
+            write: pool(connections.saturating_sub(reads + 1), writing.clone()),
             read: pool(reads, reading),
-            single: pool(1, address),
+            single: pool(1, writing),
             kept: Arc::default(),
             direct,
         }

@@ -9,8 +9,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Database, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
-use crate::StoreError;
 use crate::call::Answer;
+use crate::{StoreError, dialect};
 
 /// How long a connection is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -114,7 +114,11 @@ impl Pools {
         Box::pin(async move {
             Ok(match self {
                 Self::Postgres { write, direct, .. } => {
-                    Inner::Postgres(Open::Transaction(write.begin().await?), *direct)
+                    let begun = match *direct {
+                        true => write.begin().await?,
+                        false => write.begin_with(dialect::BEGIN).await?,
+                    };
+                    Inner::Postgres(Open::Transaction(begun), *direct)
                 }
                 // A deferred transaction would find out at its first write that it came too late.
                 Self::Sqlite { write, .. } => {

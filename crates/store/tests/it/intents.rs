@@ -11,6 +11,12 @@ fn step(n: i64, state: StepState) -> Step {
     Step { intent: IntentId(id(1)), n, name: "session".into(), state, object: None }
 }
 
+/// What is waited for.
+enum Lock {
+    Customer,
+    Ceiling,
+}
+
 fn first_try() -> Try {
     Try {
         intent: IntentId(id(1)),
@@ -166,21 +172,45 @@ both! {
         }
         let payer = with_payer(&db, 1).await.id;
         let mut first = db.begin().await.unwrap();
-        intents::hold_ceiling(&mut first).await.unwrap();
         let patience = "select current_setting('lock_timeout')";
         assert_eq!(raw_texts(&mut first, patience).await.unwrap(), ["5s"]);
         customers::lock(&mut first, payer).await.unwrap();
+        intents::hold_ceiling(&mut first).await.unwrap();
 
         // Five seconds are too long for a test.
-        let mut second = db.begin().await.unwrap();
-        raw(&mut second, "set local lock_timeout = '1ms'").await.unwrap();
-        let refused = customers::lock(&mut second, payer).await.unwrap_err();
-        assert!(refused.is_transient() && !refused.is_full(), "{refused}");
-        drop(second);
+        for lock in [Lock::Customer, Lock::Ceiling] {
+            let mut second = db.begin().await.unwrap();
+            raw(&mut second, "set local lock_timeout = '1ms'").await.unwrap();
+            let refused = match lock {
+                Lock::Customer => customers::lock(&mut second, payer).await.map(drop),
+                Lock::Ceiling => intents::hold_ceiling(&mut second).await,
+            };
+            let refused = refused.unwrap_err();
+            assert!(refused.is_transient() && !refused.is_full(), "{refused}");
+        }
         first.commit().await.unwrap();
         let mut next = db.begin().await.unwrap();
         customers::lock(&mut next, payer).await.unwrap();
-        assert_eq!(raw_texts(&mut next, patience).await.unwrap(), ["0"], "it ends with its transaction");
+        assert_eq!(raw_texts(&mut next, patience).await.unwrap(), ["5s"], "1 ms ended with its transaction");
+    }
+
+    async fn who_stands_still_in_the_middle_of_a_transaction_holds_nothing_for_ever(db: Db) {
+        if !db.is_postgres() {
+            return;
+        }
+        let payer = with_payer(&db, 1).await.id;
+        let mut still = db.begin().await.unwrap();
+        let patience = "select current_setting('idle_in_transaction_session_timeout')";
+        assert_eq!(raw_texts(&mut still, patience).await.unwrap(), ["30s"]);
+        customers::lock(&mut still, payer).await.unwrap();
+
+        // Half a minute is too long for a test.
+        let short = "set local idle_in_transaction_session_timeout = '1ms'";
+        raw(&mut still, short).await.unwrap();
+        let mut next = db.begin().await.unwrap();
+        customers::lock(&mut next, payer).await.unwrap();
+        let ended = customers::lock(&mut still, payer).await.unwrap_err();
+        assert!(ended.is_transient() && !ended.is_full(), "{ended}");
     }
 
     async fn a_request_is_kept_to_the_byte_before_its_answer_comes(db: Db) {
