@@ -2,10 +2,13 @@
 //!
 //! Three attempts, or many for three days, as the world's switch says; in wall time.
 
+mod queue;
+
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use self::queue::Queue;
 use crate::world::{Pending, World};
 
 /// So many attempts are remembered for each endpoint.
@@ -64,7 +67,7 @@ pub(crate) struct Waiting {
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Deliveries {
     last: u64,
-    waiting: VecDeque<Waiting>,
+    waiting: Queue,
     log: VecDeque<Attempt>,
 }
 
@@ -74,24 +77,18 @@ impl Deliveries {
         for pending in world.take_deliveries() {
             self.last += 1;
             let number = self.last;
-            self.waiting.push_back(Waiting {
-                number,
-                pending,
-                attempts: 0,
-                due: wall,
-                held: false,
-            });
+            self.waiting.put(Waiting { number, pending, attempts: 0, due: wall, held: false });
         }
     }
 
     /// The next that is due by `wall`: the earliest due, in the order in which they happened.
     pub fn due(&self, wall: i64) -> Option<&Waiting> {
-        self.waiting.iter().filter(|w| w.due <= wall).min_by_key(|w| (w.due, w.number))
+        self.waiting.first().filter(|waiting| waiting.due <= wall)
     }
 
     /// When the next is due.
     pub fn next_due(&self) -> Option<i64> {
-        self.waiting.iter().map(|w| w.due).min()
+        self.waiting.first().map(|waiting| waiting.due)
     }
 
     /// Those that wait, in the order in which they happened.
@@ -106,8 +103,13 @@ impl Deliveries {
 
     /// Makes all that wait due. Answers how many were not.
     pub fn flush(&mut self, wall: i64) -> usize {
-        let late = self.waiting.iter_mut().filter(|w| w.due > wall);
-        late.map(|w| w.due = wall).count()
+        let late = self.waiting.after(wall);
+        for number in &late {
+            if let Some(waiting) = self.waiting.take(*number) {
+                self.waiting.put(Waiting { due: wall, ..waiting });
+            }
+        }
+        late.len()
     }
 
     /// Notes what became of an attempt, and tells the world when it is the last.
@@ -119,11 +121,9 @@ impl Deliveries {
         at: i64,
         millis: i64,
     ) {
-        let Some(index) = self.waiting.iter().position(|w| w.number == number) else { return };
-        let waiting = &mut self.waiting[index];
+        let Some(mut waiting) = self.waiting.take(number) else { return };
         if let Outcome::Held(until) = *outcome {
-            (waiting.due, waiting.held) = (until, true);
-            return;
+            return self.waiting.put(Waiting { due: until, held: true, ..waiting });
         }
 
         waiting.attempts += 1;
@@ -144,9 +144,8 @@ impl Deliveries {
             next,
         };
         match next {
-            Some(due) => waiting.due = due,
+            Some(due) => self.waiting.put(Waiting { due, ..waiting }),
             None => {
-                self.waiting.remove(index);
                 let ok = matches!(outcome, Outcome::Answered(200..=299) | Outcome::Lost);
                 world.delivered(&attempt.event, &attempt.endpoint, ok);
             }
