@@ -43,8 +43,11 @@ pub struct Lost {
 pub struct CaughtUp {
     /// Columns of mirrors that differed from Stripe's objects, and objects without a row, at first.
     pub differing: usize,
-    /// From the start of the first watermark pass to the last change.
-    pub took: Duration,
+    /// From the process's beginning until each column was seen to say what Stripe says. They are compared
+    /// as soon as no event waits, and that takes a while: it was so before.
+    pub right: Duration,
+    /// From the same beginning until nothing is left to do, second looks included.
+    pub rest: Duration,
     /// Calls to each endpoint.
     pub calls: BTreeMap<String, usize>,
     /// The most calls to one endpoint within a second, as Stripe saw them.
@@ -103,13 +106,16 @@ pub async fn catch_up(lost: Lost) -> Result<CaughtUp, NotMeasured> {
     })
     .await?;
     lose(&stage, lost.customers, lost.percent).await?;
-    let differing = agree::compare(&stage.app.db, &stage.stripe).await?.differing.len();
+    let differing = differing(&stage).await?;
     let road = Road { answer: lost.answer, calls: Arc::default() };
-    let took = work(&stage, road.client(&stage, lost.limits)).await?;
-    match agree::compare(&stage.app.db, &stage.stripe).await?.differing.len() {
-        0 => Ok(CaughtUp { differing, took, busiest: road.busiest(), calls: road.by_endpoint() }),
-        still => Err(NotMeasured::Differs(still)),
-    }
+    let Took { right, rest } = work(&stage, road.client(&stage, lost.limits)).await?;
+    let (busiest, calls) = (road.busiest(), road.by_endpoint());
+    Ok(CaughtUp { differing, right, rest, calls, busiest })
+}
+
+/// How many columns differ from Stripe's objects, and objects have no row.
+async fn differing(stage: &Stage) -> Result<usize, NotMeasured> {
+    Ok(agree::compare(&stage.app.db, &stage.stripe).await?.differing.len())
 }
 
 /// All subscribe, and all renew while webhooks are lost.
@@ -128,30 +134,68 @@ async fn lose(stage: &Stage, customers: usize, percent: u32) -> Result<(), NotMe
     Ok(stage.sandbox.unsettle(&Chaos::default())?)
 }
 
+/// How long it took, from the same beginning.
+struct Took {
+    right: Duration,
+    rest: Duration,
+}
+
 /// A process of its own works in real time until it has read the list of events and has nothing left
 /// to do.
-async fn work(stage: &Stage, stripe: Client) -> Result<Duration, NotMeasured> {
+async fn work(stage: &Stage, stripe: Client) -> Result<Took, NotMeasured> {
     let begun = real();
     let ticking = tokio::spawn(follow(stage.wall.clone(), begun));
     let app = stage.process(stripe);
     let since = app.wall.now();
     let (stop, stopped) = watch::channel(false);
     let mut running = tokio::spawn(runner::run(app.clone(), stopped));
-    let done = while_it_runs(&mut running, until_done(&app, since)).await;
-    let took = real().duration_since(begun).unsigned_abs();
-    if !matches!(done, Err(NotMeasured::Ended(_))) {
+    let took = while_it_runs(&mut running, watch_it(stage, &app, begun, since)).await;
+    if !matches!(took, Err(NotMeasured::Ended(_))) {
         let _all_gone = stop.send(true);
         running.await.map_err(|error| NotMeasured::Ended(error.to_string()))?;
     }
     ticking.abort();
-    done.map(|()| took)
+    took
+}
+
+/// Looks when all is right, and when all is done.
+async fn watch_it(
+    stage: &Stage,
+    app: &App,
+    begun: Timestamp,
+    since: WallTime,
+) -> Result<Took, NotMeasured> {
+    let mut right = None;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let done = lanes::restless(&mut app.db.read().await?).await?.is_empty();
+        if right.is_some() && !done || !nothing_waits(app, since).await? {
+            continue;
+        }
+        let differing = differing(stage).await?;
+        let now = real().duration_since(begun).unsigned_abs();
+        match (differing, done) {
+            (0, true) => return Ok(Took { right: right.unwrap_or(now), rest: now }),
+            (0, false) => right = Some(now),
+            (still, true) => return Err(NotMeasured::Differs(still)),
+            (_, false) => {}
+        }
+    }
+}
+
+/// Whether the list of events was read since then, and no event of it waits for its lane.
+async fn nothing_waits(app: &App, since: WallTime) -> Result<bool, NotMeasured> {
+    let mut tx = app.db.read().await?;
+    let newest = watermarks::latest(&mut tx).await?;
+    let passed = newest.is_some_and(|mark| mark.began_at >= since);
+    Ok(passed && lanes::oldest_pending(&mut tx).await?.is_none())
 }
 
 /// Waits for what is done by somebody who works, no longer than they do.
-async fn while_it_runs(
+async fn while_it_runs<T>(
     running: &mut JoinHandle<()>,
-    done: impl Future<Output = Result<(), NotMeasured>>,
-) -> Result<(), NotMeasured> {
+    done: impl Future<Output = Result<T, NotMeasured>>,
+) -> Result<T, NotMeasured> {
     tokio::select! {
         biased;
         done = done => done,
@@ -160,20 +204,6 @@ async fn while_it_runs(
             Err(NotMeasured::Ended(why))
         }
     }
-}
-
-async fn until_done(app: &App, since: WallTime) -> Result<(), NotMeasured> {
-    while !is_done(app, since).await? {
-        tokio::time::sleep(LOOK).await;
-    }
-    Ok(())
-}
-
-async fn is_done(app: &App, since: WallTime) -> Result<bool, NotMeasured> {
-    let mut tx = app.db.read().await?;
-    let newest = watermarks::latest(&mut tx).await?;
-    let passed = newest.is_some_and(|mark| mark.began_at >= since);
-    Ok(passed && lanes::at_rest(&mut tx).await?)
 }
 
 /// Real time, in which the limits of a service are kept.
@@ -252,7 +282,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_work_that_has_ended() {
         let mut ended = tokio::spawn(ready(()));
-        let waited = while_it_runs(&mut ended, pending()).await.unwrap_err().to_string();
+        let waited = while_it_runs::<()>(&mut ended, pending()).await.unwrap_err().to_string();
         assert!(waited.ends_with("before all was done: nobody stopped it"), "{waited}");
         let mut goes_on = tokio::spawn(pending());
         while_it_runs(&mut goes_on, ready(Ok(()))).await.unwrap();

@@ -30,8 +30,8 @@ pub struct Arguments {
 /// Measures, and prints a table.
 pub async fn run(bench: &Bench, arguments: &Arguments) -> anyhow::Result<()> {
     println!(
-        "| database | customers | webhooks lost | differing at first | all as Stripe has it after | calls | most to one endpoint in a second |\n\
-         | --- | --- | --- | --- | --- | --- | --- |"
+        "| database | customers | webhooks lost | differing at first | all as Stripe has it after | at rest after | calls | most to one endpoint in a second |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |"
     );
     let postgres = match arguments.only_sqlite {
         true => None,
@@ -68,11 +68,12 @@ async fn one(
 }
 
 fn print(name: &str, customers: usize, percent: u32, caught_up: &CaughtUp) {
-    let CaughtUp { differing, took, calls, busiest } = caught_up;
+    let CaughtUp { differing, right, rest, calls, busiest } = caught_up;
     let calls: Vec<_> = calls.iter().map(|(endpoint, n)| format!("{n} `{endpoint}`")).collect();
     println!(
-        "| {name} | {customers} | {percent} % | {differing} | {:.0} s | {} | {busiest} |",
-        took.as_secs_f64(),
+        "| {name} | {customers} | {percent} % | {differing} | {:.0} s | {:.0} s | {} | {busiest} |",
+        right.as_secs_f64(),
+        rest.as_secs_f64(),
         calls.join(", ")
     );
 }
