@@ -32,6 +32,8 @@ pub mod looks;
 pub mod mails;
 pub mod mirrors;
 pub mod outbox;
+#[doc(hidden)]
+pub mod own;
 pub mod page_sessions;
 pub mod price_versions;
 pub mod quarantine;

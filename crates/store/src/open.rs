@@ -83,14 +83,16 @@ fn is_postgres(url: &str) -> bool {
 }
 
 async fn server(url: &str, connections: u32) -> Result<Pools, StoreError> {
-    let address = PgConnectOptions::from_str(url)
-        .map_err(StoreError::Unreachable)?
-        .application_name("specie")
-        // No column of ours is a float, and pgbouncer refuses whoever sets this.
-        .extra_float_digits(None);
+    let address = address_of(url)?;
     let direct = reach(&address).await.map_err(StoreError::Unreachable)?;
     let address = address.statement_cache_capacity(if direct { STATEMENTS } else { 0 });
     Ok(Pools::postgres(address, connections, direct))
+}
+
+pub(crate) fn address_of(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let address = PgConnectOptions::from_str(url).map_err(StoreError::Unreachable)?;
+    // No column of ours is a float, and pgbouncer refuses whoever sets this.
+    Ok(address.application_name("specie").extra_float_digits(None))
 }
 
 /// Tries the server once: a pool would try again until its patience ends, and nobody would hear why.
@@ -112,7 +114,7 @@ async fn reach(address: &PgConnectOptions) -> Result<bool, sqlx::Error> {
     Ok(!is_refused && kept.is_ok_and(|kept| kept.as_deref() == Some(DIRECT.1)))
 }
 
-async fn connected(address: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+pub(crate) async fn connected(address: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     in_time(PgConnection::connect_with(address)).await?
 }
 

@@ -2,6 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Column, Executor, SqlSafeStr, SqlStr, Statement as _, TypeInfo};
 
+use crate::own::Own;
 use crate::pools::on;
 use crate::sql::Statement;
 use crate::{Db, Options, migrate_down, migrate_up};
@@ -125,22 +126,12 @@ async fn every_statement_is_prepared_on_sqlite() {
 
 #[tokio::test]
 async fn every_statement_is_prepared_on_postgres() {
-    let Ok(server) = std::env::var("SPECIE_TEST_POSTGRES") else {
-        eprintln!("skipped: SPECIE_TEST_POSTGRES names no server");
-        return;
-    };
-    let name = format!("store_prepared_{}", std::process::id());
-    let address: sqlx::postgres::PgConnectOptions = server.parse().unwrap();
-    let admin = sqlx::PgPool::connect_with(address.extra_float_digits(None)).await.unwrap();
-    let create = AssertSqlSafe(format!("create database {name}")).into_sql_str();
-    sqlx::raw_sql(create).execute(&admin).await.unwrap();
-    let (address, _) = server.rsplit_once('/').unwrap();
-    let db = Db::open(&format!("{address}/{name}"), Options::default()).await.unwrap();
+    let Some(own) = Own::for_test("prepared").await.unwrap() else { return };
+    let db = Db::open(&own.url(), Options::default()).await.unwrap();
     prepare_all(&db).await;
     migrate_down(&db, 0).await.unwrap();
     db.close().await;
-    let drop = AssertSqlSafe(format!("drop database {name} with (force)")).into_sql_str();
-    sqlx::raw_sql(drop).execute(&admin).await.unwrap();
+    own.remove().await.unwrap();
 }
 
 /// A module that declares statements and is not listed above would go unprepared.

@@ -1,17 +1,15 @@
 //! `cargo xtask simulate`: many seeds, side by side.
 
-mod own;
-
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use anyhow::Context;
 use clap::Args;
 use specie_scenario::simulate::{Failure, Play, Played, play, stay_on_one_processor};
+use specie_store::own::Own;
 use specie_vocab::{SystemClock, WallClock};
-
-use own::Own;
 
 /// See `cargo xtask simulate --help`.
 #[derive(Args)]
@@ -91,9 +89,14 @@ fn work(arguments: &Arguments, next: &AtomicU64, failed: &Failed) -> anyhow::Res
 fn one(arguments: &Arguments, seed: u64) -> anyhow::Result<Result<Played, Box<Failure>>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let own = Own::make(arguments.postgres.as_deref(), seed).await?;
         let (acts, days) = (arguments.acts, arguments.days);
-        let played = play(Play { seed, database: own.address(), acts, days }).await;
+        let on = async |database| play(Play { seed, database, acts, days }).await;
+        let Some(server) = &arguments.postgres else {
+            let folder = tempfile::tempdir().context("a folder for the database")?;
+            return Ok(on(folder.path().join("specie.db").display().to_string()).await);
+        };
+        let own = Own::on(server, &format!("simulate_{seed}"), "").await?;
+        let played = on(own.url()).await;
         own.remove().await?;
         Ok(played)
     })

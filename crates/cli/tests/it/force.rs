@@ -136,7 +136,7 @@ fn two_replicas_behind_pgbouncer_lose_and_double_nothing_when_they_are_killed() 
 #[test]
 fn a_postgres_that_goes_down_at_any_moment_loses_and_doubles_nothing() {
     let Some(cluster) = Cluster::make() else { return };
-    let town = Town::new(&Own::on(cluster.url()).url(), 1);
+    let town = Town::new(&Own::on(&cluster.url()).url(), 1);
     let (dice, load, stops) = (Dice::new(), Load::new(&town), kills().div_ceil(5));
     load.under(|| {
         for _ in 0..stops {
@@ -174,7 +174,7 @@ fn a_disk_that_is_full_under_sqlite_refuses_events_and_loses_none() {
 fn a_disk_that_is_full_under_postgres_refuses_events_and_loses_none() {
     let Some(cluster) = Cluster::make() else { return };
     let Some(disk) = Disk::make("32m") else { return };
-    let own = Own::on_disk(cluster.url(), disk.path());
+    let own = Own::on_disk(&cluster.url(), disk.path());
     fill(Town::new(&own.url(), 1), &disk);
     own.drop();
 }

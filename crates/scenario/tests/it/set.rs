@@ -14,7 +14,7 @@ use specie_server::app::AppParts;
 use specie_server::ingest::Writer;
 use specie_server::reads::Cache;
 use specie_server::{App, Patience, routes};
-use specie_store::{Db, Options, raw};
+use specie_store::own::Own;
 use specie_stripe::{Client, RateBudget, Secrets, Transport, TransportError, sign, transport};
 use specie_vocab::{Secret, WallTime};
 use tempfile::TempDir;
@@ -93,66 +93,15 @@ impl On {
                 Some(flow(&stage).await)
             }
             Self::Postgres => {
-                let own = Own::make().await?;
+                let own = Own::for_test("flow").await.unwrap()?;
                 let stage = stage_on(own.url(), 1).await;
                 let told = flow(&stage).await;
-                own.end(stage).await;
+                stage.app.db.close().await;
+                own.remove().await.unwrap();
                 Some(told)
             }
         }
     }
-}
-
-/// A Postgres database of a test's own.
-pub struct Own {
-    server: String,
-    name: String,
-}
-
-impl Own {
-    /// None, if no server is named; a message says so.
-    pub async fn make() -> Option<Self> {
-        let Ok(server) = std::env::var("SPECIE_TEST_POSTGRES") else {
-            eprintln!("skipped: SPECIE_TEST_POSTGRES names no server");
-            return None;
-        };
-        let name = format!("flow_{}", unique());
-        admin(&server, format!("create database {name}")).await;
-        Some(Self { server, name })
-    }
-
-    pub fn url(&self) -> String {
-        let (address, _) = self.server.rsplit_once('/').unwrap();
-        format!("{address}/{}", self.name)
-    }
-
-    pub async fn end(self, stage: Stage) {
-        stage.app.db.close().await;
-        self.drop().await;
-    }
-
-    /// The same, where nobody is connected any more.
-    pub async fn drop(self) {
-        admin(&self.server, format!("drop database {} with (force)", self.name)).await;
-    }
-}
-
-/// Databases are neither made nor dropped within a transaction: the store's is ended first.
-async fn admin(server: &str, sql: String) {
-    let db = Db::open(server, Options::default()).await.unwrap();
-    let mut tx = db.begin().await.unwrap();
-    raw(&mut tx, "commit").await.unwrap();
-    raw(&mut tx, String::leak(sql)).await.unwrap();
-    drop(tx);
-    db.close().await;
-}
-
-/// A name that no other test has, in this run or a parallel one.
-fn unique() -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let name = folder.path().file_name().unwrap().to_string_lossy().to_lowercase();
-    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    format!("{name}_{}", std::process::id())
 }
 
 /// A further process of the service.

@@ -5,8 +5,7 @@
 use std::ops::RangeInclusive;
 
 use specie_scenario::simulate::{Failure, Play, Played, play, stay_on_one_processor};
-
-use crate::set::Own;
+use specie_store::own::Own;
 
 async fn on(database: String, seed: u64) -> Result<Played, Box<Failure>> {
     play(Play { seed, database, acts: 20, days: 30 }).await
@@ -74,9 +73,9 @@ async fn a_seed_plays_the_same_story_each_time() {
 #[tokio::test]
 async fn a_few_seeds_hold_on_postgres() {
     for seed in 1..=2 {
-        let Some(own) = Own::make().await else { return };
+        let Some(own) = Own::for_test("seed").await.unwrap() else { return };
         let played = on(own.url(), seed).await;
-        own.drop().await;
+        own.remove().await.unwrap();
         played.unwrap_or_else(|failure| panic!("{failure}"));
     }
 }

@@ -44,10 +44,12 @@ macro_rules! both {
         mod postgres {$(
             #[tokio::test]
             async fn $test() {
-                let Some(own) = $crate::own::Own::make().await else { return };
+                let own = specie_store::own::Own::for_test("house").await.unwrap();
+                let Some(own) = own else { return };
                 let house = $crate::house::House::on(&own.url(), Default::default()).await;
                 super::$test(&house).await;
-                own.end(house).await;
+                house.app.db.close().await;
+                own.remove().await.unwrap();
             }
         )*}
     };

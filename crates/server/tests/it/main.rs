@@ -6,7 +6,6 @@ mod api;
 mod dev;
 mod house;
 mod mails;
-mod own;
 mod pages;
 mod post;
 mod refusals;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::json;
+use specie_store::Db;
 use specie_store::customers::{self, Payer};
 use specie_store::inbox::{InboxState, NewEvent};
 use specie_store::intents::{Intent, IntentState};
 use specie_store::wishes::Wish;
-use specie_store::{Db, Options};
 use specie_vocab::{BusinessTime, CustomerId, IntentId, ManualClock, PayerId, WallTime};
 use uuid::Uuid;
 
@@ -34,63 +34,19 @@ macro_rules! both {
         mod postgres {$(
             #[tokio::test]
             async fn $test() {
-                let Some(own) = $crate::scene::Own::make().await else { return };
-                specie_store::migrate_up(&own.db).await.unwrap();
-                super::$test(own.db.clone()).await;
-                own.end().await;
+                let own = specie_store::own::Own::for_test("store").await.unwrap();
+                let Some(own) = own else { return };
+                let options = specie_store::Options { connections: 8, clock: None };
+                let db = specie_store::Db::open(&own.url(), options).await.unwrap();
+                specie_store::migrate_up(&db).await.unwrap();
+                super::$test(db.clone()).await;
+                db.close().await;
+                own.remove().await.unwrap();
             }
         )*}
     };
 }
 pub(crate) use both;
-
-/// A Postgres database of a test's own.
-pub(crate) struct Own {
-    pub(crate) db: Db,
-    server: String,
-    name: String,
-}
-
-impl Own {
-    /// None, if no server is named; a message says so.
-    pub(crate) async fn make() -> Option<Self> {
-        let Ok(server) = std::env::var("SPECIE_TEST_POSTGRES") else {
-            eprintln!("skipped: SPECIE_TEST_POSTGRES names no server");
-            return None;
-        };
-        let name = format!("store_{}", unique());
-        admin(&server, format!("create database {name}")).await;
-        let (address, _) = server.rsplit_once('/').unwrap();
-        let url = format!("{address}/{name}");
-        let db = Db::open(&url, options()).await.unwrap();
-        Some(Self { db, server, name })
-    }
-
-    pub(crate) async fn end(self) {
-        self.db.close().await;
-        admin(&self.server, format!("drop database {} with (force)", self.name)).await;
-    }
-}
-
-pub(crate) fn options() -> Options {
-    Options { connections: 8, clock: None }
-}
-
-async fn admin(server: &str, sql: String) {
-    let address: sqlx::postgres::PgConnectOptions = server.parse().unwrap();
-    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1);
-    let pool = pool.connect_with(address.extra_float_digits(None)).await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
-    pool.close().await;
-}
-
-/// A name that no other test has, in this run or a parallel one.
-fn unique() -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let name = folder.path().file_name().unwrap().to_string_lossy().to_lowercase();
-    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    format!("{name}_{}", std::process::id())
-}
 
 pub(crate) fn clock(second: i64) -> Arc<ManualClock> {
     Arc::new(ManualClock::new(Timestamp::from_second(second).unwrap()))

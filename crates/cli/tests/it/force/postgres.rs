@@ -2,61 +2,44 @@
 
 use std::path::Path;
 
-use specie_store::{Db, Options, raw};
+use specie_store::own::{self, Own as Database};
 
 use super::cluster::give;
 use crate::left::Left;
-use crate::place::Place;
 
 /// See above.
-pub struct Own {
-    server: String,
-    name: String,
-}
+pub struct Own(Database);
 
 impl Own {
     /// None, if no server is named; a message says so.
     pub fn make() -> Option<Self> {
-        let Ok(server) = std::env::var("SPECIE_TEST_POSTGRES") else {
-            eprintln!("skipped: SPECIE_TEST_POSTGRES names no server");
-            return None;
-        };
-        Some(Self::on(server))
+        on(Database::for_test("force")).unwrap().map(Self)
     }
 
     /// The same on a server that is named.
-    pub fn on(server: String) -> Self {
-        let own = Self::named(server);
-        admin(&own.server, format!("create database {}", own.name));
-        own
+    pub fn on(server: &str) -> Self {
+        Self(on(Database::on(server, "force", "")).unwrap())
     }
 
     /// The same with all its tables in a folder that Postgres may write.
-    pub fn on_disk(server: String, folder: &Path) -> Self {
+    pub fn on_disk(server: &str, folder: &Path) -> Self {
         give(folder);
-        let (own, folder) = (Self::named(server), folder.join("tables"));
+        let folder = folder.join("tables");
         std::fs::create_dir(&folder).unwrap();
         give(&folder);
-        admin(&own.server, format!("create tablespace small location '{}'", folder.display()));
-        admin(&own.server, format!("create database {} tablespace small", own.name));
-        own
-    }
-
-    fn named(server: String) -> Self {
-        let folder = Place::new().path("").display().to_string().to_lowercase();
-        let name: String = folder.chars().filter(char::is_ascii_alphanumeric).collect();
-        Self { server, name: format!("force_{name}_{}", std::process::id()) }
+        let space = format!("create tablespace small location '{}'", folder.display());
+        on(own::run(server, &space)).unwrap();
+        Self(on(Database::on(server, "force", "tablespace small")).unwrap())
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        self.by(&self.server)
+        self.0.url()
     }
 
     /// Its address through something that stands before the server.
     pub fn by(&self, way: &str) -> String {
-        let (address, _) = way.rsplit_once('/').unwrap();
-        format!("{address}/{}", self.name)
+        self.0.by(way)
     }
 
     /// Drops it. A test that fails leaves it for whoever wants to look.
@@ -64,24 +47,12 @@ impl Own {
         if let Some(left) = Left::make() {
             left.dump(&self.url());
         }
-        admin(&self.server, format!("drop database {} with (force)", self.name));
+        on(self.0.remove()).unwrap();
     }
 }
 
-/// Runs something that is no query of the store's.
+/// Runs something to its end.
 pub fn on<T>(act: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(act)
-}
-
-/// Databases are neither made nor dropped within a transaction: the store's is ended first.
-fn admin(server: &str, sql: String) {
-    on(async {
-        let db = Db::open(server, Options::default()).await.unwrap();
-        let mut tx = db.begin().await.unwrap();
-        raw(&mut tx, "commit").await.unwrap();
-        raw(&mut tx, String::leak(sql)).await.unwrap();
-        drop(tx);
-        db.close().await;
-    });
 }
