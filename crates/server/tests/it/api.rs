@@ -7,7 +7,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use specie_server::routes::openapi;
 
-use crate::house::{Answer, House, Wish};
+use crate::house::{Answer, House, Wish, both};
 
 const DOORS: [(Method, &str); 8] = [
     (Method::POST, "/api/billing/checkout"),
@@ -30,25 +30,117 @@ async fn with_bearer(house: &House, method: &Method, path: &str, bearer: &str) -
     house.send(request.unwrap()).await
 }
 
-#[tokio::test]
-async fn every_door_but_the_open_ones_wants_credentials() {
-    let house = House::new(Wish::default()).await;
-    let forged = format!("sk_specie_{}", "0".repeat(64));
-    for (method, path) in DOORS {
-        let request = Request::builder().method(method.clone()).uri(path).body(Body::empty());
-        let answer = house.send(request.unwrap()).await;
-        assert_eq!(answer.problem(), (401, "unauthenticated".into()), "{method} {path}");
-        assert!(answer.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
-        for wrong in [forged.as_str(), "sk_specie_x", "a.b.c", &house.server_key[..40]] {
-            let answer = with_bearer(&house, &method, path, wrong).await;
-            assert_eq!(answer.problem().0, 401, "{method} {path} {wrong}");
+both! {
+    async fn every_door_but_the_open_ones_wants_credentials(house: &House) {
+        let forged = format!("sk_specie_{}", "0".repeat(64));
+        for (method, path) in DOORS {
+            let request = Request::builder().method(method.clone()).uri(path).body(Body::empty());
+            let answer = house.send(request.unwrap()).await;
+            assert_eq!(answer.problem(), (401, "unauthenticated".into()), "{method} {path}");
+            assert!(answer.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
+            for wrong in [forged.as_str(), "sk_specie_x", "a.b.c", &house.server_key[..40]] {
+                let answer = with_bearer(house, &method, path, wrong).await;
+                assert_eq!(answer.problem().0, 401, "{method} {path} {wrong}");
+            }
+        }
+        for path in ["/api/billing/plans", "/healthz", "/openapi.json", "/docs"] {
+            let answer = house.send(Request::get(path).body(Body::empty()).unwrap()).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}");
+        }
+        assert_eq!(house.calls.load(Ordering::SeqCst), 0);
+    }
+
+    async fn a_server_key_names_its_customer(house: &House) {
+        let request = Request::get("/api/billing/subscription")
+            .header(header::AUTHORIZATION, format!("Bearer {}", house.server_key))
+            .body(Body::empty());
+        assert_eq!(house.send(request.unwrap()).await.problem(), (400, "invalid_request".into()));
+        for wrong in ["", &"x".repeat(201)] {
+            let answer =
+                house.server(Method::GET, "/api/billing/subscription", wrong, Value::Null).await;
+            assert_eq!(answer.problem().0, 400, "{wrong:?}");
+        }
+        let view =
+            house.server(Method::GET, "/api/billing/subscription", "user_1", Value::Null).await;
+        assert_eq!(
+            (view.json()["status"].as_str(), view.json()["access"].as_bool()),
+            (Some("none"), Some(false))
+        );
+    }
+
+    async fn a_subscription_that_did_not_change_is_not_sent_again(house: &House) {
+        let path = "/api/billing/subscription";
+        let first = house.server(Method::GET, path, "user_1", Value::Null).await;
+        let tag = first.header("etag").to_owned();
+        let again = house.asking(Method::GET, path, "user_1").header("if-none-match", &tag);
+        let again = house.send(again.body(Body::empty()).unwrap()).await;
+        assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
+    }
+
+    async fn a_key_brings_the_same_answer_and_no_other_request(house: &House) {
+        let keyed = |path: &'static str, body: Value, customer: &'static str| {
+            let request =
+                house.asking(Method::POST, path, customer).header("idempotency-key", "k1");
+            house.send(request.body(Body::from(body.to_string())).unwrap())
+        };
+        let cancel = "/api/billing/subscription/cancellation";
+        let first = keyed(cancel, json!({}), "user_1").await;
+        assert_eq!(first.problem(), (409, "not_subscribed".into()));
+        assert_eq!(first.header("idempotent-replayed"), "");
+        let second = keyed(cancel, json!({}), "user_1").await;
+        assert_eq!((second.problem(), &second.text), (first.problem(), &first.text));
+        assert_eq!(second.header("idempotent-replayed"), "true");
+
+        let other = keyed("/api/billing/portal", json!({}), "user_1").await;
+        assert_eq!(other.problem(), (422, "idempotency_key_reused".into()));
+        let theirs = keyed("/api/billing/portal", json!({}), "user_2").await;
+        assert_eq!(theirs.problem(), (409, "no_stripe_customer".into()));
+    }
+
+    async fn a_cursor_that_no_page_gave_is_refused(house: &House) {
+        for query in [
+            "cursor=",
+            "cursor=x",
+            "cursor=1.sub_1",
+            "cursor=1.pi_1.2",
+            "limit=0",
+            "limit=101",
+            "limit=-1",
+            "page=2",
+        ] {
+            let path = format!("/api/billing/payments?{query}");
+            let answer = house.server(Method::GET, &path, "user_1", Value::Null).await;
+            assert_eq!(answer.problem().0, 400, "{query}");
+        }
+        let page = house.server(Method::GET, "/api/billing/payments", "user_1", Value::Null).await;
+        assert_eq!(page.json(), json!({ "data": [], "next_cursor": null }));
+    }
+
+    async fn somebody_elses_session_is_not_there(house: &House) {
+        for session in ["cs_other", "sub_1", "..%2F..", "cs_"] {
+            let path = format!("/api/billing/checkout/{session}/sync");
+            let answer = house.server(Method::POST, &path, "user_1", Value::Null).await;
+            assert_eq!(answer.problem(), (404, "not_found".into()), "{session}");
+        }
+        assert_eq!(house.calls.load(Ordering::SeqCst), 0);
+    }
+
+    async fn readiness_and_metrics_are_for_the_private_listener_alone(house: &House) {
+        use tower::ServiceExt;
+
+        for path in ["/readyz", "/metrics"] {
+            let get = || Request::get(path).body(Body::empty()).unwrap();
+            assert_eq!(house.send(get()).await.problem().0, 404, "{path}");
+            let answer = Answer::of(house.private.clone().oneshot(get()).await.unwrap()).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+            match path {
+                "/readyz" => assert_eq!(answer.json()["stripe"], "not asked yet"),
+                _ => {
+                    assert!(answer.text.contains("specie_http_requests_total{"), "{}", answer.text)
+                }
+            }
         }
     }
-    for path in ["/api/billing/plans", "/healthz", "/openapi.json", "/docs"] {
-        let answer = house.send(Request::get(path).body(Body::empty()).unwrap()).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}");
-    }
-    assert_eq!(house.calls.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
@@ -69,36 +161,6 @@ async fn a_token_that_may_read_may_not_change() {
     house.wait(600 + 60);
     let late = with_bearer(&house, &Method::GET, "/api/billing/subscription", &read).await;
     assert_eq!(late.problem().0, 401);
-}
-
-#[tokio::test]
-async fn a_server_key_names_its_customer() {
-    let house = House::new(Wish::default()).await;
-    let request = Request::get("/api/billing/subscription")
-        .header(header::AUTHORIZATION, format!("Bearer {}", house.server_key))
-        .body(Body::empty());
-    assert_eq!(house.send(request.unwrap()).await.problem(), (400, "invalid_request".into()));
-    for wrong in ["", &"x".repeat(201)] {
-        let answer =
-            house.server(Method::GET, "/api/billing/subscription", wrong, Value::Null).await;
-        assert_eq!(answer.problem().0, 400, "{wrong:?}");
-    }
-    let view = house.server(Method::GET, "/api/billing/subscription", "user_1", Value::Null).await;
-    assert_eq!(
-        (view.json()["status"].as_str(), view.json()["access"].as_bool()),
-        (Some("none"), Some(false))
-    );
-}
-
-#[tokio::test]
-async fn a_subscription_that_did_not_change_is_not_sent_again() {
-    let house = House::new(Wish::default()).await;
-    let path = "/api/billing/subscription";
-    let first = house.server(Method::GET, path, "user_1", Value::Null).await;
-    let tag = first.header("etag").to_owned();
-    let again = house.asking(Method::GET, path, "user_1").header("if-none-match", &tag);
-    let again = house.send(again.body(Body::empty()).unwrap()).await;
-    assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
 }
 
 #[tokio::test]
@@ -144,59 +206,6 @@ fn choice(house: &House) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_key_brings_the_same_answer_and_no_other_request() {
-    let house = House::new(Wish::default()).await;
-    let keyed = |path: &'static str, body: Value, customer: &'static str| {
-        let request = house.asking(Method::POST, path, customer).header("idempotency-key", "k1");
-        house.send(request.body(Body::from(body.to_string())).unwrap())
-    };
-    let cancel = "/api/billing/subscription/cancellation";
-    let first = keyed(cancel, json!({}), "user_1").await;
-    assert_eq!(first.problem(), (409, "not_subscribed".into()));
-    assert_eq!(first.header("idempotent-replayed"), "");
-    let second = keyed(cancel, json!({}), "user_1").await;
-    assert_eq!((second.problem(), &second.text), (first.problem(), &first.text));
-    assert_eq!(second.header("idempotent-replayed"), "true");
-
-    let other = keyed("/api/billing/portal", json!({}), "user_1").await;
-    assert_eq!(other.problem(), (422, "idempotency_key_reused".into()));
-    let theirs = keyed("/api/billing/portal", json!({}), "user_2").await;
-    assert_eq!(theirs.problem(), (409, "no_stripe_customer".into()));
-}
-
-#[tokio::test]
-async fn a_cursor_that_no_page_gave_is_refused() {
-    let house = House::new(Wish::default()).await;
-    for query in [
-        "cursor=",
-        "cursor=x",
-        "cursor=1.sub_1",
-        "cursor=1.pi_1.2",
-        "limit=0",
-        "limit=101",
-        "limit=-1",
-        "page=2",
-    ] {
-        let path = format!("/api/billing/payments?{query}");
-        let answer = house.server(Method::GET, &path, "user_1", Value::Null).await;
-        assert_eq!(answer.problem().0, 400, "{query}");
-    }
-    let page = house.server(Method::GET, "/api/billing/payments", "user_1", Value::Null).await;
-    assert_eq!(page.json(), json!({ "data": [], "next_cursor": null }));
-}
-
-#[tokio::test]
-async fn somebody_elses_session_is_not_there() {
-    let house = House::new(Wish::default()).await;
-    for session in ["cs_other", "sub_1", "..%2F..", "cs_"] {
-        let path = format!("/api/billing/checkout/{session}/sync");
-        let answer = house.server(Method::POST, &path, "user_1", Value::Null).await;
-        assert_eq!(answer.problem(), (404, "not_found".into()), "{session}");
-    }
-    assert_eq!(house.calls.load(Ordering::SeqCst), 0);
-}
-
-#[tokio::test]
 async fn the_document_names_every_door_and_its_errors() {
     let document = serde_json::to_value(openapi()).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
@@ -239,23 +248,6 @@ async fn the_documentation_page_shows_doors_and_codes_without_script() {
     }
     assert!(!page.text.contains("<script") && !page.text.contains("style="));
     assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
-}
-
-#[tokio::test]
-async fn readiness_and_metrics_are_for_the_private_listener_alone() {
-    use tower::ServiceExt;
-
-    let house = House::new(Wish::default()).await;
-    for path in ["/readyz", "/metrics"] {
-        let get = || Request::get(path).body(Body::empty()).unwrap();
-        assert_eq!(house.send(get()).await.problem().0, 404, "{path}");
-        let answer = Answer::of(house.private.clone().oneshot(get()).await.unwrap()).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
-        match path {
-            "/readyz" => assert_eq!(answer.json()["stripe"], "not asked yet"),
-            _ => assert!(answer.text.contains("specie_http_requests_total{"), "{}", answer.text),
-        }
-    }
 }
 
 #[tokio::test]

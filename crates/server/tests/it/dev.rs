@@ -6,42 +6,90 @@ use specie_store::customers::{self, Payer};
 use specie_store::mails::{self, Mail};
 use specie_vocab::{BusinessTime, PayerId, WallTime};
 
-use crate::house::{Browser, House, NOW, Wish};
+use crate::house::{Browser, House, NOW, Wish, both};
 
-async fn house() -> House {
-    House::new(Wish { dev: true, ..Wish::default() }).await
+fn development() -> Wish {
+    Wish { dev: true, ..Wish::default() }
 }
 
-#[tokio::test]
-async fn a_visitor_is_the_first_demo_customer_and_may_become_another() {
-    let house = house().await;
-    let browser = Browser::default();
-    let pressed = |page: &str, id: &str| {
-        page.contains(&format!(
-            "value=\"{id}\" aria-describedby=\"dev-customer\" aria-pressed=\"true\""
-        ))
-    };
-    let page = browser.get(&house, "/billing/account").await;
-    assert_eq!(page.status, StatusCode::OK);
-    assert!(pressed(&page.text, "ada") && !pressed(&page.text, "ben"), "{}", page.text);
-    // The same visitor is not signed in anew with each page.
-    assert!(browser.get(&house, "/billing/plans").await.headers.get("set-cookie").is_none());
+both! {
+    async fn a_visitor_is_the_first_demo_customer_and_may_become_another(house: &House) {
+        let house = house.but(development());
+        let browser = Browser::default();
+        let pressed = |page: &str, id: &str| {
+            page.contains(&format!(
+                "value=\"{id}\" aria-describedby=\"dev-customer\" aria-pressed=\"true\""
+            ))
+        };
+        let page = browser.get(&house, "/billing/account").await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(pressed(&page.text, "ada") && !pressed(&page.text, "ben"), "{}", page.text);
+        // The same visitor is not signed in anew with each page.
+        assert!(browser.get(&house, "/billing/plans").await.headers.get("set-cookie").is_none());
 
-    let fields = [("customer", "ben"), ("back", "/billing/plans")];
-    let switched = browser.post(&house, "/dev/customers", &fields).await;
-    assert_eq!(
-        (switched.status, switched.header("location")),
-        (StatusCode::SEE_OTHER, "/billing/plans")
-    );
-    assert!(pressed(&browser.get(&house, "/billing/plans").await.text, "ben"));
-    let unknown =
-        browser.post(&house, "/dev/customers", &[("customer", "eve"), ("back", "")]).await;
-    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+        let fields = [("customer", "ben"), ("back", "/billing/plans")];
+        let switched = browser.post(&house, "/dev/customers", &fields).await;
+        assert_eq!(
+            (switched.status, switched.header("location")),
+            (StatusCode::SEE_OTHER, "/billing/plans")
+        );
+        assert!(pressed(&browser.get(&house, "/billing/plans").await.text, "ben"));
+        let unknown =
+            browser.post(&house, "/dev/customers", &[("customer", "eve"), ("back", "")]).await;
+        assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+    }
+
+    async fn the_mailbox_shows_each_mail_in_a_frame_that_runs_nothing(house: &House) {
+        let house = house.but(development());
+        let payer = Payer {
+            id: PayerId(house.app.id()),
+            realm: "app".into(),
+            app_id: "x".into(),
+            stripe: None,
+            version: 0,
+            created_at: WallTime::from_second(NOW),
+        };
+        let mail = Mail {
+            key: "payment_failed:in_1:2".into(),
+            payer: payer.id,
+            kind: "payment_failed".into(),
+            recipient: "ada@example.com".into(),
+            subject: "It <failed>".into(),
+            text: "line one\nline two".into(),
+            html: "<html><head></head><body style=\"color:red\">hi</body></html>".into(),
+            message_id: "<1@specie>".into(),
+            created_at: BusinessTime::from_second(NOW),
+            sent_at: None,
+            failed_at: None,
+            failure: None,
+        };
+        let mut tx = house.app.db.begin().await.unwrap();
+        customers::insert(&mut tx, &payer).await.unwrap();
+        mails::insert(&mut tx, &mail).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let browser = Browser::default();
+        let list = browser.get(&house, "/dev/mailbox").await;
+        assert!(list.text.contains("Mailbox (1)") && list.text.contains("It &#60;failed&#62;"));
+        let path = "/dev/mailbox/payment%5Ffailed%3Ain%5F1%3A2";
+        assert!(list.text.contains(path), "{}", list.text);
+        let page = browser.get(&house, path).await;
+        assert!(page.text.contains("line one\nline two"));
+        assert!(page.header("content-security-policy").contains("frame-src 'self'"));
+        let body = browser.get(&house, &format!("{path}/html")).await;
+        assert!(body.text.contains("<base target=\"_top\">"));
+        let policy = body.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'") && policy.contains("sandbox "),
+            "{policy}"
+        );
+        assert_eq!(browser.get(&house, "/dev/mailbox/other").await.status, StatusCode::NOT_FOUND);
+    }
 }
 
 #[tokio::test]
 async fn a_jump_is_told_on_the_page_that_follows() {
-    let house = house().await;
+    let house = House::new(development()).await;
     let browser = Browser::default();
     let fields = [("jump", "year"), ("jumps", "0"), ("back", "/billing/account")];
     let jumped = browser.post(&house, "/dev/clock", &fields).await;
@@ -65,7 +113,7 @@ async fn a_jump_is_told_on_the_page_that_follows() {
 
 #[tokio::test]
 async fn a_button_that_is_pressed_twice_moves_the_clock_once() {
-    let house = house().await;
+    let house = House::new(development()).await;
     let browser = Browser::default();
     let press = [("jump", "day"), ("jumps", "0"), ("back", "/dev/mailbox")];
     browser.post(&house, "/dev/clock", &press).await;
@@ -83,7 +131,7 @@ async fn a_button_that_is_pressed_twice_moves_the_clock_once() {
 
 #[tokio::test]
 async fn the_tools_lead_back_to_the_page_that_was_shown() {
-    let house = house().await;
+    let house = House::new(development()).await;
     let browser = Browser::default();
     let switch = async |back: &str| {
         let fields = [("customer", "ben"), ("back", back)];
@@ -115,7 +163,7 @@ async fn the_tools_lead_back_to_the_page_that_was_shown() {
 
 #[tokio::test]
 async fn a_page_elsewhere_can_neither_drive_nor_read_the_tools() {
-    let house = house().await;
+    let house = House::new(development()).await;
     let request = |host: &str, origin: &str, method: &str, path: &str| {
         let request = Request::builder().method(method).uri(path).header("host", host);
         let request = request.header("origin", origin);
@@ -135,49 +183,4 @@ async fn a_page_elsewhere_can_neither_drive_nor_read_the_tools() {
     }
     let ours = house.send(request(local, "http://127.0.0.1:8080", "POST", "/dev/clock")).await;
     assert_eq!(ours.status, StatusCode::SEE_OTHER);
-}
-
-#[tokio::test]
-async fn the_mailbox_shows_each_mail_in_a_frame_that_runs_nothing() {
-    let house = house().await;
-    let payer = Payer {
-        id: PayerId(house.app.id()),
-        realm: "app".into(),
-        app_id: "x".into(),
-        stripe: None,
-        version: 0,
-        created_at: WallTime::from_second(NOW),
-    };
-    let mail = Mail {
-        key: "payment_failed:in_1:2".into(),
-        payer: payer.id,
-        kind: "payment_failed".into(),
-        recipient: "ada@example.com".into(),
-        subject: "It <failed>".into(),
-        text: "line one\nline two".into(),
-        html: "<html><head></head><body style=\"color:red\">hi</body></html>".into(),
-        message_id: "<1@specie>".into(),
-        created_at: BusinessTime::from_second(NOW),
-        sent_at: None,
-        failed_at: None,
-        failure: None,
-    };
-    let mut tx = house.app.db.begin().await.unwrap();
-    customers::insert(&mut tx, &payer).await.unwrap();
-    mails::insert(&mut tx, &mail).await.unwrap();
-    tx.commit().await.unwrap();
-
-    let browser = Browser::default();
-    let list = browser.get(&house, "/dev/mailbox").await;
-    assert!(list.text.contains("Mailbox (1)") && list.text.contains("It &#60;failed&#62;"));
-    let path = "/dev/mailbox/payment%5Ffailed%3Ain%5F1%3A2";
-    assert!(list.text.contains(path), "{}", list.text);
-    let page = browser.get(&house, path).await;
-    assert!(page.text.contains("line one\nline two"));
-    assert!(page.header("content-security-policy").contains("frame-src 'self'"));
-    let body = browser.get(&house, &format!("{path}/html")).await;
-    assert!(body.text.contains("<base target=\"_top\">"));
-    let policy = body.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'") && policy.contains("sandbox "), "{policy}");
-    assert_eq!(browser.get(&house, "/dev/mailbox/other").await.status, StatusCode::NOT_FOUND);
 }

@@ -46,7 +46,7 @@ macro_rules! both {
             async fn $test() {
                 let own = specie_store::own::Own::for_test("house").await.unwrap();
                 let Some(own) = own else { return };
-                let house = $crate::house::House::on(&own.url(), Default::default()).await;
+                let house = $crate::house::House::on(&own.url()).await;
                 super::$test(&house).await;
                 house.app.db.close().await;
                 own.remove().await.unwrap();
@@ -117,41 +117,62 @@ impl TimeMachine for Machine {
     }
 }
 
+/// A key of the app's server.
+async fn make_key(db: &Db, chance: &dyn Chance) -> String {
+    let made = key::make(chance);
+    let row = ApiKey {
+        id: chance.uuid(WallTime::from_second(NOW)),
+        prefix: made.prefix,
+        hash: made.hash,
+        realm: "app".into(),
+        name: "test".into(),
+        scopes: String::new(),
+        created_at: WallTime::from_second(NOW),
+        revoked_at: None,
+    };
+    let mut tx = db.begin().await.unwrap();
+    assert!(keys::insert(&mut tx, &row).await.unwrap());
+    tx.commit().await.unwrap();
+    made.secret.expose().into()
+}
+
 impl House {
     /// One with a SQLite file.
     pub async fn new(wish: Wish) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("specie.db").display());
-        Self { _folder: Some(folder), ..Self::on(&url, wish).await }
+        Self { _folder: Some(folder), ..Self::on(&url).await.but(wish) }
     }
 
     /// One with a database that has nothing in it.
-    pub async fn on(url: &str, wish: Wish) -> Self {
+    pub async fn on(url: &str) -> Self {
         let clock = Arc::new(ManualClock::new(WallTime::from_second(NOW).timestamp()));
         let options = Options { clock: Some(clock.clone()), ..Options::default() };
         let db = Db::open(url, options).await.unwrap();
         migrate_up(&db).await.unwrap();
+        let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(7));
+        let server_key = make_key(&db, &*chance).await;
+        Self::of(db, clock, chance, server_key, Wish::default())
+    }
+
+    /// The same service with something about it otherwise: on the same database, with a memory of its
+    /// own.
+    pub fn but(&self, wish: Wish) -> Self {
+        let (db, chance) = (self.app.db.clone(), self.app.chance.clone());
+        Self::of(db, self.clock.clone(), chance, self.server_key.clone(), wish)
+    }
+
+    fn of(
+        db: Db,
+        clock: Arc<ManualClock>,
+        chance: Arc<dyn Chance>,
+        server_key: String,
+        wish: Wish,
+    ) -> Self {
         let db = match wish.gate {
             Some(gate) => db.with_gate(gate),
             None => db,
         };
-        let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(7));
-
-        let server_key = key::make(&*chance);
-        let mut tx = db.begin().await.unwrap();
-        let row = ApiKey {
-            id: chance.uuid(WallTime::from_second(NOW)),
-            prefix: server_key.prefix,
-            hash: server_key.hash,
-            realm: "app".into(),
-            name: "test".into(),
-            scopes: String::new(),
-            created_at: WallTime::from_second(NOW),
-            revoked_at: None,
-        };
-        assert!(keys::insert(&mut tx, &row).await.unwrap());
-        tx.commit().await.unwrap();
-
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = calls.clone();
         let away = tower::service_fn(move |_: http::Request<Bytes>| {
@@ -209,7 +230,7 @@ impl House {
             private: routes::private_router(app.clone()),
             app,
             clock,
-            server_key: server_key.secret.expose().into(),
+            server_key,
             calls,
             _folder: None,
         }

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::house::{House, NOW, Wish};
+use crate::house::{House, NOW, Wish, both};
 use crate::post::{self, Post};
 
 /// As many mails are under way at once.
@@ -35,14 +35,8 @@ const TRIES: usize = 24;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A service that sends to `post`.
-async fn house(post: &Post) -> House {
-    house_with(post, Waits::default()).await
-}
-
-/// The same, with other waits.
-async fn house_with(post: &Post, waits: Waits) -> House {
-    let mailer = Mailer::Smtp(post.smtp().waiting(waits));
-    House::new(Wish { mailer, ..Wish::default() }).await
+fn mailing(post: &Post, waits: Waits) -> Wish {
+    Wish { mailer: Mailer::Smtp(post.smtp().waiting(waits)), ..Wish::default() }
 }
 
 /// What becomes of the next commits; those after them last.
@@ -114,6 +108,17 @@ async fn claimed_until(house: &House) -> Option<WallTime> {
     lanes::next_wall(&mut tx, now).await.unwrap()
 }
 
+/// Another process claims the mail that is under way. While a claim is being renewed it is passed over.
+async fn take_over(house: &House, now: WallTime) {
+    let due = BusinessTime::from_second(NOW);
+    let mut taken = 0;
+    while taken == 0 {
+        let mut tx = house.app.db.begin().await.unwrap();
+        taken = outbox::claim(&mut tx, 1, now, due).await.unwrap().0.len();
+        tx.commit().await.unwrap();
+    }
+}
+
 /// Returns when the claim was renewed just now.
 async fn is_renewed(house: &House) {
     let until = WallClock::now(&*house.clock).plus_seconds(60);
@@ -172,102 +177,160 @@ async fn a_connection_serves_the_next_mail_until_the_server_ends_it() {
     assert_eq!((post.connections(), post.ids().len()), (2, 3));
 }
 
-#[tokio::test]
-async fn a_mail_that_nobody_takes_is_given_up_after_two_days_and_an_alarm_stands() {
-    let post = Post::open("451 come back later").await;
-    post.answer(TRIES + 1);
-    let house = house(&post).await;
-    write(&house, 1).await;
-    let mut tries = 1;
-    while let Some(next) = run_to_quiet(&house.app).await.unwrap().wall {
-        assert!(tries < TRIES, "it is tried again and again");
+both! {
+    async fn a_mail_that_nobody_takes_is_given_up_after_two_days_and_an_alarm_stands(house: &House) {
+        let post = Post::open("451 come back later").await;
+        post.answer(TRIES + 1);
+        let house = house.but(mailing(&post, Waits::default()));
+        write(&house, 1).await;
+        let mut tries = 1;
+        while let Some(next) = run_to_quiet(&house.app).await.unwrap().wall {
+            assert!(tries < TRIES, "it is tried again and again");
+            assert_eq!(waiting(&house).await, 1);
+            house.clock.advance_to(next.timestamp());
+            tries += 1;
+        }
+        assert_eq!((tries, post.ids().len(), waiting(&house).await), (TRIES, TRIES, 0));
+
+        let now = WallClock::now(&*house.clock);
+        let hours = now.seconds_since(WallTime::from_second(NOW)) / 3_600;
+        assert!((46..=52).contains(&hours), "{hours}");
+        let mut tx = house.app.db.read().await.unwrap();
+        let mail = mails::get(&mut tx, "receipt:in_1").await.unwrap().unwrap();
+        assert_eq!((mail.sent_at, mail.failed_at), (None, Some(now)));
+        assert_eq!(mail.failure.as_deref(), Some("the mail server answered 451"));
+        drop(tx);
+        let standing = alarms::standing(&house.app).await.unwrap();
+        let failing = standing.iter().find(|it| it.alarm.code == "mail_failing").unwrap();
+        assert_eq!(failing.found, "0 wait after several tries, 1 were given up");
+    }
+
+    async fn a_mail_that_takes_minutes_is_begun_by_nobody_else(house: &House) {
+        let post = Post::open("250 taken").await;
+        let waits = Waits { sign_of_life: Duration::from_millis(2), ..Waits::default() };
+        let house = house.but(mailing(&post, waits));
+        write(&house, 1).await;
+        let sending = send(&house);
+        post.has(1).await;
+        for _ in 0..9 {
+            house.wait(59);
+            is_renewed(&house).await;
+            assert_eq!(send(&house).await.unwrap().unwrap(), 0, "it is under way");
+        }
+        post.answer(1);
+        assert_eq!(sending.await.unwrap().unwrap(), 1);
+        assert_eq!((post.ids().len(), waiting(&house).await), (1, 0));
+    }
+
+    async fn a_mail_that_was_taken_is_noted_again_and_again_until_that_lasts(house: &House) {
+        let post = Post::open("250 taken").await;
+        let fates = Arc::new(Fates::default());
+        let (mailer, gate) = (Mailer::Smtp(post.smtp()), Some(fates.clone() as Arc<dyn Gate>));
+        let house = house.but(Wish { mailer, gate, ..Wish::default() });
+        write(&house, 1).await;
+        let sending = send(&house);
+        post.has(1).await;
+        fates.0.lock().unwrap().extend([Fate::Undone, Fate::Unheard]);
+        post.answer(1);
+        assert_eq!(sending.await.unwrap().unwrap(), 1);
+        assert!(fates.0.lock().unwrap().is_empty(), "neither was the last word");
+        assert_eq!((post.ids().len(), waiting(&house).await), (1, 0));
+        let mut tx = house.app.db.read().await.unwrap();
+        let mail = mails::get(&mut tx, "receipt:in_1").await.unwrap().unwrap();
+        assert_eq!(mail.sent_at, Some(WallTime::from_second(NOW)));
+    }
+
+    // Twenty seconds are longer than this takes: as if the database had been away for a minute.
+    async fn a_mail_whose_claim_could_not_be_kept_is_not_begun_again_by_who_has_it_under_way(house: &House) {
+        let post = Post::open("250 taken").await;
+        let house = house.but(mailing(&post, Waits::default()));
+        write(&house, 1).await;
+        let sending = send(&house);
+        post.has(1).await;
+        house.wait(61);
+        let again = tokio::time::timeout(PATIENCE, send(&house)).await.expect("nothing is begun");
+        assert_eq!(again.unwrap().unwrap(), 0);
+        post.answer(1);
+        assert_eq!(sending.await.unwrap().unwrap(), 1);
+        assert_eq!((post.ids().len(), waiting(&house).await), (1, 0));
+    }
+
+    async fn who_stood_still_leaves_a_mail_to_who_has_taken_it_over(house: &House) {
+        let post = Post::open("250 taken").await;
+        let waits = Waits { sign_of_life: Duration::from_millis(50), ..Waits::default() };
+        let house = house.but(mailing(&post, waits));
+        write(&house, 1).await;
+        let sending = send(&house);
+        post.has(1).await;
+        let later = WallTime::from_second(NOW + 1_000);
+        let taken = tokio::time::timeout(PATIENCE, take_over(&house, later)).await;
+        taken.expect("it is taken over");
+        assert_eq!(sending.await.unwrap().unwrap(), 0);
+        assert_eq!(claimed_until(&house).await, Some(later.plus_seconds(60)), "it is the other's");
+    }
+
+    async fn a_stop_leaves_the_mails_that_wait_to_the_next_start(house: &House) {
+        let post = Post::open("250 taken").await;
+        let house = house.but(mailing(&post, Waits::default()));
+        write(&house, 9).await;
+        let (stop, running) = start(&house);
+        post.has(AT_ONCE).await;
+        stop.send(true).unwrap();
+        post.answer(9);
+        running.await.unwrap();
+        assert_eq!(
+            post.ids().len(),
+            AT_ONCE,
+            "those under way are handed over, and no other is begun"
+        );
+        assert_eq!(waiting(&house).await, 5);
+
+        let (stop, running) = start(&house);
+        post.has(9).await;
+        stop.send(true).unwrap();
+        running.await.unwrap();
+        assert_eq!(waiting(&house).await, 0);
+        let mut ids = post.ids();
+        ids.sort();
+        ids.dedup();
+        assert_eq!((ids.len(), post.ids().len()), (9, 9), "each came once: {ids:?}");
+    }
+
+    async fn a_mail_whose_server_takes_too_long_is_left_at_the_end_and_sent_again(house: &House) {
+        let post = Post::open("250 taken").await;
+        let waits = Waits { at_the_end: Duration::from_millis(20), ..Waits::default() };
+        let house = house.but(mailing(&post, waits));
+        write(&house, 1).await;
+        let (stop, running) = start(&house);
+        post.has(1).await;
+        stop.send(true).unwrap();
+        running.await.unwrap();
         assert_eq!(waiting(&house).await, 1);
-        house.clock.advance_to(next.timestamp());
-        tries += 1;
+
+        post.answer(2);
+        assert_eq!(send(&house).await.unwrap().unwrap(), 0, "nobody knows yet that it was left");
+        house.wait(60);
+        assert_eq!(send(&house).await.unwrap().unwrap(), 1);
+        assert_eq!(post.ids(), ["Message-ID: <1@specie.example>"; 2]);
     }
-    assert_eq!((tries, post.ids().len(), waiting(&house).await), (TRIES, TRIES, 0));
 
-    let now = WallClock::now(&*house.clock);
-    let hours = now.seconds_since(WallTime::from_second(NOW)) / 3_600;
-    assert!((46..=52).contains(&hours), "{hours}");
-    let mut tx = house.app.db.read().await.unwrap();
-    let mail = mails::get(&mut tx, "receipt:in_1").await.unwrap().unwrap();
-    assert_eq!((mail.sent_at, mail.failed_at), (None, Some(now)));
-    assert_eq!(mail.failure.as_deref(), Some("the mail server answered 451"));
-    drop(tx);
-    let standing = alarms::standing(&house.app).await.unwrap();
-    let failing = standing.iter().find(|it| it.alarm.code == "mail_failing").unwrap();
-    assert_eq!(failing.found, "0 wait after several tries, 1 were given up");
-}
-
-#[tokio::test]
-async fn a_mail_that_takes_minutes_is_begun_by_nobody_else() {
-    let post = Post::open("250 taken").await;
-    let waits = Waits { sign_of_life: Duration::from_millis(2), ..Waits::default() };
-    let house = house_with(&post, waits).await;
-    write(&house, 1).await;
-    let sending = send(&house);
-    post.has(1).await;
-    for _ in 0..9 {
-        house.wait(59);
-        is_renewed(&house).await;
-        assert_eq!(send(&house).await.unwrap().unwrap(), 0, "it is under way");
+    async fn what_is_written_while_the_last_work_ends_is_in_a_root(house: &House) {
+        let post = Post::open("250 taken").await;
+        let house = house.but(mailing(&post, Waits::default()));
+        let payer = write(&house, 1).await;
+        note(&house, payer).await;
+        let (stop, running) = start(&house);
+        post.has(1).await;
+        anchored(&house).await;
+        note(&house, payer).await;
+        stop.send(true).unwrap();
+        // By now the anchoring has ended, and the mail is still under way.
+        anchored(&house).await;
+        note(&house, payer).await;
+        post.answer(1);
+        running.await.unwrap();
+        assert!(is_anchored(&house).await);
     }
-    post.answer(1);
-    assert_eq!(sending.await.unwrap().unwrap(), 1);
-    assert_eq!((post.ids().len(), waiting(&house).await), (1, 0));
-}
-
-#[tokio::test]
-async fn a_mail_that_was_taken_is_noted_again_and_again_until_that_lasts() {
-    let post = Post::open("250 taken").await;
-    let fates = Arc::new(Fates::default());
-    let (mailer, gate) = (Mailer::Smtp(post.smtp()), Some(fates.clone() as Arc<dyn Gate>));
-    let house = House::new(Wish { mailer, gate, ..Wish::default() }).await;
-    write(&house, 1).await;
-    let sending = send(&house);
-    post.has(1).await;
-    fates.0.lock().unwrap().extend([Fate::Undone, Fate::Unheard]);
-    post.answer(1);
-    assert_eq!(sending.await.unwrap().unwrap(), 1);
-    assert!(fates.0.lock().unwrap().is_empty(), "neither was the last word");
-    assert_eq!((post.ids().len(), waiting(&house).await), (1, 0));
-    let mut tx = house.app.db.read().await.unwrap();
-    let mail = mails::get(&mut tx, "receipt:in_1").await.unwrap().unwrap();
-    assert_eq!(mail.sent_at, Some(WallTime::from_second(NOW)));
-}
-
-/// Twenty seconds are longer than this takes: as if the database had been away for a minute.
-#[tokio::test]
-async fn a_mail_whose_claim_could_not_be_kept_is_not_begun_again_by_who_has_it_under_way() {
-    let post = Post::open("250 taken").await;
-    let house = house(&post).await;
-    write(&house, 1).await;
-    let sending = send(&house);
-    post.has(1).await;
-    house.wait(61);
-    let again = tokio::time::timeout(PATIENCE, send(&house)).await.expect("nothing is begun");
-    assert_eq!(again.unwrap().unwrap(), 0);
-    post.answer(1);
-    assert_eq!(sending.await.unwrap().unwrap(), 1);
-    assert_eq!((post.ids().len(), waiting(&house).await), (1, 0));
-}
-
-#[tokio::test]
-async fn who_stood_still_leaves_a_mail_to_who_has_taken_it_over() {
-    let post = Post::open("250 taken").await;
-    let waits = Waits { sign_of_life: Duration::from_millis(50), ..Waits::default() };
-    let house = house_with(&post, waits).await;
-    write(&house, 1).await;
-    let sending = send(&house);
-    post.has(1).await;
-    let mut tx = house.app.db.begin().await.unwrap();
-    let (later, due) = (WallTime::from_second(NOW + 1_000), BusinessTime::from_second(NOW));
-    let (other, _) = outbox::claim(&mut tx, 1, later, due).await.unwrap();
-    assert_eq!(other.len(), 1);
-    tx.commit().await.unwrap();
-    assert_eq!(sending.await.unwrap().unwrap(), 0);
-    assert_eq!(claimed_until(&house).await, Some(later.plus_seconds(60)), "it is the other's");
 }
 
 #[tokio::test]
@@ -311,66 +374,4 @@ async fn a_mail_that_another_process_has_claimed_is_not_begun() {
     post.answer(1);
     assert_eq!(post.smtp().send(&mail, now, async || true).await, Ok(true));
     assert_eq!(post.ids().len(), 1);
-}
-
-#[tokio::test]
-async fn a_stop_leaves_the_mails_that_wait_to_the_next_start() {
-    let post = Post::open("250 taken").await;
-    let house = house(&post).await;
-    write(&house, 9).await;
-    let (stop, running) = start(&house);
-    post.has(AT_ONCE).await;
-    stop.send(true).unwrap();
-    post.answer(9);
-    running.await.unwrap();
-    assert_eq!(post.ids().len(), AT_ONCE, "those under way are handed over, and no other is begun");
-    assert_eq!(waiting(&house).await, 5);
-
-    let (stop, running) = start(&house);
-    post.has(9).await;
-    stop.send(true).unwrap();
-    running.await.unwrap();
-    assert_eq!(waiting(&house).await, 0);
-    let mut ids = post.ids();
-    ids.sort();
-    ids.dedup();
-    assert_eq!((ids.len(), post.ids().len()), (9, 9), "each came once: {ids:?}");
-}
-
-#[tokio::test]
-async fn a_mail_whose_server_takes_too_long_is_left_at_the_end_and_sent_again() {
-    let post = Post::open("250 taken").await;
-    let waits = Waits { at_the_end: Duration::from_millis(20), ..Waits::default() };
-    let house = house_with(&post, waits).await;
-    write(&house, 1).await;
-    let (stop, running) = start(&house);
-    post.has(1).await;
-    stop.send(true).unwrap();
-    running.await.unwrap();
-    assert_eq!(waiting(&house).await, 1);
-
-    post.answer(2);
-    assert_eq!(send(&house).await.unwrap().unwrap(), 0, "nobody knows yet that it was left");
-    house.wait(60);
-    assert_eq!(send(&house).await.unwrap().unwrap(), 1);
-    assert_eq!(post.ids(), ["Message-ID: <1@specie.example>"; 2]);
-}
-
-#[tokio::test]
-async fn what_is_written_while_the_last_work_ends_is_in_a_root() {
-    let post = Post::open("250 taken").await;
-    let house = house(&post).await;
-    let payer = write(&house, 1).await;
-    note(&house, payer).await;
-    let (stop, running) = start(&house);
-    post.has(1).await;
-    anchored(&house).await;
-    note(&house, payer).await;
-    stop.send(true).unwrap();
-    // By now the anchoring has ended, and the mail is still under way.
-    anchored(&house).await;
-    note(&house, payer).await;
-    post.answer(1);
-    running.await.unwrap();
-    assert!(is_anchored(&house).await);
 }

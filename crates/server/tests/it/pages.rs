@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use serde_json::json;
 
-use crate::house::{Browser, House, Wish, hidden};
+use crate::house::{Browser, House, Wish, both, hidden};
 
 const PAGES: [&str; 5] = [
     "/billing/plans",
@@ -46,38 +46,61 @@ async fn a_page_without_a_session_leads_back_to_the_app() {
     }
 }
 
-#[tokio::test]
-async fn a_link_signs_in_once_and_leaves_the_address() {
-    let house = House::new(Wish::default()).await;
-    let link = link(&house, "user_1").await;
-    let browser = Browser::default();
-    let head = Request::head(link.as_str()).body(Body::empty()).unwrap();
-    assert_eq!(house.send(head).await.status, StatusCode::NO_CONTENT, "a scanner uses nothing up");
-    let entered = browser.get(&house, &link).await;
-    assert_eq!(entered.status, StatusCode::SEE_OTHER);
-    assert_eq!(entered.header("location"), "/billing/account");
-    let cookie = entered.header("set-cookie");
-    for part in ["Path=/billing;", "HttpOnly", "SameSite=Lax"] {
-        assert!(cookie.contains(part), "{cookie}");
+both! {
+    async fn a_link_signs_in_once_and_leaves_the_address(house: &House) {
+        let link = link(house, "user_1").await;
+        let browser = Browser::default();
+        let head = Request::head(link.as_str()).body(Body::empty()).unwrap();
+        assert_eq!(
+            house.send(head).await.status,
+            StatusCode::NO_CONTENT,
+            "a scanner uses nothing up"
+        );
+        let entered = browser.get(house, &link).await;
+        assert_eq!(entered.status, StatusCode::SEE_OTHER);
+        assert_eq!(entered.header("location"), "/billing/account");
+        let cookie = entered.header("set-cookie");
+        for part in ["Path=/billing;", "HttpOnly", "SameSite=Lax"] {
+            assert!(cookie.contains(part), "{cookie}");
+        }
+        assert!(!cookie.contains("Secure"), "plain http");
+        assert_eq!(browser.get(house, "/billing/account").await.status, StatusCode::OK);
+
+        let again = Browser::default().get(house, &link).await;
+        assert_eq!(again.status, StatusCode::UNAUTHORIZED);
+        assert!(!again.text.contains("token="));
+        house.wait(12 * 60 * 60);
+        assert_eq!(browser.get(house, "/billing/account").await.status, StatusCode::UNAUTHORIZED);
     }
-    assert!(!cookie.contains("Secure"), "plain http");
-    assert_eq!(browser.get(&house, "/billing/account").await.status, StatusCode::OK);
 
-    let again = Browser::default().get(&house, &link).await;
-    assert_eq!(again.status, StatusCode::UNAUTHORIZED);
-    assert!(!again.text.contains("token="));
-    house.wait(12 * 60 * 60);
-    assert_eq!(browser.get(&house, "/billing/account").await.status, StatusCode::UNAUTHORIZED);
-}
+    async fn a_link_counts_for_fifteen_minutes(house: &House) {
+        let (early, late) = (link(house, "user_1").await, link(house, "user_1").await);
+        house.wait(15 * 60 - 1);
+        assert_eq!(Browser::default().get(house, &early).await.status, StatusCode::SEE_OTHER);
+        house.wait(1);
+        assert_eq!(Browser::default().get(house, &late).await.status, StatusCode::UNAUTHORIZED);
+    }
 
-#[tokio::test]
-async fn a_link_counts_for_fifteen_minutes() {
-    let house = House::new(Wish::default()).await;
-    let (early, late) = (link(&house, "user_1").await, link(&house, "user_1").await);
-    house.wait(15 * 60 - 1);
-    assert_eq!(Browser::default().get(&house, &early).await.status, StatusCode::SEE_OTHER);
-    house.wait(1);
-    assert_eq!(Browser::default().get(&house, &late).await.status, StatusCode::UNAUTHORIZED);
+    async fn a_form_counts_only_from_the_page_it_was_made_for(house: &House) {
+        let browser = signed_in(house, "user_1").await;
+        let page = browser.get(house, "/billing/plans").await;
+        let (token, plan) = (hidden(&page.text, "token"), hidden(&page.text, "plan"));
+        let price = hidden(&page.text, "price");
+        let fields = |token: &'static str| [("token", token), ("plan", "p"), ("price", "q")];
+        for wrong in ["", "x", "0.0"] {
+            let answer = browser.post(house, "/billing/choose", &fields(wrong)).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{wrong}");
+        }
+        let other = signed_in(house, "user_2").await;
+        let stolen = [("token", token.as_str()), ("plan", &plan), ("price", &price)];
+        assert_eq!(
+            other.post(house, "/billing/choose", &stolen).await.status,
+            StatusCode::FORBIDDEN
+        );
+        let nobody = Browser::default().post(house, "/billing/choose", &stolen).await;
+        assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(house.calls.load(Ordering::SeqCst), 0);
+    }
 }
 
 #[tokio::test]
@@ -126,26 +149,6 @@ async fn pages_run_nothing_and_send_forms_only_where_they_must() {
         assert_eq!(file.header("content-type"), "text/css; charset=utf-8");
         assert!(file.text.contains("--accent:"), "{asset}");
     }
-}
-
-#[tokio::test]
-async fn a_form_counts_only_from_the_page_it_was_made_for() {
-    let house = House::new(Wish::default()).await;
-    let browser = signed_in(&house, "user_1").await;
-    let page = browser.get(&house, "/billing/plans").await;
-    let (token, plan) = (hidden(&page.text, "token"), hidden(&page.text, "plan"));
-    let price = hidden(&page.text, "price");
-    let fields = |token: &'static str| [("token", token), ("plan", "p"), ("price", "q")];
-    for wrong in ["", "x", "0.0"] {
-        let answer = browser.post(&house, "/billing/choose", &fields(wrong)).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{wrong}");
-    }
-    let other = signed_in(&house, "user_2").await;
-    let stolen = [("token", token.as_str()), ("plan", &plan), ("price", &price)];
-    assert_eq!(other.post(&house, "/billing/choose", &stolen).await.status, StatusCode::FORBIDDEN);
-    let nobody = Browser::default().post(&house, "/billing/choose", &stolen).await;
-    assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(house.calls.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use specie_vocab::WallClock;
 
-use crate::house::{Answer, House, JWT_SECRET, Wish};
+use crate::house::{Answer, House, JWT_SECRET, Wish, both};
 
 const SUBSCRIPTION: &str = "/api/billing/subscription";
 
@@ -187,25 +187,25 @@ async fn a_customer_who_calls_without_end_is_told_when_to_come_back() {
     assert_eq!(house.server(Method::POST, cancel, "user_1", Value::Null).await.problem().0, 409);
 }
 
-#[tokio::test]
-async fn what_is_counted_is_shown_to_whoever_watches() {
-    use tower::ServiceExt;
+both! {
+    async fn what_is_counted_is_shown_to_whoever_watches(house: &House) {
+        use tower::ServiceExt;
 
-    let house = House::new(Wish::default()).await;
-    house.deliver_with(b"{}", "t=1,v1=00").await;
-    house.deliver(b"no event", crate::house::WEBHOOK_SECRET).await;
-    house.send(Request::get("/api/billing/plans").body(Body::empty()).unwrap()).await;
-    let get = Request::get("/metrics").body(Body::empty()).unwrap();
-    let text = Answer::of(house.private.clone().oneshot(get).await.unwrap()).await.text;
-    for line in [
-        "specie_webhooks_total{outcome=\"bad_signature\"}",
-        "specie_webhooks_total{outcome=\"unroutable\"}",
-        "specie_http_request_seconds_bucket{le=\"0.05\",method=\"GET\",route=\"/api/billing/plans\"}",
-        "specie_lanes_lag_seconds 0",
-        "specie_events_parked 0",
-        "specie_intents_stuck 0",
-        "specie_stripe_outages 0",
-    ] {
-        assert!(text.contains(line), "{line} is not in\n{text}");
+        house.deliver_with(b"{}", "t=1,v1=00").await;
+        house.deliver(b"no event", crate::house::WEBHOOK_SECRET).await;
+        house.send(Request::get("/api/billing/plans").body(Body::empty()).unwrap()).await;
+        let get = Request::get("/metrics").body(Body::empty()).unwrap();
+        let text = Answer::of(house.private.clone().oneshot(get).await.unwrap()).await.text;
+        for line in [
+            "specie_webhooks_total{outcome=\"bad_signature\"}",
+            "specie_webhooks_total{outcome=\"unroutable\"}",
+            "specie_http_request_seconds_bucket{le=\"0.05\",method=\"GET\",route=\"/api/billing/plans\"}",
+            "specie_lanes_lag_seconds 0",
+            "specie_events_parked 0",
+            "specie_intents_stuck 0",
+            "specie_stripe_outages 0",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
     }
 }

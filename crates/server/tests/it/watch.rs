@@ -17,7 +17,7 @@ use specie_stripe::{Form, Priority};
 use specie_vocab::{BusinessTime, IntentId, WallTime};
 use tower::ServiceExt;
 
-use crate::house::{Answer, House, NOW, WEBHOOK_SECRET, Wish, both};
+use crate::house::{Answer, House, NOW, WEBHOOK_SECRET, both};
 
 const MANUAL: &str = include_str!("../../../../docs/operating.md");
 
@@ -60,6 +60,29 @@ fn shown(text: &str) -> Described {
         all.get_mut(name).unwrap_or_else(|| panic!("{name} has no type")).1.extend(labels);
     }
     all
+}
+
+async fn change(house: &House, sql: &'static str) {
+    let mut tx = house.app.db.begin().await.unwrap();
+    raw(&mut tx, sql).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// What keeps events out of the database, and what lets them in again.
+fn refusal(house: &House) -> [&'static str; 2] {
+    if house.app.db.is_postgres() {
+        return [
+            "create function refuse() returns trigger language plpgsql as \
+             $$ begin raise exception 'no room for this'; end $$; \
+             create trigger refuses before insert on inbox for each row execute function refuse()",
+            "drop trigger refuses on inbox",
+        ];
+    }
+    [
+        "create trigger refuses before insert on inbox \
+         begin select raise(abort, 'no room for this'); end",
+        "drop trigger refuses",
+    ]
 }
 
 /// What an event is answered with.
@@ -237,6 +260,22 @@ both! {
         tx.commit().await.unwrap();
         assert_eq!(standing(house).await, [""; 0]);
     }
+
+    async fn events_that_the_database_does_not_take_are_an_alarm_until_it_takes_one(house: &House) {
+        let [refuses, takes] = refusal(house);
+        change(house, refuses).await;
+        assert_eq!(standing(house).await, [""; 0], "nothing has come");
+        assert_eq!(delivered(house).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(standing(house).await, ["not_stored"]);
+        let found = alarms::standing(&house.app).await.unwrap().remove(0).found;
+        assert!(found.contains("no room for this"), "{found}");
+        change(house, takes).await;
+        house.wait(60);
+        assert_eq!(standing(house).await, ["not_stored"], "nobody has tried since");
+        assert_eq!(delivered(house).await, StatusCode::OK);
+        assert_eq!(standing(house).await, [""; 0]);
+        assert_eq!(house.inbox().await, [("customer.updated".to_owned(), "pending")]);
+    }
 }
 
 #[test]
@@ -303,29 +342,4 @@ fn active(subscription: &str, status: &str) -> StoredHeld {
         latest_invoice: None,
         more: json!({}),
     }
-}
-
-async fn change(house: &House, sql: &'static str) {
-    let mut tx = house.app.db.begin().await.unwrap();
-    raw(&mut tx, sql).await.unwrap();
-    tx.commit().await.unwrap();
-}
-
-#[tokio::test]
-async fn events_that_the_database_does_not_take_are_an_alarm_until_it_takes_one() {
-    let house = House::new(Wish::default()).await;
-    let refuses = "create trigger refuses before insert on inbox \
-                   begin select raise(abort, 'no room for this'); end";
-    change(&house, refuses).await;
-    assert_eq!(standing(&house).await, [""; 0], "nothing has come");
-    assert_eq!(delivered(&house).await, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(standing(&house).await, ["not_stored"]);
-    let found = alarms::standing(&house.app).await.unwrap().remove(0).found;
-    assert!(found.contains("no room for this"), "{found}");
-    change(&house, "drop trigger refuses").await;
-    house.wait(60);
-    assert_eq!(standing(&house).await, ["not_stored"], "nobody has tried since");
-    assert_eq!(delivered(&house).await, StatusCode::OK);
-    assert_eq!(standing(&house).await, [""; 0]);
-    assert_eq!(house.inbox().await, [("customer.updated".to_owned(), "pending")]);
 }
