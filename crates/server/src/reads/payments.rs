@@ -96,7 +96,9 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, BadCursor> {
         let (micros, id) = text.split_once('.').ok_or(BadCursor)?;
         let micros = micros.parse().map_err(|_| BadCursor)?;
-        let at = Timestamp::from_microsecond(micros).map_err(|_| BadCursor)?;
+        // No payment of Stripe's is older, and how far back a database counts is its own matter.
+        let at = Timestamp::from_microsecond(micros).ok().filter(|at| *at >= Timestamp::UNIX_EPOCH);
+        let at = at.ok_or(BadCursor)?;
         let id = PaymentIntentId::try_from(id).map_err(|_| BadCursor)?;
         Ok(Self { at: BusinessTime::new(at), id })
     }

@@ -103,6 +103,8 @@ both! {
             "cursor=x",
             "cursor=1.sub_1",
             "cursor=1.pi_1.2",
+            "cursor=-1.pi_1",
+            "cursor=-300000000000000000.pi_1",
             "limit=0",
             "limit=101",
             "limit=-1",
