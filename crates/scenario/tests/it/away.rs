@@ -324,34 +324,32 @@ both! {
         assert_eq!(newest_intent(stage).await.0.state, intents::IntentState::Done);
         assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
     }
-}
 
-/// Stripe's lists may lag behind what it did: it is looked for ten seconds after, and not before,
-/// also by a process that could wait in the call itself.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_stored_failure_did_is_not_looked_for_too_soon() {
-    let (stage, _folder) = crate::set::stage().await;
-    let path = "/v1/checkout/sessions";
-    let (lost, _) = first_key_is_lost(&stage, path, Failure::AfterTheWork);
-    let (looks, calls) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (looked, called) = (Arc::clone(&looks), Arc::clone(&calls));
-    let to_stripe = way(move |request: Request<Bytes>| {
-        if request.uri().path() == path {
-            if request.method() != Method::GET {
-                called.fetch_add(1, Ordering::SeqCst);
-            } else if called.load(Ordering::SeqCst) > 0 {
-                looked.fetch_add(1, Ordering::SeqCst);
+    // Stripe's lists may lag behind what it did: it is looked for ten seconds after, and not before,
+    // also by a process that could wait in the call itself.
+    async fn what_a_stored_failure_did_is_not_looked_for_too_soon(stage: &Stage) {
+        let path = "/v1/checkout/sessions";
+        let (lost, _) = first_key_is_lost(stage, path, Failure::AfterTheWork);
+        let (looks, calls) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (looked, called) = (Arc::clone(&looks), Arc::clone(&calls));
+        let to_stripe = way(move |request: Request<Bytes>| {
+            if request.uri().path() == path {
+                if request.method() != Method::GET {
+                    called.fetch_add(1, Ordering::SeqCst);
+                } else if called.load(Ordering::SeqCst) > 0 {
+                    looked.fetch_add(1, Ordering::SeqCst);
+                }
             }
-        }
-        lost.clone().oneshot(request)
-    });
-    let process = crate::views::process(&stage, to_stripe, StaleAccess::Allow, Patience::Sleeps);
-    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
-    let choice = json!({ "plan": "pro", "price": "monthly" });
-    let reply = ada.call(Method::POST, "checkout", choice).await.unwrap();
-    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.text());
-    assert_eq!((calls.load(Ordering::SeqCst), looks.load(Ordering::SeqCst)), (2, 0));
-    process.conductor.settle().await.unwrap();
-    assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
-    assert_eq!(newest_intent(&stage).await.0.state, intents::IntentState::Done);
+            lost.clone().oneshot(request)
+        });
+        let process = crate::views::process(stage, to_stripe, StaleAccess::Allow, Patience::Sleeps);
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        let choice = json!({ "plan": "pro", "price": "monthly" });
+        let reply = ada.call(Method::POST, "checkout", choice).await.unwrap();
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.text());
+        assert_eq!((calls.load(Ordering::SeqCst), looks.load(Ordering::SeqCst)), (2, 0));
+        process.conductor.settle().await.unwrap();
+        assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
+        assert_eq!(newest_intent(stage).await.0.state, intents::IntentState::Done);
+    }
 }

@@ -8,7 +8,7 @@ use http::{Method, Request};
 use specie_scenario::{Card, Person, Stage, agree};
 use tower::ServiceExt;
 
-use crate::set::{beside, stage, text, way};
+use crate::set::{beside, both, text, way};
 
 /// The kinds of objects for which a process asks while it settles, in order.
 async fn asked(stage: &Stage) -> Vec<String> {
@@ -28,21 +28,21 @@ async fn asked(stage: &Stage) -> Vec<String> {
     calls.iter().filter(|call| !call.ends_with("/account")).filter_map(kind).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_hangs_on_an_object_comes_with_it() {
-    let (stage, _folder) = stage().await;
-    let ada = Person::new(&stage, "ada", "Ada");
-    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
-    stage.conductor.settle().await.unwrap();
+both! {
+    async fn what_hangs_on_an_object_comes_with_it(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
 
-    let subscription = stage.sandbox.list("subscription").remove(0);
-    let path = format!("/v1/subscriptions/{}", text(&subscription["id"]));
-    ada.api(Method::POST, &path, "metadata[seats]=3").await.unwrap();
-    assert_eq!(asked(&stage).await, ["GET /v1/subscriptions", "GET /v1/payment_intents"]);
+        let subscription = stage.sandbox.list("subscription").remove(0);
+        let path = format!("/v1/subscriptions/{}", text(&subscription["id"]));
+        ada.api(Method::POST, &path, "metadata[seats]=3").await.unwrap();
+        assert_eq!(asked(stage).await, ["GET /v1/subscriptions", "GET /v1/payment_intents"]);
 
-    ada.is_renamed_at_stripe().await.unwrap();
-    // Looked at twice more, since its name changed so soon after it was read.
-    assert_eq!(asked(&stage).await, ["GET /v1/customers"; 3]);
-    let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
-    assert_eq!(found.differing, [] as [String; 0]);
+        ada.is_renamed_at_stripe().await.unwrap();
+        // Looked at twice more, since its name changed so soon after it was read.
+        assert_eq!(asked(stage).await, ["GET /v1/customers"; 3]);
+        let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
+        assert_eq!(found.differing, [] as [String; 0]);
+    }
 }

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use tower::ServiceExt;
 
 use crate::losses::pay_a_second_session;
-use crate::set::{beside, beside_but, deliver_stamped, having, private, stage, text, way};
+use crate::set::{beside, beside_but, both, deliver_stamped, having, private, stage, text, way};
 
 const DAY: i64 = 86_400;
 
@@ -105,122 +105,116 @@ async fn change(ada: &Person<'_>, stage: &Stage) {
     ada.api(Method::POST, &path, "metadata[from]=dashboard").await.unwrap();
 }
 
-#[tokio::test]
-async fn a_price_that_is_not_in_the_catalog_is_an_alarm_for_a_day() {
-    let (log, _guard) = Log::begin();
-    let (stage, _folder) = stage().await;
-    let ada = Person::new(&stage, "ada", "Ada");
-    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
-    stage.conductor.settle().await.unwrap();
-    change(&ada, &stage).await;
-    let mut moved = stage.sandbox.list("subscription").remove(0);
-    moved["items"]["data"][0]["price"]["id"] = "price_ofNobody".into();
-    let path = format!("/v1/subscriptions/{}", text(&moved["id"]));
-    let elsewhere = answering(&stage, move |request| {
-        let it = request.method() == Method::GET && request.uri().path() == path;
-        it.then(|| (200, moved.clone()))
-    });
-    let process = beside(&stage, elsewhere);
-    assert!(!stands(&process.app, "unknown_price").await);
-    process.conductor.settle().await.unwrap();
-    assert_eq!(ada.subscription().await.unwrap()["plan"], "pro", "it goes on as it was");
-    stands_for_a_day(&stage, &process.app, &log, "unknown_price").await;
-}
+both! {
+    on one thread:
 
-#[tokio::test]
-async fn more_second_subscriptions_than_are_taken_back_are_an_alarm_for_a_day() {
-    let (log, _guard) = Log::begin();
-    let (stage, _folder) = stage().await;
-    pay_a_second_session(&stage).await;
-    let to_stripe = stage.stripe.transport.clone();
-    let none = beside_but(&stage, to_stripe, |parts| {
-        parts.catalog.policies.refunds_per_day = 0;
-    });
-    none.conductor.settle().await.unwrap();
-    assert_eq!(having(&stage, "subscription", "active").len(), 2, "a person decides");
-    assert_eq!(stage.sandbox.list("refund"), [] as [Value; 0]);
-    stands_for_a_day(&stage, &none.app, &log, "refund_ceiling").await;
-}
-
-#[tokio::test]
-async fn a_second_subscription_that_cannot_be_taken_back_is_an_alarm_for_a_day() {
-    let (log, _guard) = Log::begin();
-    let (stage, _folder) = stage().await;
-    pay_a_second_session(&stage).await;
-    let refusing = answering(&stage, |request| {
-        let ends = request.method() == Method::DELETE
-            || (request.method() == Method::POST && request.uri().path() == "/v1/refunds");
-        let error = json!({ "error": {
-            "type": "invalid_request_error", "message": "This account may not.",
-        } });
-        ends.then_some((400, error))
-    });
-    let process = beside(&stage, refusing);
-    process.conductor.settle().await.unwrap();
-    assert_eq!(stage.sandbox.list("refund"), [] as [Value; 0]);
-    stands_for_a_day(&stage, &process.app, &log, "not_taken_back").await;
-}
-
-#[tokio::test]
-async fn what_cannot_be_looked_at_again_and_again_is_an_alarm_for_a_day() {
-    let (log, _guard) = Log::begin();
-    let (stage, _folder) = stage().await;
-    let ada = Person::new(&stage, "ada", "Ada");
-    let checkout = ada.checkout("pro", "monthly").await.unwrap();
-    stage.conductor.settle().await.unwrap();
-    let id = text(&checkout["id"]).to_owned();
-    let path = format!("/v1/checkout/sessions/{id}");
-    let half = json!({ "id": id, "object": "checkout.session" });
-    let broken = answering(&stage, move |request| {
-        let it = request.method() == Method::GET && request.uri().path() == path;
-        it.then(|| (200, half.clone()))
-    });
-    let process = beside(&stage, broken);
-    let blind = Person::new(&stage, "ada", "Ada").at(&process.service);
-    let sync = format!("checkout/{id}/sync");
-    let refused = blind.call(Method::POST, &sync, Value::Null).await.unwrap();
-    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
-    for _ in 0..20 {
-        stage.wall.advance_to(process.app.wall.now().plus_seconds(20).timestamp());
-        process.conductor.pulse().await.unwrap();
+    async fn a_price_that_is_not_in_the_catalog_is_an_alarm_for_a_day(stage: &Stage) {
+        let (log, _guard) = Log::begin();
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        change(&ada, stage).await;
+        let mut moved = stage.sandbox.list("subscription").remove(0);
+        moved["items"]["data"][0]["price"]["id"] = "price_ofNobody".into();
+        let path = format!("/v1/subscriptions/{}", text(&moved["id"]));
+        let elsewhere = answering(stage, move |request| {
+            let it = request.method() == Method::GET && request.uri().path() == path;
+            it.then(|| (200, moved.clone()))
+        });
+        let process = beside(stage, elsewhere);
+        assert!(!stands(&process.app, "unknown_price").await);
+        process.conductor.settle().await.unwrap();
+        assert_eq!(ada.subscription().await.unwrap()["plan"], "pro", "it goes on as it was");
+        stands_for_a_day(stage, &process.app, &log, "unknown_price").await;
     }
-    assert!(stands(&process.app, "wish_put_off").await);
-    // It is tried again each hour, and told of once a day.
-    stage.conductor.settle().await.unwrap();
-    stands_for_a_day(&stage, &process.app, &log, "wish_put_off").await;
-}
 
-#[tokio::test]
-async fn a_worker_that_panics_is_an_alarm_for_a_day_and_its_work_is_done() {
-    let (log, _guard) = Log::begin();
-    let (stage, _folder) = stage().await;
-    let ada = Person::new(&stage, "ada", "Ada");
-    let checkout = ada.checkout("pro", "monthly").await.unwrap();
-    stage.conductor.settle().await.unwrap();
-    ada.pay(text(&checkout["url"]), Card::GOOD).await.unwrap();
-    stage.sandbox.deliver(&stage.service.transport).await;
-    let (inner, reached) = (stage.stripe.transport.clone(), Arc::new(Notify::new()));
-    let seen = reached.clone();
-    let bug = way(move |request: Request<Bytes>| {
-        let (inner, seen) = (inner.clone(), seen.clone());
-        async move {
-            if request.uri().path().starts_with("/v1/subscriptions/") {
-                seen.notify_one();
-                panic!("a bug of this test");
-            }
-            inner.oneshot(request).await
+    async fn more_second_subscriptions_than_are_taken_back_are_an_alarm_for_a_day(stage: &Stage) {
+        let (log, _guard) = Log::begin();
+        pay_a_second_session(stage).await;
+        let to_stripe = stage.stripe.transport.clone();
+        let none = beside_but(stage, to_stripe, |parts| {
+            parts.catalog.policies.refunds_per_day = 0;
+        });
+        none.conductor.settle().await.unwrap();
+        assert_eq!(having(stage, "subscription", "active").len(), 2, "a person decides");
+        assert_eq!(stage.sandbox.list("refund"), [] as [Value; 0]);
+        stands_for_a_day(stage, &none.app, &log, "refund_ceiling").await;
+    }
+
+    async fn a_second_subscription_that_cannot_be_taken_back_is_an_alarm_for_a_day(stage: &Stage) {
+        let (log, _guard) = Log::begin();
+        pay_a_second_session(stage).await;
+        let refusing = answering(stage, |request| {
+            let ends = request.method() == Method::DELETE
+                || (request.method() == Method::POST && request.uri().path() == "/v1/refunds");
+            let error = json!({ "error": {
+                "type": "invalid_request_error", "message": "This account may not.",
+            } });
+            ends.then_some((400, error))
+        });
+        let process = beside(stage, refusing);
+        process.conductor.settle().await.unwrap();
+        assert_eq!(stage.sandbox.list("refund"), [] as [Value; 0]);
+        stands_for_a_day(stage, &process.app, &log, "not_taken_back").await;
+    }
+
+    async fn what_cannot_be_looked_at_again_and_again_is_an_alarm_for_a_day(stage: &Stage) {
+        let (log, _guard) = Log::begin();
+        let ada = Person::new(stage, "ada", "Ada");
+        let checkout = ada.checkout("pro", "monthly").await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let id = text(&checkout["id"]).to_owned();
+        let path = format!("/v1/checkout/sessions/{id}");
+        let half = json!({ "id": id, "object": "checkout.session" });
+        let broken = answering(stage, move |request| {
+            let it = request.method() == Method::GET && request.uri().path() == path;
+            it.then(|| (200, half.clone()))
+        });
+        let process = beside(stage, broken);
+        let blind = Person::new(stage, "ada", "Ada").at(&process.service);
+        let sync = format!("checkout/{id}/sync");
+        let refused = blind.call(Method::POST, &sync, Value::Null).await.unwrap();
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+        for _ in 0..20 {
+            stage.wall.advance_to(process.app.wall.now().plus_seconds(20).timestamp());
+            process.conductor.pulse().await.unwrap();
         }
-    });
-    let process = beside(&stage, bug);
-    let (stop, stopped) = watch::channel(false);
-    let running = tokio::spawn(runner::run(process.app.clone(), stopped));
-    reached.notified().await;
-    stop.send(true).unwrap();
-    running.await.unwrap();
-    stands_for_a_day(&stage, &process.app, &log, "worker_panicked").await;
-    // Its lease has run out: somebody else does it.
-    stage.conductor.settle().await.unwrap();
-    assert_eq!(ada.subscription().await.unwrap()["status"], "active");
+        assert!(stands(&process.app, "wish_put_off").await);
+        // It is tried again each hour, and told of once a day.
+        stage.conductor.settle().await.unwrap();
+        stands_for_a_day(stage, &process.app, &log, "wish_put_off").await;
+    }
+
+    async fn a_worker_that_panics_is_an_alarm_for_a_day_and_its_work_is_done(stage: &Stage) {
+        let (log, _guard) = Log::begin();
+        let ada = Person::new(stage, "ada", "Ada");
+        let checkout = ada.checkout("pro", "monthly").await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        ada.pay(text(&checkout["url"]), Card::GOOD).await.unwrap();
+        stage.sandbox.deliver(&stage.service.transport).await;
+        let (inner, reached) = (stage.stripe.transport.clone(), Arc::new(Notify::new()));
+        let seen = reached.clone();
+        let bug = way(move |request: Request<Bytes>| {
+            let (inner, seen) = (inner.clone(), seen.clone());
+            async move {
+                if request.uri().path().starts_with("/v1/subscriptions/") {
+                    seen.notify_one();
+                    panic!("a bug of this test");
+                }
+                inner.oneshot(request).await
+            }
+        });
+        let process = beside(stage, bug);
+        let (stop, stopped) = watch::channel(false);
+        let running = tokio::spawn(runner::run(process.app.clone(), stopped));
+        reached.notified().await;
+        stop.send(true).unwrap();
+        running.await.unwrap();
+        stands_for_a_day(stage, &process.app, &log, "worker_panicked").await;
+        // Its lease has run out: somebody else does it.
+        stage.conductor.settle().await.unwrap();
+        assert_eq!(ada.subscription().await.unwrap()["status"], "active");
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use specie_vocab::{Secret, WallClock};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::set::{Process, beside, beside_but, both, having, stage, text, way};
+use crate::set::{Process, beside, beside_but, both, having, text, way};
 
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
@@ -184,6 +184,95 @@ both! {
         let all = "limit=10,stale=15,error_before=10,error_after=10,error_stored=10,lose_answer=10";
         a_month_of(stage, &format!("{all},seed=7")).await;
     }
+
+    async fn a_month_of_limits_ends_as_a_good_one(stage: &Stage) {
+        a_month_of(stage, "limit=40,seed=1").await;
+    }
+
+    // Here a read stays late until something else is written, which may be days: a lane looks twice,
+    // ten seconds apart, and what both missed is found with the next event.
+    async fn a_month_of_late_reads_ends_as_a_good_one(stage: &Stage) {
+        a_month_of(stage, "stale=15,seed=2").await;
+    }
+
+    async fn a_month_of_failures_before_the_work_ends_as_a_good_one(stage: &Stage) {
+        a_month_of(stage, "error_before=40,seed=3").await;
+    }
+
+    async fn a_month_of_failures_after_the_work_ends_as_a_good_one(stage: &Stage) {
+        a_month_of(stage, "error_after=40,seed=4").await;
+    }
+
+    async fn a_month_of_stored_failures_ends_as_a_good_one(stage: &Stage) {
+        a_month_of(stage, "error_stored=40,seed=5").await;
+    }
+
+    async fn a_month_of_lost_answers_ends_as_a_good_one(stage: &Stage) {
+        a_month_of(stage, "lose_answer=40,seed=6").await;
+    }
+
+    // Each change is carried out and answered with 500, once; the same key gives the true answer.
+    async fn what_was_done_and_answered_with_500_is_done_once(stage: &Stage) {
+        let (inner, seen) = (stage.stripe.transport.clone(), Arc::new(Mutex::new(BTreeSet::new())));
+        let failing = way(move |request: Request<Bytes>| {
+            let (inner, seen) = (inner.clone(), Arc::clone(&seen));
+            async move {
+                let key = request.headers().get("idempotency-key").cloned();
+                let first = key.is_some_and(|key| {
+                    seen.lock()
+                        .unwrap()
+                        .insert(String::from_utf8_lossy(key.as_bytes()).into_owned())
+                });
+                let answer = inner.oneshot(request).await?;
+                if !first {
+                    return Ok(answer);
+                }
+                let mut failed = Response::new(Bytes::from_static(b"{}"));
+                *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                Ok(failed)
+            }
+        });
+        let process = beside(stage, failing);
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        let work = async || process.conductor.settle().await.unwrap();
+        let _unknown = ada.checkout("pro", "monthly").await;
+        work().await;
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        work().await;
+        let _unknown = ada.cancel().await;
+        work().await;
+        assert_eq!(ada.subscription().await.unwrap()["cancel_at_period_end"], true);
+        let counts = ["customer", "checkout.session", "subscription"];
+        assert_eq!(counts.map(|kind| stage.sandbox.list(kind).len()), [1, 1, 1]);
+        process.conductor.watermark().await.unwrap();
+        assert_whole(stage, &process.app).await;
+    }
+
+    // Each answer takes twenty seconds: a lane's lease is over before its second one.
+    async fn a_month_of_slow_answers_ends_as_a_good_one(stage: &Stage) {
+        let (inner, wall) = (stage.stripe.transport.clone(), stage.wall.clone());
+        let slow = way(move |request: Request<Bytes>| {
+            let (inner, wall) = (inner.clone(), wall.clone());
+            async move {
+                wall.advance_to(WallClock::now(&*wall).plus_seconds(20).timestamp());
+                inner.oneshot(request).await
+            }
+        });
+        let process = beside(stage, slow);
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        process.conductor.advance_to(stage.sandbox.now() + 31 * DAY).await.unwrap();
+        ada.cancel().await.unwrap();
+        process.conductor.settle().await.unwrap();
+        process.conductor.watermark().await.unwrap();
+        let view: Value = ada.subscription().await.unwrap();
+        assert_eq!(
+            (&view["status"], &view["cancel_at_period_end"]),
+            (&"active".into(), &true.into())
+        );
+        assert_eq!(mail_kinds(stage, "receipt").await, 2);
+        assert_whole(stage, &process.app).await;
+    }
 }
 
 /// Lets a customer try until it works, each time when all has come to rest.
@@ -240,104 +329,4 @@ async fn a_month_of(stage: &Stage, knobs: &str) {
     }
     let view = ada.subscription().await.unwrap();
     assert_eq!((&view["status"], &view["cancel_at_period_end"]), (&"active".into(), &true.into()));
-}
-
-/// Each month takes its time: on both databases there is one, of everything.
-async fn a_month_on_sqlite_of(knobs: &str) {
-    let (stage, _folder) = stage().await;
-    a_month_of(&stage, knobs).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_month_of_limits_ends_as_a_good_one() {
-    a_month_on_sqlite_of("limit=40,seed=1").await;
-}
-
-/// Here a read stays late until something else is written, which may be days: a lane looks twice,
-/// ten seconds apart, and what both missed is found with the next event.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_month_of_late_reads_ends_as_a_good_one() {
-    a_month_on_sqlite_of("stale=15,seed=2").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_month_of_failures_before_the_work_ends_as_a_good_one() {
-    a_month_on_sqlite_of("error_before=40,seed=3").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_month_of_failures_after_the_work_ends_as_a_good_one() {
-    a_month_on_sqlite_of("error_after=40,seed=4").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_month_of_stored_failures_ends_as_a_good_one() {
-    a_month_on_sqlite_of("error_stored=40,seed=5").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_month_of_lost_answers_ends_as_a_good_one() {
-    a_month_on_sqlite_of("lose_answer=40,seed=6").await;
-}
-
-/// Each change is carried out and answered with 500, once; the same key gives the true answer.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_done_and_answered_with_500_is_done_once() {
-    let (stage, _folder) = stage().await;
-    let (inner, seen) = (stage.stripe.transport.clone(), Arc::new(Mutex::new(BTreeSet::new())));
-    let failing = way(move |request: Request<Bytes>| {
-        let (inner, seen) = (inner.clone(), Arc::clone(&seen));
-        async move {
-            let key = request.headers().get("idempotency-key").cloned();
-            let first = key.is_some_and(|key| {
-                seen.lock().unwrap().insert(String::from_utf8_lossy(key.as_bytes()).into_owned())
-            });
-            let answer = inner.oneshot(request).await?;
-            if !first {
-                return Ok(answer);
-            }
-            let mut failed = Response::new(Bytes::from_static(b"{}"));
-            *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            Ok(failed)
-        }
-    });
-    let process = beside(&stage, failing);
-    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
-    let work = async || process.conductor.settle().await.unwrap();
-    let _unknown = ada.checkout("pro", "monthly").await;
-    work().await;
-    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
-    work().await;
-    let _unknown = ada.cancel().await;
-    work().await;
-    assert_eq!(ada.subscription().await.unwrap()["cancel_at_period_end"], true);
-    let counts = ["customer", "checkout.session", "subscription"];
-    assert_eq!(counts.map(|kind| stage.sandbox.list(kind).len()), [1, 1, 1]);
-    process.conductor.watermark().await.unwrap();
-    assert_whole(&stage, &process.app).await;
-}
-
-/// Each answer takes twenty seconds: a lane's lease is over before its second one.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_month_of_slow_answers_ends_as_a_good_one() {
-    let (stage, _folder) = stage().await;
-    let (inner, wall) = (stage.stripe.transport.clone(), stage.wall.clone());
-    let slow = way(move |request: Request<Bytes>| {
-        let (inner, wall) = (inner.clone(), wall.clone());
-        async move {
-            wall.advance_to(WallClock::now(&*wall).plus_seconds(20).timestamp());
-            inner.oneshot(request).await
-        }
-    });
-    let process = beside(&stage, slow);
-    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
-    ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
-    process.conductor.advance_to(stage.sandbox.now() + 31 * DAY).await.unwrap();
-    ada.cancel().await.unwrap();
-    process.conductor.settle().await.unwrap();
-    process.conductor.watermark().await.unwrap();
-    let view: Value = ada.subscription().await.unwrap();
-    assert_eq!((&view["status"], &view["cancel_at_period_end"]), (&"active".into(), &true.into()));
-    assert_eq!(mail_kinds(&stage, "receipt").await, 2);
-    assert_whole(&stage, &process.app).await;
 }

@@ -21,25 +21,28 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 use tower::util::BoxCloneSyncService;
 
-/// Writes each flow twice, `sqlite::name` and `postgres::name`, each with a database of its own.
+/// Writes each flow twice, `sqlite::name` and `postgres::name`, each with a database of its own. Flows
+/// whose log is looked at begin with `on one thread:`.
 macro_rules! both {
-    ($(async fn $test:ident($stage:ident: &Stage) $body:block)*) => {
+    (on one thread: $($flows:tt)*) => { $crate::set::both! { @ "current_thread" $($flows)* } };
+    (@ $flavor:tt $(async fn $test:ident($stage:ident: &Stage) $body:block)*) => {
         $(async fn $test($stage: &specie_scenario::Stage) $body)*
 
         mod sqlite {$(
-            #[tokio::test(flavor = "multi_thread")]
+            #[tokio::test(flavor = $flavor)]
             async fn $test() {
                 $crate::set::On::Sqlite.play(super::$test).await;
             }
         )*}
 
         mod postgres {$(
-            #[tokio::test(flavor = "multi_thread")]
+            #[tokio::test(flavor = $flavor)]
             async fn $test() {
                 $crate::set::On::Postgres.play(super::$test).await;
             }
         )*}
     };
+    ($($flows:tt)*) => { $crate::set::both! { @ "multi_thread" $($flows)* } };
 }
 pub(crate) use both;
 
@@ -87,16 +90,25 @@ pub enum On {
 impl On {
     /// Plays a flow on a stage of its own. None, if there is no such database.
     pub async fn play<T>(self, flow: impl AsyncFnOnce(&Stage) -> T) -> Option<T> {
+        self.lend(async |database| {
+            let stage = stage_on(database, 1).await;
+            let told = flow(&stage).await;
+            stage.app.db.close().await;
+            told
+        })
+        .await
+    }
+
+    /// Lends a database that is there for this alone. None, if there is no such database.
+    pub async fn lend<T>(self, to: impl AsyncFnOnce(String) -> T) -> Option<T> {
         match self {
             Self::Sqlite => {
-                let (stage, _folder) = stage().await;
-                Some(flow(&stage).await)
+                let folder = tempfile::tempdir().unwrap();
+                Some(to(folder.path().join("specie.db").display().to_string()).await)
             }
             Self::Postgres => {
                 let own = Own::for_test("flow").await.unwrap()?;
-                let stage = stage_on(own.url(), 1).await;
-                let told = flow(&stage).await;
-                stage.app.db.close().await;
+                let told = to(own.url()).await;
                 own.remove().await.unwrap();
                 Some(told)
             }

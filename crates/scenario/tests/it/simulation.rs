@@ -5,7 +5,8 @@
 use std::ops::RangeInclusive;
 
 use specie_scenario::simulate::{Failure, Play, Played, play, stay_on_one_processor};
-use specie_store::own::Own;
+
+use crate::set::On;
 
 async fn on(database: String, seed: u64) -> Result<Played, Box<Failure>> {
     play(Play { seed, database, acts: 20, days: 30 }).await
@@ -73,9 +74,8 @@ async fn a_seed_plays_the_same_story_each_time() {
 #[tokio::test]
 async fn a_few_seeds_hold_on_postgres() {
     for seed in 1..=2 {
-        let Some(own) = Own::for_test("seed").await.unwrap() else { return };
-        let played = on(own.url(), seed).await;
-        own.remove().await.unwrap();
+        let played = On::Postgres.lend(async |database| on(database, seed).await).await;
+        let Some(played) = played else { return };
         played.unwrap_or_else(|failure| panic!("{failure}"));
     }
 }

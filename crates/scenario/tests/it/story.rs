@@ -10,7 +10,7 @@ use specie_store::inbox::{self, Filter};
 use specie_store::{Db, raw};
 use specie_vocab::WallClock;
 
-use crate::set::{both, deliver, text};
+use crate::set::{On, both, deliver, stage_on, text};
 
 const DAY: i64 = 86_400;
 
@@ -224,17 +224,22 @@ both! {
     }
 }
 
-/// A service that writes is not in the way of whoever reads its file.
+/// A service that writes is not in the way of whoever reads beside it.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_read_beside_the_service() {
-    let (stage, folder) = crate::set::stage().await;
+    for on in [On::Sqlite, On::Postgres] {
+        on.lend(reads_beside).await;
+    }
+}
+
+async fn reads_beside(database: String) {
+    let stage = stage_on(database.clone(), 1).await;
     let ada = Person::new(&stage, "ada", "Ada");
     ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
     stage.conductor.settle().await.unwrap();
     let mut writing = stage.app.db.begin().await.unwrap();
     raw(&mut writing, "update customers set version = version + 1").await.unwrap();
-    let path = folder.path().join("specie.db").display().to_string();
-    let beside = Db::open_read_only(&path, Default::default()).await.unwrap();
+    let beside = Db::open_read_only(&database, Default::default()).await.unwrap();
     let told = explain(&beside, "ada").await.unwrap();
     let mut tx = beside.snapshot().await.unwrap();
     assert!(inbox::count(&mut tx).await.unwrap() > 0 && !told.story.is_empty());

@@ -18,7 +18,7 @@ use specie_stripe::Transport;
 use tower::ServiceExt;
 
 use crate::browser::Browser;
-use crate::set::{beside, both, stage_selling, text, way};
+use crate::set::{On, beside, both, stage_selling, text, way};
 
 const DAY: i64 = 86_400;
 
@@ -335,8 +335,12 @@ when_stale = "allow"
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_new_card_begins_a_change_of_each_subscription() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("specie.db").display().to_string();
+    for on in [On::Sqlite, On::Postgres] {
+        on.lend(renews_two_with_one_card).await;
+    }
+}
+
+async fn renews_two_with_one_card(database: String) {
     let stage = stage_selling(TWO_GROUPS, database, 1).await;
     let ada = Person::new(&stage, "ada", "Ada");
     for plan in ["pro", "post"] {

@@ -416,49 +416,45 @@ both! {
             assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
         }
     }
-}
 
-/// A Stripe that never answers costs a reader a moment, and leaves nothing behind that would hold
-/// the customer up.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reader_waits_for_no_more_than_a_moment() {
-    let (stage, _folder) = crate::set::stage().await;
-    subscribed(&stage).await;
-    wait(&stage, 301);
-    let silent = way(|_| std::future::pending());
-    let process = process(&stage, silent, StaleAccess::Allow, Patience::Sleeps);
-    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
-    let three = tokio::join!(ada.subscription(), ada.subscription(), ada.subscription());
-    for view in [three.0, three.1, three.2] {
-        assert_eq!(view.unwrap()["stale"], true);
-    }
-}
-
-/// Whoever hangs up leaves work that goes on by itself.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_caller_who_hangs_up_leaves_nothing_half_done() {
-    let (stage, _folder) = crate::set::stage().await;
-    let (arrived, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (inner, at, wait) = (stage.stripe.transport.clone(), arrived.clone(), go_on.clone());
-    let slow = way(move |request: Request<Bytes>| {
-        let (inner, at, wait) = (inner.clone(), at.clone(), wait.clone());
-        async move {
-            if request.method() == Method::POST && request.uri().path().ends_with("/sessions") {
-                at.notify_one();
-                wait.notified().await;
-            }
-            inner.oneshot(request).await
+    // A Stripe that never answers costs a reader a moment, and leaves nothing behind that would hold
+    // the customer up.
+    async fn a_reader_waits_for_no_more_than_a_moment(stage: &Stage) {
+        subscribed(stage).await;
+        wait(stage, 301);
+        let silent = way(|_| std::future::pending());
+        let process = process(stage, silent, StaleAccess::Allow, Patience::Sleeps);
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        let three = tokio::join!(ada.subscription(), ada.subscription(), ada.subscription());
+        for view in [three.0, three.1, three.2] {
+            assert_eq!(view.unwrap()["stale"], true);
         }
-    });
-    let process = process(&stage, slow, StaleAccess::Allow, Patience::Sleeps);
-    let ada = Person::new(&stage, "ada", "Ada").at(&process.service);
-    tokio::select! {
-        view = ada.checkout("pro", "monthly") => panic!("it waits for stripe: {view:?}"),
-        () = arrived.notified() => {}
     }
-    go_on.notify_one();
-    // The same call, from a browser that tries again: it joins what is under way.
-    let checkout = ada.checkout("pro", "monthly").await.unwrap();
-    let sessions = stage.sandbox.list("checkout.session");
-    assert_eq!((sessions.len(), &sessions[0]["id"]), (1, &checkout["id"]));
+
+    // Whoever hangs up leaves work that goes on by itself.
+    async fn a_caller_who_hangs_up_leaves_nothing_half_done(stage: &Stage) {
+        let (arrived, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (inner, at, wait) = (stage.stripe.transport.clone(), arrived.clone(), go_on.clone());
+        let slow = way(move |request: Request<Bytes>| {
+            let (inner, at, wait) = (inner.clone(), at.clone(), wait.clone());
+            async move {
+                if request.method() == Method::POST && request.uri().path().ends_with("/sessions") {
+                    at.notify_one();
+                    wait.notified().await;
+                }
+                inner.oneshot(request).await
+            }
+        });
+        let process = process(stage, slow, StaleAccess::Allow, Patience::Sleeps);
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        tokio::select! {
+            view = ada.checkout("pro", "monthly") => panic!("it waits for stripe: {view:?}"),
+            () = arrived.notified() => {}
+        }
+        go_on.notify_one();
+        // The same call, from a browser that tries again: it joins what is under way.
+        let checkout = ada.checkout("pro", "monthly").await.unwrap();
+        let sessions = stage.sandbox.list("checkout.session");
+        assert_eq!((sessions.len(), &sessions[0]["id"]), (1, &checkout["id"]));
+    }
 }
