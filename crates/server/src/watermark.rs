@@ -67,7 +67,7 @@ struct Read {
 async fn read_back(app: &App, until: Option<&str>, known: bool) -> Result<Read, ApiError> {
     let mut read = Read::default();
     let mut after: Option<String> = None;
-    let _passing = app.shelf.passing(app.wall.now());
+    let _passing = app.shelf.passing();
     loop {
         let mut query = Form::new().set("limit", "100");
         if let Some(after) = &after {
@@ -98,6 +98,7 @@ async fn store(app: &App, read: &mut Read, page: &[Value]) -> Result<(), ApiErro
     read.events += events.len() as i64;
     read.added += added;
     if added > 0 {
+        app.shelf.brought(app.wall.now());
         app.work.notify_one();
     }
     Ok(())

@@ -50,7 +50,7 @@ pub struct Shelf {
     stock: Mutex<Stock>,
     /// One task at a time reads.
     reading: AtomicBool,
-    /// When the pass over the list of events began that is under way.
+    /// Since when a pass over the list of events has brought some; nothing, once it is over.
     pass: Mutex<Option<WallTime>>,
 }
 
@@ -115,11 +115,15 @@ impl Shelf {
         Self { many, stock, reading, pass }
     }
 
-    /// A pass over the list of events is under way as long as this lives: what it brings comes page
-    /// by page, and a lane that was read ahead would soon have to be read again.
-    pub(crate) fn passing(&self, now: WallTime) -> impl Drop + '_ {
-        *self.pass() = Some(now);
+    /// A pass over the list of events is under way as long as this lives.
+    pub(crate) fn passing(&self) -> impl Drop + '_ {
         Leaving(|| *self.pass() = None)
+    }
+
+    /// It has brought events that were not known. More come page by page, and a lane that was read
+    /// ahead would soon have to be read again.
+    pub(crate) fn brought(&self, now: WallTime) {
+        self.pass().get_or_insert(now);
     }
 
     /// What was read ahead for a claim.
@@ -131,10 +135,10 @@ impl Shelf {
         stock.lanes.remove(&claim.lane).filter(|ahead| ahead.is_for(claim))
     }
 
-    /// The right to read ahead, as long as it lives. None, as long as another reads, a pass that began
-    /// lately brings more, or there is something left of what was read lately.
+    /// The right to read ahead, as long as it lives. None, as long as another reads, a pass brings
+    /// more since lately, or there is something left of what was read lately.
     fn begin(&self, now: WallTime) -> Option<impl Drop + '_> {
-        let is_passing = self.pass().is_some_and(|began| now.seconds_since(began) < PASS);
+        let is_passing = self.pass().is_some_and(|since| now.seconds_since(since) < PASS);
         let is_left = self.lock().is_left(now);
         if is_passing || is_left || self.reading.swap(true, Ordering::Relaxed) {
             return None;
@@ -377,7 +381,10 @@ mod tests {
         assert!(turn.is_some());
         assert!(shelf.begin(now).is_none(), "one reads");
         drop(turn);
-        let pass = shelf.passing(now);
+        let pass = shelf.passing();
+        assert!(shelf.begin(now).is_some(), "nobody knows whether it brings anything");
+        shelf.brought(now);
+        shelf.brought(now.plus_seconds(1));
         assert!(shelf.begin(now.plus_seconds(PASS - 1)).is_none(), "a pass brings more");
         assert!(shelf.begin(now.plus_seconds(PASS)).is_some(), "it takes long");
         drop(pass);
