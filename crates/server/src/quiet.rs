@@ -57,7 +57,8 @@ pub(crate) const AT_ONCE: usize = 100;
 pub(crate) async fn due_lanes(app: &App) -> Result<Vec<String>, StoreError> {
     let mut tx = app.db.read().await?;
     let now = tx.now().await?;
-    stored_lanes::due(&mut tx, now, app.business.now(), AT_ONCE as i64).await
+    let held_since = app.shelf.held_since(app.wall.now());
+    stored_lanes::due(&mut tx, now, app.business.now(), AT_ONCE as i64, held_since).await
 }
 
 /// Intents that nobody drives and that may be tried now.

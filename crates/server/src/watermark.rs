@@ -98,7 +98,7 @@ async fn store(app: &App, read: &mut Read, page: &[Value]) -> Result<(), ApiErro
     read.events += events.len() as i64;
     read.added += added;
     if added > 0 {
-        app.shelf.brought(app.wall.now());
+        app.shelf.brought(events.into_iter().filter_map(|event| event.lane), app.wall.now());
         app.work.notify_one();
     }
     Ok(())

@@ -8,7 +8,7 @@ use crate::wishes::{self, Wish};
 use crate::{StoreError, Tx};
 
 /// How long, in seconds, objects wait for customers' lanes of which it is not known whose they are.
-const AFTER_CUSTOMERS: i64 = 60;
+const AFTER_CUSTOMERS: i64 = 180;
 /// How many rows of work one claim takes.
 const MOST: i64 = 200;
 
@@ -78,7 +78,8 @@ statements! {
                select lane, case when substr(lane, 1, 4) = 'cus_' or min(received_at) <= $4 \
                                  then 1 else 2 end as rank, \
                       min(received_at) as since \
-               from inbox where state = 'pending' group by lane \
+               from inbox where state = 'pending' and (received_at < $5 or $5 is null) \
+               group by lane \
                union all \
                select lane, case when urgent then 0 else 1 end as rank, min(due) as since \
                from wishes where due <= $1 group by lane, urgent \
@@ -149,26 +150,29 @@ statements! {
 }
 
 /// Lanes with something to do that nobody works on: urgent ones first, then who waits longest, and
-/// customers before objects of whom it is not known whose they are, for a minute: a customer's lane may
-/// tell.
+/// customers before objects of whom it is not known whose they are, for three minutes: a customer's lane
+/// may tell. Events that came at the moment `held_since` or later are left out: more of them come.
 pub async fn due(
     tx: &mut Tx,
     now: WallTime,
     business: BusinessTime,
     limit: i64,
+    held_since: Option<WallTime>,
 ) -> Result<Vec<String>, StoreError> {
-    let lanes = waiting(tx, now, business, limit).await?;
+    let old = now.plus_seconds(-AFTER_CUSTOMERS);
+    let lanes: Vec<Waiting> = all!(tx, DUE, [now, business, limit, old, held_since]);
     Ok(lanes.into_iter().map(|it| it.lane).collect())
 }
 
-/// The same lanes, with their fences.
-pub async fn waiting(
+/// The same lanes, with their fences; customers come before objects however long these wait.
+pub async fn waiting_customers(
     tx: &mut Tx,
     now: WallTime,
     business: BusinessTime,
     limit: i64,
 ) -> Result<Vec<Waiting>, StoreError> {
-    Ok(all!(tx, DUE, [now, business, limit, now.plus_seconds(-AFTER_CUSTOMERS)]))
+    let (never, nothing_held) = (WallTime::from_second(0), None::<WallTime>);
+    Ok(all!(tx, DUE, [now, business, limit, never, nothing_held]))
 }
 
 /// What a claim of a lane would take, without taking it: events, and wishes that are due.

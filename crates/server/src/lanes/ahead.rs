@@ -6,7 +6,7 @@
 //! may the claim hold a row that had not come by then, since the lists were not asked because of
 //! it. In all other cases the lane reads for itself, and so it does for what the lists did not have.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,14 +32,19 @@ const KEPT: i64 = 30;
 /// How long it is left alone where nothing was found, in seconds.
 const FRUITLESS: i64 = 1;
 /// How long a pass is waited for, in seconds: whoever has many to catch up with is always passing.
-const PASS: i64 = 60;
+const PASS: i64 = 120;
+/// And how long when it brings nothing more, in seconds: what follows is known.
+const LULL: i64 = 10;
 /// How long all lists together may take. What was read by then is used.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// So long, in seconds, after its moment something may be written that was read ahead.
 pub(super) const LONGEST: i64 = KEPT + 30;
 /// So many pages of a list are read before it is asked whether they were worth it,
 const TRIAL: usize = 5;
-/// which they are if a page brings so many objects that are looked for: each would cost a call.
+/// or a tenth of the calls that they are to save, but no more than this: what is looked for may lie
+/// together further down.
+const LONGEST_TRIAL: usize = 50;
+/// They are, if a page brings so many objects that are looked for: each would cost a call.
 const WORTH: usize = 2;
 
 /// What was read ahead, by lane.
@@ -50,8 +55,18 @@ pub struct Shelf {
     stock: Mutex<Stock>,
     /// One task at a time reads.
     reading: AtomicBool,
-    /// Since when a pass over the list of events has brought some; nothing, once it is over.
-    pass: Mutex<Option<WallTime>>,
+    /// What a pass over the list of events brings; nothing, once it is over.
+    pass: Mutex<Option<Bringing>>,
+}
+
+/// What a pass brings that is under way.
+#[derive(Debug)]
+struct Bringing {
+    /// When it brought the first, and the last.
+    since: WallTime,
+    last: WallTime,
+    /// Whose, until they are many.
+    lanes: HashSet<String>,
 }
 
 /// What lies on it.
@@ -70,6 +85,13 @@ impl Stock {
     fn is_left(&self, now: WallTime) -> bool {
         let is_used = self.filled > 0 && self.lanes.len() * 10 <= self.filled;
         !is_used && self.until.is_some_and(|until| now < until)
+    }
+}
+
+impl Bringing {
+    fn is_bringing(&self, now: WallTime) -> bool {
+        let [first, last] = [self.since, self.last].map(|at| now.seconds_since(at));
+        (0..PASS).contains(&first) && last < LULL
     }
 }
 
@@ -120,10 +142,27 @@ impl Shelf {
         Leaving(|| *self.pass() = None)
     }
 
-    /// It has brought events that were not known. More come page by page, and a lane that was read
-    /// ahead would soon have to be read again.
-    pub(crate) fn brought(&self, now: WallTime) {
-        self.pass().get_or_insert(now);
+    /// It has brought events of these lanes that were not known. More come page by page: a lane that
+    /// was read now would soon have to be read again, and what its older events tell would look as if it
+    /// had been read late.
+    pub(crate) fn brought(&self, lanes: impl IntoIterator<Item = String>, now: WallTime) {
+        let mut pass = self.pass();
+        let first = || Bringing { since: now, last: now, lanes: HashSet::new() };
+        let pass = pass.get_or_insert_with(first);
+        pass.last = now;
+        for lane in lanes {
+            if pass.lanes.len() < self.many {
+                pass.lanes.insert(lane);
+            }
+        }
+    }
+
+    /// Where a pass brings many lanes, what came since then waits until it is over. What somebody waits
+    /// for, and what this process is told by Stripe, is begun at once.
+    pub(crate) fn held_since(&self, now: WallTime) -> Option<WallTime> {
+        let pass = self.pass();
+        let pass = pass.as_ref().filter(|it| it.is_bringing(now) && it.lanes.len() >= self.many);
+        pass.map(|it| it.since)
     }
 
     /// What was read ahead for a claim.
@@ -138,7 +177,7 @@ impl Shelf {
     /// The right to read ahead, as long as it lives. None, as long as another reads, a pass brings
     /// more since lately, or there is something left of what was read lately.
     fn begin(&self, now: WallTime) -> Option<impl Drop + '_> {
-        let is_passing = self.pass().is_some_and(|since| now.seconds_since(since) < PASS);
+        let is_passing = self.pass().as_ref().is_some_and(|pass| pass.is_bringing(now));
         let is_left = self.lock().is_left(now);
         if is_passing || is_left || self.reading.swap(true, Ordering::Relaxed) {
             return None;
@@ -153,7 +192,7 @@ impl Shelf {
         *self.lock() = Stock { lanes, filled, until };
     }
 
-    fn pass(&self) -> MutexGuard<'_, Option<WallTime>> {
+    fn pass(&self) -> MutexGuard<'_, Option<Bringing>> {
         self.pass.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -240,7 +279,7 @@ impl<'a> Reading<'a> {
         let mut reading = Self { app, wanted: BTreeMap::new(), lanes: HashMap::new() };
         let mut tx = app.db.read().await?;
         let since = tx.now().await?;
-        let waiting = stored::waiting(&mut tx, since, app.business.now(), MOST).await?;
+        let waiting = stored::waiting_customers(&mut tx, since, app.business.now(), MOST).await?;
         if waiting.len() < app.shelf.many {
             return Ok(None);
         }
@@ -304,8 +343,13 @@ impl<'a> Reading<'a> {
                 }
             }
             let next = page.data.last().and_then(|last| last["id"].as_str()).map(String::from);
-            let pays = pages < TRIAL || wanted - missing.len() >= WORTH * pages;
-            if missing.is_empty() || !page.has_more || !pays || next.is_none() || next == after {
+            let found = wanted - missing.len();
+            if missing.is_empty()
+                || !page.has_more
+                || !pays(wanted, pages, found)
+                || next.is_none()
+                || next == after
+            {
                 break;
             }
             after = next;
@@ -337,6 +381,11 @@ impl<'a> Reading<'a> {
             ahead.objects.insert(id.to_owned(), object.to_string());
         }
     }
+}
+
+/// Whether a list is read on from which so many pages have brought so many of those that are looked for.
+fn pays(wanted: usize, pages: usize, found: usize) -> bool {
+    pages < (wanted / 10).clamp(TRIAL, LONGEST_TRIAL) || found >= WORTH * pages
 }
 
 #[cfg(test)]
@@ -375,6 +424,38 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_read_on_as_long_as_it_may_save_calls() {
+        assert!(pays(10, TRIAL - 1, 0));
+        assert!(!pays(10, TRIAL, 2 * TRIAL - 1));
+        assert!(pays(10, TRIAL, 2 * TRIAL));
+        assert!(pays(300, 29, 0), "they may lie together");
+        assert!(!pays(300, 30, 59));
+        assert!(!pays(10_000, LONGEST_TRIAL, 0));
+    }
+
+    #[test]
+    fn what_a_pass_brings_waits_for_it_where_it_is_much_and_not_for_long() {
+        let (shelf, now) = (Shelf::from(2), WallTime::from_second(100));
+        let lane = |lane: &str| [lane.to_owned(), lane.to_owned()];
+        let pass = shelf.passing();
+        shelf.brought(lane("cus_1"), now);
+        assert_eq!(shelf.held_since(now), None, "it has brought one");
+        let later = now.plus_seconds(PASS - 1);
+        shelf.brought(lane("cus_2"), later);
+        shelf.brought(lane("cus_3"), later);
+        assert_eq!(shelf.held_since(later), Some(now));
+        assert_eq!(shelf.held_since(now.plus_seconds(PASS)), None, "it takes long");
+        assert_eq!(shelf.held_since(now.plus_seconds(-1)), None, "the clock was set back");
+        drop(pass);
+        assert_eq!(shelf.held_since(later), None, "it is over");
+
+        let _pass = shelf.passing();
+        shelf.brought(["cus_1", "cus_2"].map(String::from), now);
+        assert_eq!(shelf.held_since(now.plus_seconds(LULL - 1)), Some(now));
+        assert_eq!(shelf.held_since(now.plus_seconds(LULL)), None, "it brings nothing more");
+    }
+
+    #[test]
     fn one_reads_at_a_time_and_not_before_what_was_read_is_old() {
         let (shelf, now) = (Shelf::from(1), WallTime::from_second(100));
         let turn = shelf.begin(now);
@@ -383,10 +464,10 @@ mod tests {
         drop(turn);
         let pass = shelf.passing();
         assert!(shelf.begin(now).is_some(), "nobody knows whether it brings anything");
-        shelf.brought(now);
-        shelf.brought(now.plus_seconds(1));
-        assert!(shelf.begin(now.plus_seconds(PASS - 1)).is_none(), "a pass brings more");
-        assert!(shelf.begin(now.plus_seconds(PASS)).is_some(), "it takes long");
+        shelf.brought(["cus_1".to_owned()], now);
+        shelf.brought(["cus_2".to_owned()], now.plus_seconds(1));
+        assert!(shelf.begin(now.plus_seconds(1)).is_none(), "a pass brings more");
+        assert!(shelf.begin(now.plus_seconds(1 + LULL)).is_some(), "it has brought all");
         drop(pass);
         assert!(shelf.begin(now).is_some());
         shelf.fill(HashMap::new(), now);

@@ -96,7 +96,7 @@ async fn play(db: &Db, seed: u64) {
         rounds += 1;
         assert!(rounds < 100, "it comes to rest (seed {seed})");
         let mut tx = db.read().await.unwrap();
-        let due = lanes::due(&mut tx, wall(now), business(0), 9).await.unwrap();
+        let due = lanes::due(&mut tx, wall(now), business(0), 9, None).await.unwrap();
         let next = lanes::next_wall(&mut tx, wall(now)).await.unwrap();
         drop(tx);
         for lane in &due {

@@ -85,10 +85,10 @@ both! {
         };
         inbox::add(&db, &[unclaimed(1, "cus_1"), unclaimed(2, "cus_2")]).await.unwrap();
         let mut tx = db.begin().await.unwrap();
-        assert!(lanes::due(&mut tx, wall(9), business(9), 9).await.unwrap().is_empty());
+        assert!(lanes::due(&mut tx, wall(9), business(9), 9, None).await.unwrap().is_empty());
         assert_eq!(inbox::pend_unclaimed(&mut tx, "cus_1").await.unwrap(), 1);
         assert_eq!(inbox::pend_unclaimed(&mut tx, "cus_1").await.unwrap(), 0);
-        assert_eq!(lanes::due(&mut tx, wall(9), business(9), 9).await.unwrap(), ["cus_1"]);
+        assert_eq!(lanes::due(&mut tx, wall(9), business(9), 9, None).await.unwrap(), ["cus_1"]);
     }
 
     async fn a_claim_takes_what_is_there_and_a_second_finds_it_taken(db: Db) {
@@ -99,7 +99,7 @@ both! {
         wishes::add(&mut tx, &urgent).await.unwrap();
         wishes::add(&mut tx, &wish(3, "cus_1", wall(100))).await.unwrap();
         assert_eq!(
-            lanes::due(&mut tx, wall(10), business(10), 9).await.unwrap(),
+            lanes::due(&mut tx, wall(10), business(10), 9, None).await.unwrap(),
             ["cus_1", "cus_2"]
         );
         let claim = lanes::claim(&mut tx, "cus_1", 30, wall(10), business(10)).await.unwrap().unwrap();
@@ -111,10 +111,20 @@ both! {
 
         let mut tx = db.begin().await.unwrap();
         assert_eq!(lanes::claim(&mut tx, "cus_1", 30, wall(11), business(11)).await.unwrap(), None);
-        assert_eq!(lanes::due(&mut tx, wall(11), business(11), 9).await.unwrap(), ["cus_2"]);
+        assert_eq!(lanes::due(&mut tx, wall(11), business(11), 9, None).await.unwrap(), ["cus_2"]);
         assert!(lanes::has_due(&mut tx, "cus_1", wall(11)).await.unwrap());
         assert!(lanes::holds(&mut tx, "cus_1", 1).await.unwrap());
         assert_eq!(lanes::restless(&mut tx).await.unwrap(), ["cus_1", "cus_2"]);
+    }
+
+    async fn events_of_which_more_come_are_not_due_and_what_else_waits_is(db: Db) {
+        let events = [event(1, "cus_1"), event(2, "cus_2"), event(3, "cus_3")];
+        inbox::add(&db, &events).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        wishes::add(&mut tx, &wish(1, "cus_3", wall(4))).await.unwrap();
+        let held_since = Some(events[1].received_at);
+        let due = lanes::due(&mut tx, wall(9), business(9), 9, held_since).await.unwrap();
+        assert_eq!(due, ["cus_1", "cus_3"]);
     }
 
     async fn who_overslept_the_lease_leaves_nothing_behind(db: Db) {
@@ -145,7 +155,7 @@ both! {
         lanes::release(&mut tx, "cus_1", claim.fence, None).await.unwrap();
         let handled = inbox::get(&mut tx, "evt_1").await.unwrap().unwrap();
         assert_eq!((handled.state, handled.handled_at), (InboxState::Handled, Some(wall(12))));
-        assert_eq!(lanes::due(&mut tx, wall(12), business(12), 9).await.unwrap(), ["cus_1"]);
+        assert_eq!(lanes::due(&mut tx, wall(12), business(12), 9, None).await.unwrap(), ["cus_1"]);
         let again = lanes::claim(&mut tx, "cus_1", 30, wall(12), business(12)).await.unwrap().unwrap();
         assert_eq!(again.events.len(), 1);
         assert_eq!(again.events[0].id, "evt_0");
@@ -170,7 +180,7 @@ both! {
         let mut tx = db.begin().await.unwrap();
         lanes::claim(&mut tx, "cus_1", 30, wall(10), business(0)).await.unwrap().unwrap();
         assert!(lanes::back_off(&mut tx, "cus_1", 1, wall(20), Counts::No).await.unwrap());
-        assert!(lanes::due(&mut tx, wall(19), business(0), 9).await.unwrap().is_empty());
+        assert!(lanes::due(&mut tx, wall(19), business(0), 9, None).await.unwrap().is_empty());
         assert_eq!(lanes::claim(&mut tx, "cus_1", 30, wall(19), business(0)).await.unwrap(), None);
         assert_eq!(lanes::next_wall(&mut tx, wall(19)).await.unwrap(), Some(wall(20)));
 
@@ -305,10 +315,10 @@ both! {
         lanes::release(&mut tx, "cus_1", 1, Some(business(500))).await.unwrap();
         assert_eq!(lanes::next_business(&mut tx).await.unwrap(), Some(business(500)));
         assert!(lanes::at_rest(&mut tx).await.unwrap());
-        assert!(lanes::due(&mut tx, wall(900), business(499), 9).await.unwrap().is_empty());
+        assert!(lanes::due(&mut tx, wall(900), business(499), 9, None).await.unwrap().is_empty());
         assert_eq!(lanes::claim(&mut tx, "cus_1", 30, wall(2), business(499)).await.unwrap(), None);
         assert!(lanes::at_rest(&mut tx).await.unwrap(), "a claim without work lets go again");
-        assert_eq!(lanes::due(&mut tx, wall(2), business(500), 9).await.unwrap(), ["cus_1"]);
+        assert_eq!(lanes::due(&mut tx, wall(2), business(500), 9, None).await.unwrap(), ["cus_1"]);
         let claim = lanes::claim(&mut tx, "cus_1", 30, wall(2), business(500)).await.unwrap().unwrap();
         assert!(claim.events.is_empty() && claim.wishes.is_empty());
         assert!(!lanes::at_rest(&mut tx).await.unwrap(), "somebody works on it");
