@@ -7,11 +7,13 @@ mod named;
 mod once;
 mod rows;
 mod trail;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use specie_billing::Held;
+use specie_billing::catalog::{Policies, StaleAccess};
 use specie_sandbox::Sandbox;
 use specie_store::audit::Entry;
 use specie_store::intents::{Intent, IntentState};
@@ -19,13 +21,14 @@ use specie_store::{
     Db, StoreError, Tx, audit, customers, held, intents, lanes, mails, outbox, quarantine, slots,
 };
 use specie_stripe::StripeError;
-use specie_vocab::{BusinessTime, PayerId};
+use specie_vocab::{BusinessTime, PayerId, SubscriptionId};
 
 use crate::agree::{self, NotCompared};
 use crate::door::Door;
 
 pub use left::Closed;
 pub use once::at_stripe;
+pub use written::{Read, written};
 
 /// So many customers are looked at.
 const MOST: i64 = 100_000;
@@ -39,8 +42,8 @@ pub struct Sides<'a> {
     pub sandbox: &'a Sandbox,
     /// The sandbox, as a stranger reaches it.
     pub stripe: &'a Door,
-    /// For how many days the catalog lets access go on while a renewal is not paid.
-    pub grace_days: u32,
+    /// What the catalog says of money that does not come, and of what may be old.
+    pub policies: &'a Policies,
 }
 
 /// What does not hold, in a sentence.
@@ -101,7 +104,8 @@ fn sold(price: &Value) -> Option<[&str; 3]> {
 pub async fn always(sides: &Sides<'_>) -> Checked {
     let (closed, _) = left_there(&mut sides.db.read().await?).await?;
     at_stripe(sides.sandbox, &closed)?;
-    stored(sides.db, sides.sandbox, &mut Looked::default()).await?;
+    stored(sides.db, sides.sandbox, sides.policies, &mut Looked::default()).await?;
+    written(sides.db, &mut Read::default()).await?;
     mailed(sides.db).await
 }
 
@@ -119,7 +123,12 @@ pub type Looked = BTreeMap<PayerId, (i64, Option<Entry>, String)>;
 /// What holds of what is stored. A customer is looked at again when their version or their trail has
 /// moved since `looked`: what changed without a word is found by the next look of its own. Answers the
 /// end of each chain of the audit trail, shortened.
-pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<String> {
+pub async fn stored(
+    db: &Db,
+    sandbox: &Sandbox,
+    policies: &Policies,
+    looked: &mut Looked,
+) -> Checked<String> {
     let mut tx = db.read().await?;
     let mut heads = Vec::new();
     for payer in customers::list(&mut tx, MOST).await? {
@@ -135,7 +144,7 @@ pub async fn stored(db: &Db, sandbox: &Sandbox, looked: &mut Looked) -> Checked<
         let head = trail::chain(&mut tx, &payer, &held, &slots).await?;
         heads.push(head.clone());
         for row in held.into_values() {
-            rows::whole(&mut tx, row).await?;
+            rows::whole(&mut tx, row, policies).await?;
         }
         let ours = intents::of_payer(&mut tx, payer.id, 1000).await?;
         let mut own = customers::former(&mut tx, payer.id).await?;
@@ -190,22 +199,35 @@ fn read(more: Value) -> Checked<Held> {
     serde_json::from_value(more).map_err(|error| Broken::Said(format!("a held row: {error}")))
 }
 
-/// What a customer was shown is what is stored.
+/// What a customer was shown is what is stored. Without a subscription nobody has access, and where
+/// what is known may be old, whoever the policies deny it.
 pub async fn shown(sides: &Sides<'_>, customer: &str, view: &Value) -> Checked {
     let mut tx = sides.db.read().await?;
-    let Some(payer) = customers::find(&mut tx, "app", customer).await? else { return Ok(()) };
+    let Some(payer) = customers::find(&mut tx, "app", customer).await? else {
+        return must(view["access"] == false, || format!("{customer} is nobody and shown {view}"));
+    };
     let group = view["group"].as_str().unwrap_or_default();
     let slot = slots::load(&mut tx, payer.id).await?.remove(group);
-    let Some(id) = slot.and_then(|slot| slot.subscription) else { return Ok(()) };
-    let Some(row) = held::load(&mut tx, payer.id).await?.remove(&id) else { return Ok(()) };
-    let row = read(row.more)?;
+    let fills = slot.and_then(|slot| slot.subscription);
+    let mut rows = held::load(&mut tx, payer.id).await?;
+    let id = fills.as_ref().map(|id| id.as_str()).or(view["subscription"].as_str());
+    let row = id.and_then(|id| rows.remove(&SubscriptionId::try_from(id).ok()?));
+    let row = row.map(|row| read(row.more)).transpose()?;
     let now = BusinessTime::from_second(sides.sandbox.now());
-    let access = row.access.is_given(now);
-    let same = view["status"] == row.status.as_str()
-        && (view["access"] == access || view["stale"] == true)
-        && view["cancel_at_period_end"] == row.cancel_at_period_end
-        && view["subscription"] == id.as_str()
-        && view["version"] == payer.version;
+    let is_denied = view["stale"] == true && sides.policies.access_when_stale == StaleAccess::Deny;
+    let same = view["version"] == payer.version
+        && match &row {
+            Some(row) => {
+                let given = fills.is_some() && row.access.is_given(now) && !is_denied;
+                let until = row.access.until().filter(|_| given).map(|until| until.timestamp());
+                row.group == group
+                    && view["subscription"] == row.subscription.as_str()
+                    && view["status"] == row.status.as_str()
+                    && (view["access"] == given && view["access_until"] == json!(until))
+                    && view["cancel_at_period_end"] == row.cancel_at_period_end
+            }
+            None => view["status"] == "none" && view["access"] == false && fills.is_none(),
+        };
     must(same, || {
         format!("{customer} is shown {view}, and stored is version {}, {row:?}", payer.version)
     })
@@ -227,7 +249,6 @@ pub async fn at_rest(sides: &Sides<'_>) -> Checked {
     gone::are_forgotten(sides, &mut tx, &known).await?;
     for payer in customers::list(&mut tx, MOST).await? {
         groups::fit(sides, &mut tx, &payer, &closed).await?;
-        named::nobody(&mut tx, &payer).await?;
         let (rows, slots) =
             (held::load(&mut tx, payer.id).await?, slots::load(&mut tx, payer.id).await?);
         let fills: BTreeSet<_> = slots.into_values().filter_map(|slot| slot.subscription).collect();

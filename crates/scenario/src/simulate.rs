@@ -76,6 +76,8 @@ pub struct Played {
     pub replayed: u32,
     /// About how many stuck changes an operator decided.
     pub decided: u32,
+    /// How often somebody was shown what may be old.
+    pub stale: u32,
 }
 
 /// Something does not hold. Prints as a story to read.
@@ -112,10 +114,10 @@ pub async fn play(play: Play) -> Result<Played, Box<Failure>> {
     let played = async {
         let mut simulation = Simulation::open(&play, story.clone()).await?;
         simulation.run(&play).await?;
-        let Simulation { ends, stalls, outages, office, stage, .. } = simulation;
+        let Simulation { ends, stalls, outages, stale, office, stage, .. } = simulation;
         stage.app.db.close().await;
         let (replayed, decided) = (office.replayed(), office.decided());
-        Ok(Played { story: String::new(), ends, stalls, outages, replayed, decided })
+        Ok(Played { story: String::new(), ends, stalls, outages, replayed, decided, stale })
     };
     let ended: Result<_, String> = played.await;
     let story = story.text();
@@ -140,16 +142,19 @@ struct Simulation {
     ends: u32,
     stalls: u32,
     outages: u32,
+    stale: u32,
 }
 
 impl Simulation {
     async fn open(play: &Play, story: Story) -> Result<Self, String> {
+        let catalog = shop::sold(&Dice::new(play.seed ^ 0xCA7))?;
+        story.note(&format!("what may be old: {:?}", catalog.policies.access_when_stale));
         let stage = Stage::open(Opening {
             database: play.database.clone(),
             over: Over::Process,
             start: Timestamp::from_second(1_767_258_000).map_err(|error| error.to_string())?,
             seed: play.seed,
-            catalog: shop::sold()?,
+            catalog,
             sandbox_folder: None,
             watch: None,
         });
@@ -165,8 +170,7 @@ impl Simulation {
             story.clone(),
             dice,
         );
-        let (db, sandbox) = (stage.app.db.clone(), stage.sandbox.clone());
-        let watcher = Watcher::new(db, sandbox, storage.clone(), weather.clone());
+        let watcher = Watcher::new(&stage, storage.clone(), weather.clone());
         Ok(Self {
             stage,
             dice: Dice::new(play.seed),
@@ -181,6 +185,7 @@ impl Simulation {
             ends: 0,
             stalls: 0,
             outages: 0,
+            stale: 0,
         })
     }
 
@@ -210,23 +215,23 @@ impl Simulation {
         self.stage.wall.advance_to(self.stage.wall.now().plus_seconds(60).timestamp());
         self.tell("the weather is good again");
         self.before(&Act::Settle, 0).await?;
-        self.calmly(Act::Operate(Order::ReplayAll), 0).await?;
-        self.calmly(Act::Settle, 0).await?;
-        self.calmly(Act::Pass, 0).await?;
-        self.calmly(Act::Settle, 0).await?;
+        self.well(Act::Operate(Order::ReplayAll), 0).await?;
+        self.well(Act::Settle, 0).await?;
+        self.well(Act::Pass, 0).await?;
+        self.well(Act::Settle, 0).await?;
         if self.nobody_is_told() {
             // Nor of what has just been changed by our own doing.
-            self.calmly(Act::Pass, 0).await?;
-            self.calmly(Act::Settle, 0).await?;
+            self.well(Act::Pass, 0).await?;
+            self.well(Act::Settle, 0).await?;
         }
         for customer in CUSTOMERS {
             for group in shop::GROUPS {
                 for at in 0..replicas::REPLICAS {
-                    self.calmly(Act::Ask { customer, what: Ask::Look { group } }, at).await?;
+                    self.well(Act::Ask { customer, what: Ask::Look { group } }, at).await?;
                 }
             }
         }
-        self.calmly(Act::Operate(Order::Verify), 0).await?;
+        self.well(Act::Operate(Order::Verify), 0).await?;
         self.finds_the_catalog().await?;
         self.tells_of_replays().await?;
         let sides = self.stage.sides();
@@ -293,6 +298,15 @@ impl Simulation {
         self.through(&act, doing).await
     }
 
+    /// An act in good weather: nothing is in the way of what it asks for.
+    async fn well(&mut self, act: Act, at: usize) -> Result<(), String> {
+        let doing = self.begin(&act, at);
+        match self.end_of(&act, doing).await? {
+            Done::Refused(why) => Err(format!("{act}, in good weather: {why}")),
+            done => self.learn(&act, done).await,
+        }
+    }
+
     /// An act on which a process may end or stand still.
     async fn badly(&mut self, act: Act, at: usize) -> Result<(), String> {
         self.before(&act, at).await?;
@@ -320,9 +334,13 @@ impl Simulation {
     }
 
     async fn through(&mut self, act: &Act, doing: Doing) -> Result<(), String> {
-        let done = tokio::time::timeout(HANGS, doing).await;
-        let done = done.map_err(|_| format!("{act}: it waits for itself"))?;
+        let done = self.end_of(act, doing).await?;
         self.learn(act, done).await
+    }
+
+    async fn end_of(&self, act: &Act, doing: Doing) -> Result<Done, String> {
+        let done = tokio::time::timeout(HANGS, doing).await;
+        done.map_err(|_| format!("{act}: it waits for itself"))
     }
 
     /// Runs an act up to a trap. Answers who was caught; none, if it ended before.
@@ -350,9 +368,9 @@ impl Simulation {
     }
 
     /// Some points ahead: near ones as often as far ones.
-    fn trap(&self, calls_only: bool) -> Trap {
-        let reach = 1 << (1 + self.dice.below(if calls_only { 4 } else { 6 }));
-        Trap { after: self.dice.below(reach), calls_only }
+    fn trap(&self, lets_others_work: bool) -> Trap {
+        let reach = 1 << (1 + self.dice.below(if lets_others_work { 5 } else { 6 }));
+        Trap { after: self.dice.below(reach), lets_others_work }
     }
 
     async fn until_an_end(&mut self, act: Act, at: usize, working: &[usize]) -> Result<(), String> {
@@ -373,7 +391,7 @@ impl Simulation {
         self.ends += 1;
     }
 
-    /// A process stands still at a call to Stripe, and the other one goes on working.
+    /// A process stands still at a call to Stripe or after a commit, and the other one goes on working.
     async fn with_a_stall(&mut self, act: Act, at: usize) -> Result<(), String> {
         let mut doing = self.begin(&act, at);
         let trap = self.trap(true);
@@ -409,7 +427,7 @@ impl Simulation {
         self.weather.holds()?;
         match (act, done) {
             (_, Done::Wrong(what)) => return Err(format!("{act}: {what}")),
-            (_, Done::Told(line)) => self.story.note(&line),
+            (_, Done::Told(line) | Done::Refused(line)) => self.story.note(&line),
             (Act::Ask { customer, .. }, Done::Began(begun)) => {
                 self.story.note(&begun.session);
                 self.weather.answered(&begun.session);
@@ -422,6 +440,7 @@ impl Simulation {
                 self.story.note(&format!(
                     "{group} {subscription} {status} access {access} version {version}"
                 ));
+                self.stale += u32::from(view["stale"] == true);
                 let shown = checks::shown(&self.stage.sides(), customer, &view).await;
                 shown.map_err(|broken| broken.to_string())?;
             }

@@ -185,8 +185,8 @@ impl Stage {
 
     /// What the service stored, and what Stripe has.
     pub fn sides(&self) -> Sides<'_> {
-        let grace_days = self.app.catalog.policies.grace_days;
-        Sides { db: &self.app.db, sandbox: &self.sandbox, stripe: &self.stripe, grace_days }
+        let policies = &self.app.catalog.policies;
+        Sides { db: &self.app.db, sandbox: &self.sandbox, stripe: &self.stripe, policies }
     }
 
     /// A further replica of the service on the same database. It serves nobody yet.

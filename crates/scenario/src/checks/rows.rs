@@ -2,27 +2,35 @@
 //! what the service decides with takes part.
 
 use serde_json::{Value, json};
+use specie_billing::catalog::Policies;
 use specie_billing::{Access, Held, Standing, Status};
-use specie_store::Tx;
 use specie_store::held::StoredHeld;
+use specie_store::mirrors::invoices::{self, InvoiceRow};
 use specie_store::mirrors::subscriptions::{self, SubscriptionRow};
+use specie_store::{StoreError, Tx};
 use specie_vocab::{BusinessTime, SubscriptionId};
 
-use super::{Broken, Checked, Sides, is, is_live, must, read, sold};
+use super::{Broken, Checked, Sides, is_live, must, read, sold, text};
 
 const DAY: i64 = 86_400;
 
 /// Fields, each with what stands here and what should.
 type Fields = Vec<(&'static str, Value, Value)>;
 
-/// A row goes together: its columns are what was decided, access is what the table says, and what it
-/// repeats is what its mirror says.
-pub(super) async fn whole(tx: &mut Tx, mut row: StoredHeld) -> Checked {
+/// A row goes together: its columns are what was decided, access is what the table says, what it
+/// repeats is what its mirror says, and grace is what the policies make of its invoices' mirrors.
+pub(super) async fn whole(tx: &mut Tx, mut row: StoredHeld, policies: &Policies) -> Checked {
     let held = read(row.more.take())?;
     coherent(&held)?;
     same(&row.subscription, columns(&row, &held), "by what was decided")?;
     match subscriptions::get(tx, &row.subscription).await? {
-        Some(mirror) => same(&row.subscription, mirrored(&row, &mirror), "in its mirror"),
+        Some(mirror) => {
+            same(&row.subscription, mirrored(&row, &mirror), "in its mirror")?;
+            let due = Invoice::of_mirrors(tx, &mirror).await?;
+            let grace = grace_until(&row.status, row.period_start, &due, policies.grace_days);
+            let fields = vec![("grace_until", at(row.grace_until), at(grace))];
+            same(&row.subscription, fields, "by the mirrors")
+        }
         None => Err(Broken::Said(format!("{} is held, and has no mirror", row.subscription))),
     }
 }
@@ -102,7 +110,10 @@ pub(super) fn given(sides: &Sides<'_>, row: &Held, fills: bool) -> Checked {
     };
     let mut invoices = sides.sandbox.list("invoice");
     invoices.retain(|it| it["parent"]["subscription_details"]["subscription"] == object["id"]);
-    let grace = grace_until(&object, &invoices, sides.grace_days);
+    let invoices: Vec<_> = invoices.iter().map(Invoice::of_stripe).collect();
+    let start = object["items"]["data"][0]["current_period_start"].as_i64().unwrap_or_default();
+    let (status, start) = (text(&object, "status"), BusinessTime::from_second(start));
+    let grace = grace_until(&status, start, &invoices, sides.policies.grace_days);
     let access = if fills { access(&object, grace) } else { Access::None };
     let holds = row.standing == Standing::Holder;
     must(holds == fills || !is_live(&object), || {
@@ -158,46 +169,76 @@ fn access(object: &Value, grace: Option<BusinessTime>) -> Access {
     }
 }
 
+/// What grace depends on of an invoice.
+struct Invoice {
+    status: String,
+    created: i64,
+    finalized_at: Option<i64>,
+}
+
+impl Invoice {
+    fn of_stripe(object: &Value) -> Self {
+        let finalized_at = object["status_transitions"]["finalized_at"].as_i64();
+        let created = object["created"].as_i64().unwrap_or_default();
+        Self { status: text(object, "status"), created, finalized_at }
+    }
+
+    /// A subscription's, newest first.
+    async fn of_mirrors(tx: &mut Tx, of: &SubscriptionRow) -> Result<Vec<Self>, StoreError> {
+        let mut rows = invoices::of_customer(tx, &of.customer).await?;
+        rows.retain(|row| row.subscription.as_ref() == Some(&of.id));
+        Ok(rows.into_iter().rev().map(Self::of_mirror).collect())
+    }
+
+    fn of_mirror(row: InvoiceRow) -> Self {
+        let finalized_at = row.finalized_at.map(BusinessTime::as_second);
+        Self { status: row.status, created: row.created.as_second(), finalized_at }
+    }
+}
+
 /// Until when access goes on although a renewal is not paid: so many days from when the oldest invoice
 /// since the last paid one became final, or from the period's beginning if there is none. `invoices` are
 /// the subscription's, newest first.
-fn grace_until(object: &Value, invoices: &[Value], days: u32) -> Option<BusinessTime> {
-    if object["status"] != "past_due" {
+fn grace_until(
+    status: &str,
+    period_start: BusinessTime,
+    invoices: &[Invoice],
+    days: u32,
+) -> Option<BusinessTime> {
+    if status != "past_due" {
         return None;
     }
-    let since_paid = invoices.iter().take_while(|it| !is(it, "status", "paid"));
-    let due = since_paid.filter(|it| is(it, "status", "open") || is(it, "status", "uncollectible"));
-    let since = match due.last() {
-        Some(it) => it["status_transitions"]["finalized_at"].as_i64().or(it["created"].as_i64()),
-        None => object["items"]["data"][0]["current_period_start"].as_i64(),
-    };
-    since.map(|since| BusinessTime::from_second(since + i64::from(days) * DAY))
+    let since_paid = invoices.iter().take_while(|it| it.status != "paid");
+    let due = since_paid.filter(|it| it.status == "open" || it.status == "uncollectible");
+    let since = due.last().map(|it| it.finalized_at.unwrap_or(it.created));
+    let since = since.unwrap_or(period_start.as_second());
+    Some(BusinessTime::from_second(since + i64::from(days) * DAY))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn invoice(status: &str, created: i64, finalized_at: Option<i64>) -> Value {
-        let transitions = json!({ "finalized_at": finalized_at });
-        json!({ "status": status, "created": created, "status_transitions": transitions })
+    fn invoice(status: &str, created: i64, finalized_at: Option<i64>) -> Invoice {
+        Invoice { status: status.into(), created, finalized_at }
     }
 
     #[test]
     fn grace_counts_from_the_oldest_invoice_since_the_last_paid_one() {
-        let items = json!({ "data": [{ "current_period_start": 300 }] });
-        let late = json!({ "status": "past_due", "items": items });
-        let grace = |invoices: &[Value]| {
-            let until = grace_until(&late, invoices, 2)?;
+        let start = BusinessTime::from_second(300);
+        let grace = |invoices: &[Invoice]| {
+            let until = grace_until("past_due", start, invoices, 2)?;
             Some(until.as_second() - 2 * DAY)
         };
-        let (open, paid) = (invoice("open", 200, Some(203)), invoice("paid", 100, Some(101)));
-        let (void, never) = (invoice("void", 250, Some(251)), invoice("uncollectible", 260, None));
-        assert_eq!(grace(&[void.clone(), open.clone(), paid.clone()]), Some(203));
-        assert_eq!(grace(&[never.clone(), void.clone(), paid.clone()]), Some(260));
-        assert_eq!(grace(&[never.clone(), open.clone()]), Some(203));
-        assert_eq!(grace(&[paid, open]), Some(300), "what is older than a paid one is settled");
+        let open = || invoice("open", 200, Some(203));
+        let paid = || invoice("paid", 100, Some(101));
+        let void = || invoice("void", 250, Some(251));
+        let never = || invoice("uncollectible", 260, None);
+        assert_eq!(grace(&[void(), open(), paid()]), Some(203));
+        assert_eq!(grace(&[never(), void(), paid()]), Some(260));
+        assert_eq!(grace(&[never(), open()]), Some(203));
+        assert_eq!(grace(&[paid(), open()]), Some(300), "what is older than a paid one is settled");
         assert_eq!(grace(&[]), Some(300));
-        assert_eq!(grace_until(&json!({ "status": "active" }), &[never], 2), None);
+        assert_eq!(grace_until("active", start, &[never()], 2), None);
     }
 }

@@ -75,6 +75,8 @@ pub(super) enum Done {
     Began(Begun),
     /// What a customer sees.
     Saw(Box<Value>),
+    /// The service did not do it, and said why. In good weather it does what it can.
+    Refused(String),
     /// This must not happen.
     Wrong(String),
 }
@@ -215,7 +217,7 @@ impl Tools {
             }
             (200..=299, _) => Done::Saw(Box::new(found)),
             (500, _) => Done::Wrong(format!("the service failed: {}", reply.text())),
-            (_, _) => Done::Told(format!("{status} {}", found["code"].as_str().unwrap_or("?"))),
+            (_, _) => Done::Refused(format!("{status} {}", found["code"].as_str().unwrap_or("?"))),
         }
     }
 
@@ -241,7 +243,7 @@ impl Tools {
             Ok(reply) if reply.status.as_u16() == 500 => {
                 return Done::Wrong(format!("the service failed: {}", reply.text()));
             }
-            Ok(reply) => return Done::Told(format!("{}", reply.status)),
+            Ok(reply) => return Done::Refused(format!("{}", reply.status)),
             Err(error) => return Done::Wrong(format!("the service gave no answer: {error}")),
         };
         let url = reply["url"].as_str().unwrap_or_default();
@@ -316,7 +318,7 @@ fn came_to(ended: Result<(), Stuck>) -> Done {
     match ended {
         Ok(()) => Done::Told("done".into()),
         Err(Stuck::Service(error)) if error.status.as_u16() == 503 => {
-            Done::Told(format!("{} {}", error.status.as_u16(), error.code))
+            Done::Refused(format!("{} {}", error.status.as_u16(), error.code))
         }
         Err(stuck) => Done::Wrong(stuck.to_string()),
     }

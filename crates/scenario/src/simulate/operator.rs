@@ -129,7 +129,7 @@ impl Tools {
         };
         match done {
             Ok(line) => Done::Told(line),
-            Err(error) if error.may_be() => Done::Told(error.to_string()),
+            Err(error) if error.may_be() => Done::Refused(error.to_string()),
             Err(error) => Done::Wrong(error.to_string()),
         }
     }

@@ -70,7 +70,7 @@ impl Replicas {
         let many = dice.one_of(&MANY);
         story.note(&format!("a replica reads ahead from {many} waiting lanes on"));
         let dice = Arc::new(dice);
-        let webhooks = to_any(Arc::clone(&doors), Arc::clone(&dice));
+        let webhooks = to_any(Arc::clone(&doors), Arc::clone(&dice), stops.clone());
         let all = Vec::new();
         let mut made =
             Self { all, weather, storage, stops, story, dice, ahead, many, doors, webhooks };
@@ -124,14 +124,19 @@ impl Replicas {
     }
 }
 
-/// Each request to one of `doors`, by chance.
-fn to_any(doors: Arc<Mutex<Vec<Transport>>>, dice: Arc<Dice>) -> Transport {
+/// Each request to one of `doors`, by chance. Stripe waits for the answer before it sends the next:
+/// nobody stands still meanwhile.
+fn to_any(doors: Arc<Mutex<Vec<Transport>>>, dice: Arc<Dice>, stops: Stops) -> Transport {
     Transport::new(service_fn(move |request: Request<Bytes>| {
         let door = {
             let doors = doors.lock().unwrap_or_else(PoisonError::into_inner);
             let n = dice.below(u32::try_from(doors.len()).unwrap_or(1));
             doors[n as usize].clone()
         };
-        door.oneshot(request)
+        let stops = stops.clone();
+        async move {
+            let _awaited = stops.awaited();
+            door.oneshot(request).await
+        }
     }))
 }

@@ -1,6 +1,9 @@
 //! What is sold in the simulation: SaaSKit's plan, and one of a second group beside it.
 
+use specie_billing::catalog::StaleAccess;
 use specie_billing::{Catalog, SAASKIT, catalog};
+
+use super::dice::Dice;
 
 /// The plan groups. A customer may hold a plan of each.
 pub(super) const GROUPS: [&str; 2] = ["main", "storage"];
@@ -30,11 +33,14 @@ key = "storage"
 name = "Storage"
 "#;
 
-/// The catalog.
-pub(super) fn sold() -> Result<Catalog, String> {
+/// The catalog. Whether there is access where what is known may be old, the dice say.
+pub(super) fn sold(dice: &Dice) -> Result<Catalog, String> {
     let in_main = SAASKIT.replace("key = \"pro\"\n", "key = \"pro\"\ngroup = \"main\"\n");
     let text = in_main.replace("[policies]\n", &format!("{STORAGE}\n[policies]\n"));
-    catalog::parse(&text, "simulation").map_err(|faults| format!("no catalog: {faults:?}"))
+    let catalog = catalog::parse(&text, "simulation");
+    let mut catalog = catalog.map_err(|faults| format!("no catalog: {faults:?}"))?;
+    catalog.policies.access_when_stale = dice.one_of(&[StaleAccess::Allow, StaleAccess::Deny]);
+    Ok(catalog)
 }
 
 #[cfg(test)]
@@ -43,7 +49,7 @@ mod tests {
 
     #[test]
     fn each_group_has_a_plan_that_is_chosen() {
-        let catalog = sold().unwrap();
+        let catalog = sold(&Dice::new(1)).unwrap();
         let groups: Vec<_> = catalog.groups.iter().map(|group| group.key.as_str()).collect();
         assert_eq!(groups, GROUPS);
         for group in GROUPS {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
@@ -34,8 +35,9 @@ impl fmt::Display for Point {
 pub(super) struct Trap {
     /// So many points are passed before.
     pub(super) after: u32,
-    /// Only calls count: there nobody is within a transaction, and others can work meanwhile.
-    pub(super) calls_only: bool,
+    /// Only points count at which others can work meanwhile: nobody is within a transaction, or
+    /// [`Awaited`].
+    pub(super) lets_others_work: bool,
 }
 
 /// A replica that has stopped. Dropping this ends what it was doing.
@@ -58,6 +60,8 @@ struct Inner {
     trap: Mutex<Option<Trap>>,
     caught: Mutex<Option<Caught>>,
     reached: Notify,
+    /// How many are waited for by somebody who lets nobody else work.
+    awaited: AtomicU32,
 }
 
 /// The points of all replicas of a simulation.
@@ -84,6 +88,12 @@ impl Stops {
         *lock(&self.0.trap) = None;
     }
 
+    /// Until this is dropped nobody who passes lets others work.
+    pub(super) fn awaited(&self) -> Awaited {
+        self.0.awaited.fetch_add(1, Ordering::SeqCst);
+        Awaited(self.clone())
+    }
+
     /// Returns when a replica has stopped.
     pub(super) async fn reached(&self) -> Caught {
         loop {
@@ -97,7 +107,8 @@ impl Stops {
     fn springs(&self, point: Point) -> bool {
         let mut trap = lock(&self.0.trap);
         let Some(set) = trap.as_mut() else { return false };
-        if set.calls_only && !matches!(point, Point::BeforeCall | Point::AfterCall) {
+        let blocks = point == Point::BeforeCommit || self.0.awaited.load(Ordering::SeqCst) > 0;
+        if set.lets_others_work && blocks {
             return false;
         }
         if set.after > 0 {
@@ -106,6 +117,15 @@ impl Stops {
         }
         *trap = None;
         true
+    }
+}
+
+/// Somebody waits for an answer, and lets nobody else work meanwhile.
+pub(super) struct Awaited(Stops);
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.0.awaited.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

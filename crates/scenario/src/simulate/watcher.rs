@@ -3,12 +3,14 @@
 use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use specie_billing::catalog::Policies;
 use specie_sandbox::Sandbox;
 use specie_store::Db;
 
 use super::storage::Storage;
 use super::weather::Weather;
-use crate::checks::{self, Looked};
+use crate::checks::{self, Broken, Looked, Read};
+use crate::stage::Stage;
 
 /// Watches both sides. What it has seen is not looked at again before it may have changed.
 #[derive(Clone)]
@@ -20,6 +22,7 @@ struct Watched {
     sandbox: Sandbox,
     storage: Storage,
     weather: Weather,
+    policies: Policies,
     seen: Mutex<Seen>,
 }
 
@@ -28,8 +31,9 @@ struct Watched {
 struct Seen {
     /// At which commit.
     commits: Option<u64>,
-    /// And at which commit the mails were.
+    /// And at which commit the mails were, and what was written down.
     mailed: Option<u64>,
+    read: Read,
     /// What the chains ended with then.
     heads: String,
     looked: Looked,
@@ -38,9 +42,10 @@ struct Seen {
 }
 
 impl Watcher {
-    pub(super) fn new(db: Db, sandbox: Sandbox, storage: Storage, weather: Weather) -> Self {
-        let seen = Mutex::default();
-        Self(Arc::new(Watched { db, sandbox, storage, weather, seen }))
+    pub(super) fn new(stage: &Stage, storage: Storage, weather: Weather) -> Self {
+        let (db, sandbox) = (stage.app.db.clone(), stage.sandbox.clone());
+        let (policies, seen) = (stage.app.catalog.policies.clone(), Mutex::default());
+        Self(Arc::new(Watched { db, sandbox, storage, weather, policies, seen }))
     }
 
     /// Checks what must always hold. Answers the end of each chain of the audit trail, shortened.
@@ -59,15 +64,24 @@ impl Watcher {
         Ok(heads)
     }
 
-    /// The same, and the mails: what was sent stays, and need not be looked for within an act.
+    /// The same, the mails, and what was written down: it stays, and need not be looked for within an
+    /// act.
     pub(super) async fn check_all(&self) -> Result<String, String> {
         let heads = self.check().await?;
         let commits = Some(self.0.storage.commits());
         if self.seen().mailed != commits {
-            checks::mailed(&self.0.db).await.map_err(|broken| broken.to_string())?;
+            self.stays().await.map_err(|broken| broken.to_string())?;
             self.seen().mailed = commits;
         }
         Ok(heads)
+    }
+
+    async fn stays(&self) -> Result<(), Broken> {
+        checks::mailed(&self.0.db).await?;
+        let mut read = take(&mut self.seen().read);
+        checks::written(&self.0.db, &mut read).await?;
+        self.seen().read = read;
+        Ok(())
     }
 
     fn at_stripe(&self) -> Result<(), String> {
@@ -81,7 +95,8 @@ impl Watcher {
     }
 
     async fn stored(&self, looked: &mut Looked) -> Result<String, String> {
-        let stored = checks::stored(&self.0.db, &self.0.sandbox, looked).await;
+        let Watched { db, sandbox, policies, .. } = &*self.0;
+        let stored = checks::stored(db, sandbox, policies, looked).await;
         stored.map_err(|broken| broken.to_string())
     }
 

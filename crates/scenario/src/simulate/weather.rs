@@ -1,5 +1,5 @@
 //! The way to Stripe, on bad days: answers get lost after the work was done, 500 comes before or
-//! after it (and stays stored under its key), 429, keys in use, keys that are taken for another
+//! after it (and may stay stored under its key), 429, keys in use, keys that are taken for another
 //! request's, reads that lag, objects that nobody can read for a while. Who comes by here looks at what
 //! each change has made of Stripe, and that no key is taken for another request's but by the weather.
 
@@ -44,7 +44,7 @@ enum Trouble {
 enum Failing {
     /// Nothing comes back.
     Lost,
-    /// 500 comes back, and a key that came with it answers so for ever.
+    /// 500 comes back, and a key that came with it may answer so for ever.
     Server,
     /// 400 comes back: its key was used with another request.
     Mistaken,
@@ -372,12 +372,13 @@ impl State {
         }
     }
 
-    /// A failure; Stripe stores it under the key of the request, if it has one.
+    /// A failure; Stripe may store it under the key of the request, if it has one.
     fn fail(&mut self, call: &Call) -> Response<Bytes> {
         self.requests += 1;
         let id = format!("req_weather{}", self.requests);
         if call.method == Method::POST
             && let Some(key) = &call.key
+            && self.dice.percent(50)
         {
             self.failed.insert(key.clone(), id.clone());
         }

@@ -1,7 +1,9 @@
 //! The checks find what they are there for.
 
 use http::Method;
-use specie_scenario::checks::{self, Broken, Closed};
+use serde_json::{Value, json};
+use specie_billing::catalog::StaleAccess;
+use specie_scenario::checks::{self, Broken, Closed, Sides};
 use specie_scenario::{Card, Person, Stage};
 use specie_store::raw;
 
@@ -83,7 +85,85 @@ async fn a_name_beside_the_trail_is_found() {
     let (stage, _folder) = stage().await;
     subscribed(&stage).await;
     spoil(&stage, "update intents set what = replace(what, 'monthly', 'ada@example.com')").await;
-    assert_says(checks::at_rest(&stage.sides()).await, "an intent of ada names somebody");
+    assert_says(checks::always(&stage.sides()).await, "an intent of ada names somebody");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_of_the_trail_whose_cause_is_not_there_is_found() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    let path = format!("/v1/subscriptions/{}", text(&stage.sandbox.list("subscription")[0]["id"]));
+    let ada = Person::new(&stage, "ada", "Ada");
+    ada.api(Method::POST, &path, "cancel_at_period_end=true").await.unwrap();
+    stage.conductor.settle().await.unwrap();
+    checks::always(&stage.sides()).await.unwrap();
+    spoil(&stage, "delete from inbox").await;
+    assert_says(checks::always(&stage.sides()).await, "of ada has not one cause");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grace_that_is_not_what_the_invoices_and_the_policies_say_is_found() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    Person::new(&stage, "ada", "Ada").bank_blocks_card().await.unwrap();
+    let later = stage.sandbox.now() + 32 * 86_400;
+    stage.conductor.advance_to(later).await.unwrap();
+    checks::always(&stage.sides()).await.unwrap();
+    let spoiled = "update stripe_invoices set finalized_at = '2026-02-03T00:00:00.000000Z' \
+                   where status = 'open'";
+    spoil(&stage, spoiled).await;
+    assert_says(checks::always(&stage.sides()).await, "grace_until of sub_");
+}
+
+/// Whether the checks let pass that Ada is shown her view with some fields changed.
+async fn shows(sides: &Sides<'_>, view: &Value, changes: Value) -> Result<(), Broken> {
+    let mut view = view.clone();
+    for (name, value) in changes.as_object().unwrap() {
+        view[name] = value.clone();
+    }
+    checks::shown(sides, "ada", &view).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_for_whoever_holds_nothing_is_found() {
+    let (stage, _folder) = stage().await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    let (sides, forged) = (stage.sides(), json!({ "group": "main", "access": true }));
+    assert_says(checks::shown(&sides, "ada", &forged).await, "ada is nobody");
+    ada.checkout("pro", "monthly").await.unwrap();
+    let view = ada.subscription().await.unwrap();
+    checks::shown(&sides, "ada", &view).await.unwrap();
+    for changes in
+        [json!({ "access": true }), json!({ "status": "active" }), json!({ "version": 0 })]
+    {
+        assert_says(shows(&sides, &view, changes).await, "ada is shown");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_says_something_else_than_what_is_held_is_found() {
+    let (stage, _folder) = stage().await;
+    subscribed(&stage).await;
+    let ada = Person::new(&stage, "ada", "Ada");
+    let view = ada.subscription().await.unwrap();
+    let sides = stage.sides();
+    checks::shown(&sides, "ada", &view).await.unwrap();
+    for changes in [
+        json!({ "access": false }),
+        json!({ "access_until": "2027-01-01T00:00:00Z" }),
+        json!({ "status": "past_due" }),
+        json!({ "subscription": null }),
+        json!({ "cancel_at_period_end": true }),
+    ] {
+        assert_says(shows(&sides, &view, changes).await, "ada is shown");
+    }
+    // What may be old gives access, or does not, as the policies say.
+    shows(&sides, &view, json!({ "stale": true })).await.unwrap();
+    let mut policies = stage.app.catalog.policies.clone();
+    policies.access_when_stale = StaleAccess::Deny;
+    let sides = Sides { policies: &policies, ..sides };
+    assert_says(shows(&sides, &view, json!({ "stale": true })).await, "ada is shown");
+    shows(&sides, &view, json!({ "stale": true, "access": false })).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,11 +30,12 @@ fn named() -> Option<RangeInclusive<u64>> {
 /// them.
 async fn share(seeds: RangeInclusive<u64>, rest: u64) {
     stay_on_one_processor(rest as usize);
-    let (mut failed, mut replayed, mut decided) = (Vec::new(), 0, 0);
+    let (mut failed, mut replayed, mut decided, mut stale) = (Vec::new(), 0, 0, 0);
     for seed in named().unwrap_or(seeds).filter(|seed| seed % 2 == rest) {
         match on_sqlite(seed).await {
             Ok(played) => {
-                (replayed, decided) = (replayed + played.replayed, decided + played.decided)
+                (replayed, decided) = (replayed + played.replayed, decided + played.decided);
+                stale += played.stale;
             }
             Err(failure) => {
                 println!("{failure}\n");
@@ -44,7 +45,9 @@ async fn share(seeds: RangeInclusive<u64>, rest: u64) {
     }
     assert!(failed.is_empty(), "{} seeds failed:\n{}", failed.len(), failed.join("\n"));
     println!("{replayed} events were replayed, about {decided} changes it was decided");
+    println!("{stale} times what may be old was shown");
     assert!(named().is_some() || (replayed > 0 && decided > 0), "an operator had nothing to do");
+    assert!(named().is_some() || stale > 0, "nothing that was shown could be old");
 }
 
 mod seeds {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::{Method, Request};
 use serde_json::Value;
-use specie_scenario::checks::{self, Looked};
+use specie_scenario::checks;
 use specie_scenario::{Card, Person, Stage};
 use specie_server::anchor::{AuditKey, is_signed_by};
 use specie_server::digest::sha256;
@@ -357,6 +357,5 @@ async fn renews_two_with_one_card(database: String) {
     assert_ne!(one.details["intent"], other.details["intent"]);
     assert_ne!(one.details["subscription"], other.details["subscription"]);
     assert_eq!(of_kind(&all, "recover.done").len(), 2);
-    let (db, sandbox) = (&stage.app.db, &stage.sandbox);
-    checks::stored(db, sandbox, &mut Looked::new()).await.unwrap();
+    checks::always(&stage.sides()).await.unwrap();
 }

@@ -44,8 +44,8 @@ pub fn all_is_right(mut town: Town, load: &Load, stops: u64) {
     let sandbox = taken_over(town);
     let stripe = Door { transport: transport(sandbox.0.router()), base: sandbox.1.stripe.clone() };
     let (sandbox, town) = (&sandbox.0, &sandbox.1);
-    let grace_days = sold(town).policies.grace_days;
-    let sides = Sides { db: &db, sandbox, stripe: &stripe, grace_days };
+    let policies = &sold(town).policies;
+    let sides = Sides { db: &db, sandbox, stripe: &stripe, policies };
     on(async {
         checks::always(&sides).await.unwrap();
         checks::at_rest(&sides).await.unwrap();

@@ -137,3 +137,23 @@ async fn a_session_that_was_left_beside_another_stays_where_it_is() {
     assert_eq!(caller.weather.holds(), Ok(()));
     caller.weather.at_stripe().unwrap();
 }
+
+#[tokio::test]
+async fn a_failure_stays_under_its_key_or_the_next_try_is_answered() {
+    let caller = Caller::new();
+    let (mut stays, mut goes) = (0, 0);
+    for n in 0..200 {
+        let key = n.to_string();
+        caller.weather.turn(100, 0);
+        let failed = caller.makes_a_customer("Ada", &key).await;
+        if !matches!(failed, Err(StripeError::Server { replayed: false, .. })) {
+            continue;
+        }
+        caller.weather.turn(0, 0);
+        match caller.makes_a_customer("Ada", &key).await {
+            Err(StripeError::Server { replayed: true, .. }) => stays += 1,
+            answer => goes += i32::from(answer.is_ok()),
+        }
+    }
+    assert!(stays > 0 && goes > 0, "{stays} stay, {goes} go");
+}
