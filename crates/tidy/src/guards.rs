@@ -14,8 +14,7 @@ pub const DOCUMENT: &str = "docs/guards.md";
 /// Rows without a patch, patches without a row, and rows that say something else than the patch.
 /// `files` are all files with their texts.
 pub fn unlike(files: &[(String, String)]) -> Vec<Fault> {
-    let text = files.iter().find(|(path, _)| path == DOCUMENT).map_or("", |(_, text)| text);
-    let mut rows: BTreeMap<&str, (usize, &str)> = rows(text).collect();
+    let mut rows: BTreeMap<&str, (usize, &str)> = rows(table(files)).collect();
     let mut faults = Vec::new();
     for (path, patch) in files {
         let name = path.strip_prefix("guards/").and_then(|it| it.strip_suffix(".patch"));
@@ -39,19 +38,58 @@ pub fn unlike(files: &[(String, String)]) -> Vec<Fault> {
 
 /// Rows that say of a guard that a test misses it which is not there.
 pub fn untested(files: &[(String, String)]) -> Vec<Fault> {
-    let text = files.iter().find(|(path, _)| path == DOCUMENT).map_or("", |(_, text)| text);
-    let is_there = |test: &str| {
-        let head = format!("fn {test}(");
-        files.iter().any(|(path, text)| path.ends_with(".rs") && text.contains(&head))
-    };
-    let told = cells(text).filter_map(|(line, name, cells)| {
+    let told = cells(table(files)).filter_map(|(line, name, cells)| {
         let test = test_of(cells).rsplit("::").next().unwrap_or_default();
-        (!is_there(test)).then(|| {
+        written(files, test).next().is_none().then(|| {
             let text = format!("`{name}` is missed by `{test}`, and there is no such test");
             Fault::at(DOCUMENT, line, text)
         })
     });
     told.collect()
+}
+
+/// Patches that do not say `Database: postgres`, although the test that their row names does its work
+/// there alone: without a server it passes without the guard too.
+pub fn silent_about_postgres(files: &[(String, String)]) -> Vec<Fault> {
+    let told = cells(table(files)).filter_map(|(_, name, cells)| {
+        let place = format!("guards/{name}.patch");
+        let (_, patch) = files.iter().find(|(path, _)| *path == place)?;
+        let says = patch.lines().any(|line| line == "Database: postgres");
+        let test = test_of(cells);
+        (!says && is_of_postgres(files, test)).then(|| {
+            let text = format!("`{test}` needs a server: add the line `Database: postgres`");
+            Fault::at(&place, 0, text)
+        })
+    });
+    told.collect()
+}
+
+/// Whether a test does its work on Postgres alone: its modules say so, or it ends at once elsewhere.
+fn is_of_postgres(files: &[(String, String)], test: &str) -> bool {
+    let (modules, name) = test.rsplit_once("::").unwrap_or(("", test));
+    modules.split("::").any(|module| module == "postgres")
+        || written(files, name).any(ends_at_once_elsewhere)
+}
+
+/// Whether the body of a function, which begins in `code`, does nothing where there is no Postgres.
+fn ends_at_once_elsewhere(code: &str) -> bool {
+    let body = code.split_once("{\n").map_or("", |(_, body)| body);
+    let mut lines = body.lines().map(str::trim);
+    let asks =
+        lines.next().is_some_and(|it| it.starts_with("if !") && it.ends_with(".is_postgres() {"));
+    asks && lines.next() == Some("return;")
+}
+
+/// The code of each function of this name, from its arguments on.
+fn written<'a>(files: &'a [(String, String)], name: &str) -> impl Iterator<Item = &'a str> {
+    let head = format!("fn {name}(");
+    let code = files.iter().filter(|(path, _)| path.ends_with(".rs"));
+    code.filter_map(move |(_, text)| text.split_once(&head).map(|(_, code)| code))
+}
+
+/// The document with the rows.
+fn table(files: &[(String, String)]) -> &str {
+    files.iter().find(|(path, _)| path == DOCUMENT).map_or("", |(_, text)| text)
 }
 
 /// The test that the row of a guard in the document names, with its modules.
@@ -108,6 +146,30 @@ mod tests {
         for gone in ["`flow::late_is_lat`", "`late`", "", "a test"] {
             assert_eq!(found(gone), 1, "{gone}");
         }
+    }
+
+    #[test]
+    fn a_guard_that_only_postgres_shows_says_so() {
+        let found = |test: &str, first: &str, patch: &str| {
+            let named = |path: &str, text: String| (path.to_owned(), text);
+            let code = format!("async fn held(db: Db) {{\n    {first}\n}}\n");
+            let row = format!("| `lock` | early writes | `{test}` | x |");
+            let patch = format!("Without it: early writes\n{patch}\ndiff");
+            let files =
+                [named(DOCUMENT, row), named("a.rs", code), named("guards/lock.patch", patch)];
+            silent_about_postgres(&files).len()
+        };
+        let ends = "if !db.is_postgres() {\n        return;\n    }";
+        let asks = "if !db.is_postgres() {\n        more(&db);\n    }";
+        let silent = "Test: -p a";
+        for (test, first) in [("late::held", ends), ("late::postgres::held", ""), ("held", ends)] {
+            assert_eq!(found(test, first, silent), 1, "{test}: {first}");
+            assert_eq!(found(test, first, "Test: -p a\nDatabase: postgres"), 0, "{test}: {first}");
+        }
+        for (test, first) in [("late::sqlite::held", "let a = 1;"), ("late::held", asks)] {
+            assert_eq!(found(test, first, silent), 0, "{test}: {first}");
+        }
+        assert_eq!(found("late::other", ends, silent), 0);
     }
 
     #[test]
