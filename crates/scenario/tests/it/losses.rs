@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{Method, Request, Response};
 use serde_json::{Value, json};
 use specie_sandbox::{Fault, Odds};
 use specie_scenario::{Card, Person, Stage, agree};
@@ -16,7 +16,7 @@ use specie_vocab::WallClock;
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
-use crate::set::{On, Process, beside, both, having, text, way};
+use crate::set::{On, Process, beside, both, having, lose_all, text, way};
 
 const DAY: i64 = 86_400;
 
@@ -69,6 +69,26 @@ both! {
         assert_eq!(stored(stage).await, before + 100);
         assert_eq!(watermark::pass(&stage.app).await.unwrap(), 150);
         assert_eq!(watermark::pass(&stage.app).await.unwrap(), 0);
+    }
+
+    // When it appears, a younger one has stood in the list for just under ten minutes, and headed it in
+    // a pass.
+    async fn an_event_that_the_list_shows_ten_minutes_late_is_found(stage: &Stage) {
+        stage.conductor.watermark().await.unwrap();
+        lose_all(stage, true);
+        stage.wall.advance_to(stage.wall.now().plus_seconds(600).timestamp());
+        let dashboard = Person::new(stage, "ada", "Ada");
+        dashboard.api(Method::POST, "/v1/customers", "name=Late").await.unwrap();
+        let late = text(&stage.sandbox.list("event")[0]["id"]).to_owned();
+        dashboard.api(Method::POST, "/v1/customers", "name=Young").await.unwrap();
+        let process = beside(stage, not_yet_listing(stage, &late));
+        assert_eq!(watermark::pass(&process.app).await.unwrap(), 1);
+
+        stage.wall.advance_to(stage.wall.now().plus_seconds(599).timestamp());
+        assert_eq!(watermark::pass(&stage.app).await.unwrap(), 1);
+        stage.conductor.settle().await.unwrap();
+        let mut tx = stage.app.db.read().await.unwrap();
+        assert!(inbox::head(&mut tx, &late).await.unwrap().is_some());
     }
 
     async fn a_month_without_any_webhook_ends_as_one_with_all_of_them(stage: &Stage) {
@@ -160,6 +180,23 @@ fn failing_from_page(stage: &Stage, n: usize) -> Transport {
                 return Err(TransportError::new("nobody answers"));
             }
             inner.oneshot(request).await
+        }
+    })
+}
+
+/// A way to Stripe on which the list of events does not show one of them yet.
+fn not_yet_listing(stage: &Stage, late: &str) -> Transport {
+    let (inner, late) = (stage.stripe.transport.clone(), json!(late));
+    way(move |request: Request<Bytes>| {
+        let (inner, late) = (inner.clone(), late.clone());
+        async move {
+            let (head, body) = inner.oneshot(request).await?.into_parts();
+            let mut answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let Some(events) = answer.get_mut("data").and_then(Value::as_array_mut) else {
+                return Ok(Response::from_parts(head, body));
+            };
+            events.retain(|event| event["id"] != late);
+            Ok(Response::from_parts(head, answer.to_string().into()))
         }
     })
 }
