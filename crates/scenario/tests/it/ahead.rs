@@ -18,10 +18,10 @@ const MANY: usize = 3;
 
 /// The paths that were read.
 #[derive(Clone, Default)]
-struct Paths(Arc<Mutex<Vec<String>>>);
+pub struct Paths(Arc<Mutex<Vec<String>>>);
 
 impl Paths {
-    fn way(&self, inner: Transport) -> Transport {
+    pub fn way(&self, inner: Transport) -> Transport {
         let paths = self.clone();
         way(move |request: Request<Bytes>| {
             if request.method() == Method::GET {
@@ -31,7 +31,7 @@ impl Paths {
         })
     }
 
-    fn of(&self, path: &str) -> usize {
+    pub fn of(&self, path: &str) -> usize {
         self.0.lock().unwrap().iter().filter(|it| *it == path).count()
     }
 

@@ -22,6 +22,7 @@ mod losses;
 mod one_subscription;
 mod outage;
 mod overtaken;
+mod readers;
 mod returning;
 mod rows;
 mod set;
