@@ -77,12 +77,17 @@ impl Place {
 
     /// The same place, where this is in the environment.
     pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// The same for what is started from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.into(), value.into()));
         if let Some(left) = &self.left {
             left.note(name, value);
         }
-        self
     }
 
     /// What was set by that.

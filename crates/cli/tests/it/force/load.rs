@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -23,7 +24,7 @@ const STRANGERS: usize = 16;
 /// So long nobody waits for something to happen.
 const STANDSTILL: Duration = Duration::from_millis(1500);
 /// All comes to its end within this time: leases of a minute are waited for.
-const PATIENCE: Duration = Duration::from_secs(240);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Counts what happens, for whoever waits for a moment of the load.
 #[derive(Clone, Default)]
@@ -101,6 +102,8 @@ pub struct Load {
     /// Nobody new comes.
     closed: AtomicBool,
     turn: AtomicUsize,
+    /// How many customers were brought.
+    brought: AtomicUsize,
     /// How many events were answered 503.
     refused: AtomicUsize,
 }
@@ -126,21 +129,29 @@ impl Load {
             book: Mutex::default(),
             closed: AtomicBool::new(false),
             turn: AtomicUsize::new(0),
+            brought: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
         }
     }
 
     /// Does something under load. Returns when all customers have done what they wanted.
-    pub fn under(&self, act: impl FnOnce()) {
+    pub fn under<'env>(&'env self, act: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>)) {
         std::thread::scope(|scope| {
             let closing = Closing(&self.closed);
-            for n in 0..AT_ONCE {
-                scope.spawn(move || self.customers(n));
+            for group in 0..AT_ONCE {
+                scope.spawn(move || self.customers((0..).map(|n| Customer::new(group, n))));
             }
             scope.spawn(|| self.deliveries());
-            act();
+            act(scope);
             drop(closing);
         });
+    }
+
+    /// Brings another customer, who buys and cancels, and may resume: when what was killed holds up all
+    /// others, nothing happens for as long as a lease lasts.
+    pub fn bring<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+        let customer = Customer::who_cancels(self.brought.fetch_add(1, Ordering::SeqCst));
+        scope.spawn(move || self.customers(std::iter::once(customer)));
     }
 
     /// How many events were answered 503.
@@ -154,19 +165,22 @@ impl Load {
         (n, &self.services[n])
     }
 
-    fn customers(&self, group: usize) {
-        let (mut under_way, mut many, mut closed) = (Vec::<Customer>::new(), 0, None);
+    /// Some who come one after the other, as long as anybody may. Returns when they are through.
+    fn customers(&self, mut coming: impl Iterator<Item = Customer>) {
+        let (mut under_way, mut closed) = (Vec::<Customer>::new(), None);
         let mut fresh = true;
         loop {
             if self.closed.load(Ordering::SeqCst) {
                 let began = *closed.get_or_insert_with(Instant::now);
                 assert!(began.elapsed() < PATIENCE, "they do not get on: {under_way:?}");
-                if under_way.is_empty() {
-                    return;
-                }
-            } else if fresh && under_way.len() < UNDER_WAY {
-                under_way.insert(0, Customer::new(group, many));
-                many += 1;
+            } else if fresh
+                && under_way.len() < UNDER_WAY
+                && let Some(customer) = coming.next()
+            {
+                under_way.insert(0, customer);
+            }
+            if under_way.is_empty() {
+                return;
             }
             fresh = !fresh;
             let mut customer = under_way.remove(0);
@@ -291,6 +305,12 @@ impl Customer {
             page: String::new(),
             session: String::new(),
         }
+    }
+
+    /// One of those who are brought.
+    fn who_cancels(n: usize) -> Self {
+        let resumes = n % 4 < 2;
+        Self { cancels: !resumes, resumes, ..Self::new(AT_ONCE, n) }
     }
 
     fn begun(&mut self, answer: &Answer, book: &Mutex<Book>) {

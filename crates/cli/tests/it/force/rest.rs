@@ -62,15 +62,14 @@ pub fn all_is_right(mut town: Town, load: &Load, stops: u64) {
         for id in &book.sessions {
             assert!(known.iter().any(|it| it["id"] == id.as_str()), "{id} was acknowledged");
         }
+        let (subscriptions, charges) = (sandbox.list("subscription"), sandbox.list("charge"));
         for customer in &book.customers {
             let payer = customers::find(tx, "app", &customer.name).await.unwrap().unwrap();
             let theirs = payer.stripe.unwrap();
             let of_them = |it: &&Value| it["customer"] == theirs.as_str();
-            let all = sandbox.list("subscription");
-            let all: Vec<_> = all.iter().filter(of_them).collect();
+            let all: Vec<_> = subscriptions.iter().filter(of_them).collect();
             assert_eq!(all.len(), 1, "{customer:?}: {all:?}");
             assert_eq!(all[0]["cancel_at_period_end"], customer.cancels, "{customer:?}");
-            let charges = sandbox.list("charge");
             assert_eq!(charges.iter().filter(of_them).count(), 1, "{customer:?}");
             let mails = mails::of_payer(tx, payer.id, 100).await.unwrap();
             let receipts = mails.iter().filter(|mail| mail.kind == "receipt").count();

@@ -16,6 +16,9 @@ use crate::web::free_port;
 use super::load::Pulse;
 use super::under_way::{Kind, UnderWay};
 
+/// How often a mail with each `Message-ID` came.
+type Mails = Arc<Mutex<BTreeMap<String, usize>>>;
+
 /// See above.
 pub struct Town {
     pub place: Place,
@@ -24,12 +27,13 @@ pub struct Town {
     pub stripe: String,
     /// The addresses of the replicas.
     pub services: Vec<String>,
+    /// The mail server of each replica, so that it is known whose mail is under way.
+    post_offices: Vec<String>,
     /// A server key.
     pub key: String,
     /// What signs webhooks.
     pub secret: Secret,
-    /// How often a mail with each `Message-ID` came.
-    pub mails: Arc<Mutex<BTreeMap<String, usize>>>,
+    pub mails: Mails,
     pub pulse: Pulse,
     pub under_way: UnderWay,
     running: Vec<Option<Running>>,
@@ -51,28 +55,19 @@ impl Town {
     /// Starts all of it on a database that has nothing in it.
     pub fn new(database: &str, replicas: usize) -> Self {
         let (place, sandbox, stripe) = project();
-        let (mails, pulse) = (Arc::<Mutex<BTreeMap<_, _>>>::default(), Pulse::default());
+        let (mails, pulse) = (Mails::default(), Pulse::default());
         let under_way = UnderWay::default();
-        let (got, counted, known) = (mails.clone(), pulse.clone(), under_way.clone());
-        let port = post_office(move |heard| match heard {
-            Heard::Begun => known.begun(Kind::Mail, 0),
-            Heard::Lines(mail) => {
-                let id = mail.iter().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap();
-                *got.lock().unwrap().entry(id.to_owned()).or_default() += 1;
-                counted.count();
-                known.hold();
-            }
-            Heard::Over => known.ended(Kind::Mail, 0),
-        });
         let services: Vec<_> =
             (0..replicas).map(|_| format!("http://127.0.0.1:{}", free_port())).collect();
+        let post_offices = (0..replicas)
+            .map(|n| post_office_of(n, mails.clone(), pulse.clone(), under_way.clone()))
+            .collect();
         let place = place
             .with("DATABASE_URL", database)
             .with("PUBLIC_URL", &services[0])
             .with("STRIPE_WEBHOOK_SECRET_FILE", "webhook.secret")
             .with("SPECIE_AUDIT_KEY", &"07".repeat(32))
-            .with("MAIL_FROM", "billing@example.com")
-            .with("SMTP_URL", &format!("smtp://127.0.0.1:{port}"));
+            .with("MAIL_FROM", "billing@example.com");
         place.run(&["migrate", "up"]).fine();
         place.run(&["catalog", "apply", "--secret-file", "webhook.secret"]).fine();
         let key = place.run(&["keys", "create"]).fine().out.trim().to_owned();
@@ -83,6 +78,7 @@ impl Town {
             sandbox,
             stripe,
             services,
+            post_offices,
             key,
             secret,
             mails,
@@ -101,6 +97,7 @@ impl Town {
     /// Starts a replica, and returns when it serves.
     pub fn start(&mut self, n: usize) {
         let port = self.services[n].rsplit(':').next().unwrap().parse().unwrap();
+        self.place.set("SMTP_URL", &self.post_offices[n]);
         let (running, ..) = start(&self.place, port);
         self.running[n] = Some(running);
     }
@@ -121,4 +118,19 @@ impl Town {
             running.stops_by("TERM", Duration::from_secs(15));
         }
     }
+}
+
+/// The address of the mail server of a replica.
+fn post_office_of(replica: usize, mails: Mails, pulse: Pulse, under_way: UnderWay) -> String {
+    let port = post_office(move |heard| match heard {
+        Heard::Begun => under_way.begun(Kind::Mail, replica),
+        Heard::Lines(mail) => {
+            let id = mail.iter().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap();
+            *mails.lock().unwrap().entry(id.to_owned()).or_default() += 1;
+            pulse.count();
+            under_way.hold();
+        }
+        Heard::Over => under_way.ended(Kind::Mail, replica),
+    });
+    format!("smtp://127.0.0.1:{port}")
 }

@@ -4,9 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-/// Leases of a minute are waited for.
-const PATIENCE: Duration = Duration::from_secs(240);
-
 /// What a process can be killed in the middle of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -16,7 +13,7 @@ pub enum Kind {
     Ingest,
 }
 
-/// All of them. What is rare comes first: what kills leave behind holds customers up.
+/// All of them. What is rare comes first, so that a run of few kills is not without it.
 pub const KINDS: [Kind; 4] = [Kind::Mail, Kind::Cancellation, Kind::Checkout, Kind::Ingest];
 
 impl Kind {
@@ -40,15 +37,19 @@ struct State {
 }
 
 impl State {
-    fn found(&self, replica: usize) -> BTreeSet<Kind> {
-        let many = |kind: &Kind| self.open.get(&key(*kind, replica)).is_some_and(|n| *n > 0);
-        KINDS.into_iter().filter(many).collect()
+    fn is_open(&self, kind: Kind, replica: usize) -> bool {
+        self.open.get(&(kind, replica)).is_some_and(|n| *n > 0)
     }
-}
 
-/// Nobody knows which replica sends a mail: it counts for all.
-fn key(kind: Kind, replica: usize) -> (Kind, usize) {
-    if kind == Kind::Mail { (kind, 0) } else { (kind, replica) }
+    fn found(&self, replica: usize) -> BTreeSet<Kind> {
+        KINDS.into_iter().filter(|kind| self.is_open(*kind, replica)).collect()
+    }
+
+    /// The replica in which something of a kind is under way: the wanted one, if it is one of them.
+    fn whose(&self, kind: Kind, wanted: usize) -> Option<usize> {
+        let known = self.open.keys().filter(|(it, _)| *it == kind).map(|(_, replica)| *replica);
+        std::iter::once(wanted).chain(known).find(|replica| self.is_open(kind, *replica))
+    }
 }
 
 /// See above.
@@ -67,8 +68,9 @@ impl Drop for Sent {
 /// What is under way at a moment. Mails that were held until then are answered when this value goes.
 pub struct Moment {
     pub found: BTreeSet<Kind>,
+    /// In which replica.
+    pub replica: usize,
     of: UnderWay,
-    replica: usize,
 }
 
 impl Moment {
@@ -96,11 +98,11 @@ impl UnderWay {
     }
 
     pub fn begun(&self, kind: Kind, replica: usize) {
-        self.change(|state| *state.open.entry(key(kind, replica)).or_default() += 1);
+        self.change(|state| *state.open.entry((kind, replica)).or_default() += 1);
     }
 
     pub fn ended(&self, kind: Kind, replica: usize) {
-        self.change(|state| *state.open.entry(key(kind, replica)).or_default() -= 1);
+        self.change(|state| *state.open.entry((kind, replica)).or_default() -= 1);
     }
 
     /// Returns when a mail may be answered.
@@ -115,15 +117,17 @@ impl UnderWay {
 
     /// What is under way now.
     pub fn now(&self, replica: usize) -> Moment {
-        Moment { found: self.found(replica), of: self.clone(), replica }
+        Moment { found: self.found(replica), replica, of: self.clone() }
     }
 
-    /// The next moment at which something of a kind is under way, if there is one in time.
-    pub fn next(&self, kind: Kind, replica: usize) -> Moment {
+    /// The next moment at which something of a kind is under way, if there is one in time: in a
+    /// wanted replica, or in another one, where that has nothing of the kind.
+    pub fn next(&self, kind: Kind, wanted: usize, in_time: Duration) -> Moment {
         self.change(|state| state.holds_mails = kind == Kind::Mail);
         let state = self.0.0.lock().unwrap();
-        let is_not = |state: &mut State| !state.found(replica).contains(&kind);
-        let (state, _in_time) = self.0.1.wait_timeout_while(state, PATIENCE, is_not).unwrap();
-        Moment { found: state.found(replica), of: self.clone(), replica }
+        let is_not = |state: &mut State| state.whose(kind, wanted).is_none();
+        let (state, _) = self.0.1.wait_timeout_while(state, in_time, is_not).unwrap();
+        let replica = state.whose(kind, wanted).unwrap_or(wanted);
+        Moment { found: state.found(replica), replica, of: self.clone() }
     }
 }
