@@ -95,6 +95,14 @@ impl Place {
         self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The address of its database, or the path of its file.
+    pub fn database(&self) -> String {
+        match self.setting("DATABASE_URL").unwrap_or("specie.db") {
+            file if !file.contains("://") => self.path(file).display().to_string(),
+            url => url.into(),
+        }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -98,7 +98,7 @@ fn a_program_that_meets_another_schema_refuses_and_says_which_way_to_go() {
         for (name, value) in GOOD {
             place = place.with(name, value);
         }
-        let file = if url == "specie.db" { place.path(&url).display().to_string() } else { url };
+        let file = place.database();
         place.run(&["init"]).fine();
         place.run(&["migrate", "up"]).fine();
         place.run(&["migrate", "down", "--to", "4"]).fine();

@@ -9,6 +9,7 @@ use specie_stripe::sign;
 use specie_vocab::{Secret, SystemClock, WallClock};
 
 use crate::catalog::project;
+use crate::force::postgres::{Own, on};
 use crate::place::Place;
 use crate::serve::{call, pay, start};
 use crate::web::{free_port, get, try_to_send};
@@ -41,21 +42,31 @@ fn deliver(url: &str, secret: &Secret, name: &str, taken: &AtomicUsize) -> Vec<S
 }
 
 async fn opened(place: &Place) -> Db {
-    let path = place.path("specie.db");
-    Db::open_read_only(path.to_str().unwrap(), Options::default()).await.unwrap()
-}
-
-fn on<T>(act: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(act)
+    Db::open_read_only(&place.database(), Options::default()).await.unwrap()
 }
 
 #[test]
 fn what_was_answered_is_kept_and_nothing_happens_twice() {
+    stop_under_load("specie.db");
+}
+
+#[test]
+fn what_was_answered_is_kept_on_postgres_and_nothing_happens_twice() {
+    let Some(own) = Own::make() else { return };
+    stop_under_load(&own.url());
+    own.drop();
+}
+
+/// Stops a service on this database while events come and a customer pays, starts it again, and looks
+/// at what has come of it.
+fn stop_under_load(database: &str) {
     let (place, sandbox, _) = project();
     let port = free_port();
     let url = format!("http://127.0.0.1:{port}");
-    let place = place.with("PUBLIC_URL", &url).with("STRIPE_WEBHOOK_SECRET_FILE", "webhook.secret");
+    let place = place
+        .with("DATABASE_URL", database)
+        .with("PUBLIC_URL", &url)
+        .with("STRIPE_WEBHOOK_SECRET_FILE", "webhook.secret");
     place.run(&["catalog", "apply", "--secret-file", "webhook.secret"]).fine();
     let secret = Secret::new(place.read("webhook.secret").trim());
     let (serve, _, _) = start(&place, port);

@@ -24,8 +24,7 @@ const SENDERS: usize = 4;
 /// Waits for rest, stops all, and looks. `stops` is how often the service or its database could not go
 /// on: what was handed over just then, and could not be written down, comes again.
 pub fn all_is_right(mut town: Town, load: &Load, stops: u64) {
-    let database = setting(&town);
-    let db = on(Db::open_read_only(&database, Options::default())).unwrap();
+    let db = on(Db::open_read_only(&town.place.database(), Options::default())).unwrap();
     // What came while nobody was there is brought by the watermark pass that begins with a process.
     let since = SystemClock.now();
     town.stop();
@@ -86,13 +85,6 @@ pub fn all_is_right(mut town: Town, load: &Load, stops: u64) {
         assert!(again <= stops as usize * SENDERS, "{got:?}");
     });
     on(db.close());
-}
-
-fn setting(town: &Town) -> String {
-    match town.place.setting("DATABASE_URL").unwrap() {
-        file if !file.contains("://") => town.place.path(file).display().to_string(),
-        url => url.into(),
-    }
 }
 
 fn sold(town: &Town) -> Catalog {
