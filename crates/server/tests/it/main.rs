@@ -6,6 +6,7 @@ mod api;
 mod dev;
 mod house;
 mod mails;
+mod no_database;
 mod pages;
 mod post;
 mod refusals;
