@@ -16,7 +16,7 @@ use specie_stripe::{Secrets, Transport};
 use specie_vocab::{ManualClock, Secret, WallClock, WallTime};
 use tower::ServiceExt;
 
-use crate::set::{Process, beside_but, both, private, text, way};
+use crate::set::{Process, beside_but, both, having, private, text, way};
 
 const DAY: i64 = 86_400;
 
@@ -90,6 +90,30 @@ both! {
         assert_eq!(codes(&stage.app).await, [""; 0]);
         assert!(stage.sandbox.attempts().len() > before, "deliveries come again");
         assert_agreed(stage).await;
+    }
+
+    // What a new card leads us to charge is looked at by itself, and what follows from that is not.
+    async fn what_our_own_doing_changes_after_a_pass_is_found_by_the_next_one(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        ada.bank_blocks_card().await.unwrap();
+        stage.conductor.advance_to(stage.sandbox.now() + 31 * DAY).await.unwrap();
+        let path = format!("/v1/webhook_endpoints/{}", endpoint(&ada).await);
+        ada.api(Method::POST, &path, "disabled=true").await.unwrap();
+        ada.replace_card(Card::OTHER).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        assert_eq!(having(stage, "charge", "succeeded").len(), 1, "nobody has told us of the card");
+
+        stage.conductor.watermark().await.unwrap();
+        assert_eq!(having(stage, "charge", "succeeded").len(), 2);
+        assert_eq!(having(stage, "subscription", "active").len(), 1);
+        let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap().differing;
+        let is_old = |line: &String| line.starts_with("stripe_subscriptions.status of ");
+        assert!(found.iter().any(is_old), "nobody has told us what came of it: {found:?}");
+
+        stage.conductor.watermark().await.unwrap();
+        assert_agreed(stage).await;
+        assert_eq!(ada.subscription().await.unwrap()["status"], "active");
     }
 
     async fn a_secret_is_replaced_without_losing_an_event(stage: &Stage) {
