@@ -4,7 +4,7 @@ mod outcomes;
 
 use std::collections::BTreeMap;
 
-use crate::Fault;
+use crate::{Fault, tested};
 
 pub use outcomes::{Missed, Outcomes, runs};
 
@@ -39,8 +39,8 @@ pub fn unlike(files: &[(String, String)]) -> Vec<Fault> {
 /// Rows that say of a guard that a test misses it which is not there.
 pub fn untested(files: &[(String, String)]) -> Vec<Fault> {
     let told = cells(table(files)).filter_map(|(line, name, cells)| {
-        let test = test_of(cells).rsplit("::").next().unwrap_or_default();
-        written(files, test).next().is_none().then(|| {
+        let test = test_of(cells);
+        (!tested::is_there(files, test)).then(|| {
             let text = format!("`{name}` is missed by `{test}`, and there is no such test");
             Fault::at(DOCUMENT, line, text)
         })

@@ -9,6 +9,7 @@ pub mod guards;
 pub mod leaks;
 pub mod links;
 pub mod source;
+pub mod tested;
 
 use std::fmt;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use specie_tidy::{Fault, bans, dependencies, guards, links};
+use specie_tidy::{Fault, bans, dependencies, guards, links, tested};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -83,6 +83,11 @@ fn every_guard_is_described_and_can_be_taken_out() {
     for (path, _) in patches {
         printed("git", &["apply", "--check", path]);
     }
+}
+
+#[test]
+fn whatever_the_simulation_found_has_its_test() {
+    none(&tested::untested(&files()));
 }
 
 #[test]
