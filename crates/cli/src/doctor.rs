@@ -1,5 +1,6 @@
 //! `specie doctor`: whether all that the service needs is there and in order. It changes nothing.
 
+mod code;
 mod database;
 mod events;
 mod mail;

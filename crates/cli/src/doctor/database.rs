@@ -4,6 +4,7 @@ use std::path::Path;
 
 use specie_store::{Db, StoreError, migration_status};
 
+use super::code::Code;
 use super::report::{Finding, Report, error};
 use super::{Patient, now, off_by};
 use crate::database::{self, For};
@@ -17,7 +18,7 @@ pub(super) async fn check(patient: &Patient, report: &mut Report) -> Option<Db> 
     if let Some(path) = file.as_deref().filter(|path| !path.exists()) {
         let found = format!("there is no `{}`", path.display());
         let mend = "run `specie migrate up`, or name the database in `DATABASE_URL`";
-        report.add("database", vec![error("database-missing", found, EXPECTED, mend)], "");
+        report.add("database", vec![error(Code::DatabaseMissing, found, EXPECTED, mend)], "");
         return None;
     }
     let db = match database::connect(url, For::Reading).await {
@@ -35,7 +36,7 @@ pub(super) async fn check(patient: &Patient, report: &mut Report) -> Option<Db> 
 
 fn unreachable(found: String) -> Finding {
     let mend = "look at `DATABASE_URL`, at the server, or at the file";
-    error("database-unreachable", found, EXPECTED, mend)
+    error(Code::DatabaseUnreachable, found, EXPECTED, mend)
 }
 
 /// What is wrong, and whether its tables can be read all the same.
@@ -69,7 +70,7 @@ async fn schema(db: &Db) -> Result<Option<Finding>, StoreError> {
         Err(StoreError::SchemaTooNew { current, newest }) => {
             let found = format!("the database has schema {current}, this program knows {newest}");
             let mend = "run the newer program";
-            return Ok(Some(error("schema-new", found, expected, mend)));
+            return Ok(Some(error(Code::SchemaNew, found, expected, mend)));
         }
         status => status?,
     };
@@ -78,7 +79,7 @@ async fn schema(db: &Db) -> Result<Option<Finding>, StoreError> {
             "the database has schema {}, this program needs {}",
             status.current, status.newest
         );
-        error("schema-old", found, expected, "run `specie migrate up`")
+        error(Code::SchemaOld, found, expected, "run `specie migrate up`")
     }))
 }
 
@@ -95,7 +96,7 @@ async fn read_only(db: &Db, file: Option<&Path>) -> Result<Option<Finding>, Stor
             }
         };
         error(
-            "database-read-only",
+            Code::DatabaseReadOnly,
             "the database can only be read",
             "one that can be written",
             mend,
@@ -114,7 +115,7 @@ async fn clock(db: &Db) -> Result<Option<Finding>, StoreError> {
     let theirs = db.read().await?.now().await?;
     Ok(off_by("the database's", theirs.seconds_since(now())).map(|found| {
         let mend = "switch time synchronisation on (NTP), here and there";
-        error("database-clock", found, "less than a minute between the clocks", mend)
+        error(Code::DatabaseClock, found, "less than a minute between the clocks", mend)
     }))
 }
 
@@ -146,7 +147,7 @@ mod tests {
     async fn a_database_that_is_ten_minutes_off_is_found() {
         for seconds in [600, -600] {
             let finding = ahead_by(seconds).await.expect("it is found");
-            assert_eq!(finding.code, "database-clock", "{}", finding.found);
+            assert_eq!(finding.code, Code::DatabaseClock, "{}", finding.found);
         }
         assert!(ahead_by(0).await.is_none());
     }

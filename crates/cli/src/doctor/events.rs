@@ -6,6 +6,7 @@ use specie_server::catalog::EVENTS;
 use specie_store::{Db, inbox, installation, replicas};
 use specie_stripe::{Event, Form, Priority};
 
+use super::code::Code;
 use super::report::{Finding, Report, error};
 use super::{Patient, now};
 use crate::fail::Fail;
@@ -66,7 +67,7 @@ async fn listed(patient: &Patient, since: i64) -> Result<Vec<Event>, Fail> {
 
 fn lost(count: usize, oldest: &str) -> Finding {
     error(
-        "events-missing",
+        Code::EventsMissing,
         format!("{count} of Stripe's last 100 events are not here, the oldest is `{oldest}`"),
         "each event within three minutes",
         "start `specie serve`, or look into its log for `watermark`: it brings them within a minute",
@@ -75,7 +76,7 @@ fn lost(count: usize, oldest: &str) -> Finding {
 
 fn silent(count: usize, since: &str) -> Finding {
     error(
-        "webhooks-silent",
+        Code::WebhooksSilent,
         format!("{count} events were made since the last webhook came ({since})"),
         "a webhook within five minutes of an event",
         "look at the endpoint's deliveries in Stripe's dashboard, at the proxy, and at `STRIPE_WEBHOOK_SECRET`",

@@ -2,6 +2,7 @@
 
 use specie_server::{Mailer, Smtp};
 
+use super::code::Code;
 use super::report::{Finding, Report, error, warning};
 use super::{Patient, now};
 
@@ -9,7 +10,7 @@ use super::{Patient, now};
 pub(super) async fn check(patient: &Patient, send_to: Option<&str>, report: &mut Report) {
     let Mailer::Smtp(smtp) = &patient.found.mailer else {
         let finding = warning(
-            "mail-not-configured",
+            Code::MailNotConfigured,
             "`SMTP_URL` is not set, and no mail is sent",
             "a mail server",
             "set `SMTP_URL` and `MAIL_FROM`; `.env.example` says how",
@@ -23,7 +24,7 @@ pub(super) async fn check(patient: &Patient, send_to: Option<&str>, report: &mut
             None => None,
         },
         Err(why) => Some(error(
-            "mail-unreachable",
+            Code::MailUnreachable,
             format!("{}: {why}", smtp.server()),
             "a server that answers, and takes the login if there is one",
             "look at `SMTP_URL`, at the server and its certificate (`SMTP_CA_FILE` names another authority)",
@@ -40,7 +41,7 @@ pub(super) async fn check(patient: &Patient, send_to: Option<&str>, report: &mut
 async fn try_to_send(smtp: &Smtp, address: &str) -> Option<Finding> {
     let why = smtp.send_greeting(address, now()).await.err()?;
     Some(error(
-        "mail-not-sent",
+        Code::MailNotSent,
         format!("{} did not take the mail: {why}", smtp.server()),
         "a mail on its way",
         "look at `MAIL_FROM`: many servers send for their own addresses alone",
@@ -50,7 +51,7 @@ async fn try_to_send(smtp: &Smtp, address: &str) -> Option<Finding> {
 fn exposed(smtp: &Smtp) -> Option<Finding> {
     smtp.server().exposes_login().then(|| {
         warning(
-            "mail-login-exposed",
+            Code::MailLoginExposed,
             format!("the password travels to {} in clear text", smtp.server()),
             "TLS",
             "take `tls=none` out of `SMTP_URL`, or write `smtps://`",

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::code::Code;
 use crate::fail::Fail;
 use crate::out;
 
@@ -25,7 +26,7 @@ impl Severity {
 
 /// Something that is not as it should be.
 pub(super) struct Finding {
-    pub(super) code: &'static str,
+    pub(super) code: Code,
     pub(super) severity: Severity,
     pub(super) found: String,
     pub(super) expected: &'static str,
@@ -34,7 +35,7 @@ pub(super) struct Finding {
 
 /// An error.
 pub(super) fn error(
-    code: &'static str,
+    code: Code,
     found: impl Into<String>,
     expected: &'static str,
     mend: impl Into<String>,
@@ -44,7 +45,7 @@ pub(super) fn error(
 
 /// A warning.
 pub(super) fn warning(
-    code: &'static str,
+    code: Code,
     found: impl Into<String>,
     expected: &'static str,
     mend: impl Into<String>,
@@ -135,7 +136,7 @@ impl Report {
         };
         let finding = |(check, it): (&str, &Finding)| {
             json!({
-                "check": check, "code": it.code, "severity": it.severity.as_str(),
+                "check": check, "code": it.code.as_str(), "severity": it.severity.as_str(),
                 "found": it.found, "expected": it.expected, "mend": it.mend,
             })
         };
@@ -151,7 +152,7 @@ fn paragraph(it: &Finding) -> String {
     format!(
         "{:<8} {}: {}\n         expected: {}\n         mend: {}",
         it.severity.as_str(),
-        it.code,
+        it.code.as_str(),
         it.found,
         it.expected,
         it.mend

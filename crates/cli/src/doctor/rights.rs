@@ -5,6 +5,7 @@ use specie_stripe::{Form, Priority, StoredRequest, StripeError};
 use specie_vocab::{Chance, SystemChance};
 
 use super::Patient;
+use super::code::Code;
 use super::report::{Report, error};
 
 /// What is read.
@@ -58,7 +59,7 @@ pub(super) async fn check(patient: &Patient, report: &mut Report) {
     }
     let finding = || {
         error(
-            "stripe-right-missing",
+            Code::StripeRightMissing,
             format!("the key was refused: {}", refused.join(", ")),
             "the rights of docs/going-live.md",
             "add them to the key in Stripe's dashboard (Developers, API keys)",

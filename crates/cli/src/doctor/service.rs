@@ -4,6 +4,7 @@ use axum::http::{Method, StatusCode};
 use specie_scenario::Door;
 use specie_stripe::https_transport;
 
+use super::code::Code;
 use super::report::{Finding, Report, error, warning};
 
 /// Asks the private listener.
@@ -14,7 +15,7 @@ pub(super) async fn check(port: u16, report: &mut Report) {
         Ok(reply) if reply.status == StatusCode::OK => None,
         Ok(reply) => Some(not_ready(&base, reply.status, &reply.json().unwrap_or_default())),
         Err(_) => Some(warning(
-            "service-not-running",
+            Code::ServiceNotRunning,
             format!("nobody answers at {base}/readyz"),
             "a running `specie serve` on this machine",
             "start it, or say its port with `--private-port`",
@@ -26,7 +27,7 @@ pub(super) async fn check(port: u16, report: &mut Report) {
 fn not_ready(base: &str, status: StatusCode, said: &serde_json::Value) -> Finding {
     let database = said["database"].as_str().unwrap_or("not told");
     error(
-        "service-not-ready",
+        Code::ServiceNotReady,
         format!("{base}/readyz answers {}; of its database it says: {database}", status.as_u16()),
         "200",
         "mend what it says, or choose another port with `--private-port` if that is no Specie",

@@ -3,6 +3,7 @@
 use specie_store::{Db, installation, price_versions};
 use specie_stripe::{Form, Priority, StripeError};
 
+use super::code::Code;
 use super::report::{Finding, Report, error, warning};
 use super::{Patient, now, off_by};
 use crate::fail::Fail;
@@ -43,19 +44,19 @@ pub(super) async fn check(patient: &Patient, db: Option<&Db>, report: &mut Repor
 fn refused(patient: &Patient, failed: &StripeError) -> Finding {
     match failed {
         StripeError::Unauthorized => error(
-            "stripe-key-refused",
+            Code::StripeKeyRefused,
             failed.to_string(),
             "a key that is valid",
             "make a new one in Stripe's dashboard (Developers, API keys), and put it into `STRIPE_SECRET_KEY`",
         ),
         StripeError::Refused(_) => error(
-            "stripe-right-missing",
+            Code::StripeRightMissing,
             format!("{failed} at `GET /v1/account`"),
             "a key that may read its own account",
             "give the restricted key the rights of docs/going-live.md",
         ),
         _ => error(
-            "stripe-unreachable",
+            Code::StripeUnreachable,
             format!("{failed} ({})", patient.found.stripe.base),
             "an answer of Stripe's",
             "look at the network, at a proxy on the way, and at status.stripe.com",
@@ -68,7 +69,7 @@ fn clock(patient: &Patient) -> Option<Finding> {
     off_by("Stripe's", ahead).map(|found| {
         let mend =
             "switch time synchronisation on (NTP): signatures are refused after five minutes";
-        error("stripe-clock", found, "less than a minute between the clocks", mend)
+        error(Code::StripeClock, found, "less than a minute between the clocks", mend)
     })
 }
 
@@ -82,12 +83,12 @@ async fn binding(patient: &Patient, db: &Db, account: &str) -> Result<Vec<Findin
     let mut findings = Vec::new();
     if let Some(ours) = bound.account.filter(|ours| ours.as_str() != account) {
         let found = format!("the key is of `{account}`, the database of `{ours}`");
-        findings.push(error("account-mismatch", found, expected, mend));
+        findings.push(error(Code::AccountMismatch, found, expected, mend));
     }
     if let Some(ours) = bound.livemode.filter(|ours| *ours != patient.found.stripe.live) {
         let key = mode(patient.found.stripe.live);
         let found = format!("the key is of {key} mode, the database of {} mode", mode(ours));
-        findings.push(error("mode-mismatch", found, expected, mend));
+        findings.push(error(Code::ModeMismatch, found, expected, mend));
     }
     Ok(findings)
 }
@@ -103,6 +104,6 @@ async fn prices(patient: &Patient, db: &Db) -> Result<Vec<Finding>, Fail> {
     }
     let found = format!("not in Stripe yet: {}", missing.join(", "));
     let expected = "each price of the catalog in Stripe";
-    let finding = || warning("price-missing", found, expected, "run `specie catalog apply`");
+    let finding = || warning(Code::PriceMissing, found, expected, "run `specie catalog apply`");
     Ok((!missing.is_empty()).then(finding).into_iter().collect())
 }

@@ -4,6 +4,7 @@ use specie_server::catalog::EVENTS;
 use specie_stripe::{API_VERSION, Form, Priority, StripeError, WebhookEndpoint};
 
 use super::Patient;
+use super::code::Code;
 use super::report::{Finding, Report, error};
 
 /// Reads the list of endpoints.
@@ -18,7 +19,7 @@ pub(super) async fn check(patient: &Patient, report: &mut Report) {
     let findings = match ours.iter().find(|it| is_ours(it)).or(ours.first()) {
         Some(endpoint) => look(endpoint),
         None => vec![error(
-            "webhook-missing",
+            Code::WebhookMissing,
             format!("no webhook endpoint leads to {url}"),
             "an endpoint at that address",
             "run `specie catalog apply --secret-file FILE`, or mend `PUBLIC_URL`",
@@ -43,7 +44,7 @@ fn look(endpoint: &WebhookEndpoint) -> Vec<Finding> {
     let id = &endpoint.id;
     if endpoint.status != "enabled" {
         findings.push(error(
-            "webhook-disabled",
+            Code::WebhookDisabled,
             format!("the endpoint `{id}` is {}", endpoint.status),
             "an endpoint that is enabled",
             "mend what its deliveries fail by, and enable it in Stripe's dashboard",
@@ -52,7 +53,7 @@ fn look(endpoint: &WebhookEndpoint) -> Vec<Finding> {
     if endpoint.api_version.as_deref() != Some(API_VERSION) {
         let found = endpoint.api_version.as_deref().unwrap_or("the account's own");
         findings.push(error(
-            "webhook-version",
+            Code::WebhookVersion,
             format!("the endpoint `{id}` has the API version {found}"),
             "the version that this program is pinned to",
             "delete the endpoint in Stripe's dashboard and run `specie catalog apply`",
@@ -67,7 +68,7 @@ fn missing_events(endpoint: &WebhookEndpoint) -> Option<Finding> {
     let missing: Vec<&str> = EVENTS.into_iter().filter(|kind| !sent(kind)).collect();
     (!missing.is_empty()).then(|| {
         error(
-            "webhook-events",
+            Code::WebhookEvents,
             format!("the endpoint `{}` does not send {}", endpoint.id, missing.join(", ")),
             "all events that the service reads",
             "add them to the endpoint in Stripe's dashboard",
