@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{Method, Request};
 use specie_scenario::{Card, Person, Stage, agree};
+use specie_server::lanes::{self, WishFor};
 use tower::ServiceExt;
 
 use crate::set::{beside, both, text, way};
@@ -44,5 +45,23 @@ both! {
         assert_eq!(asked(stage).await, ["GET /v1/customers"; 3]);
         let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
         assert_eq!(found.differing, [] as [String; 0]);
+    }
+
+    async fn everything_is_listed_once_however_many_wished_for_it(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let lane = text(&stage.sandbox.list("customer")[0]["id"]).to_owned();
+        let mut tx = stage.app.db.begin().await.unwrap();
+        let now = tx.now().await.unwrap();
+        for ago in 0..5 {
+            let (what, due) = (WishFor::Everything, now.plus_seconds(-ago));
+            lanes::wish(&stage.app, &mut tx, &lane, &what, due, "call:portal").await.unwrap();
+        }
+        tx.commit().await.unwrap();
+
+        let calls = asked(stage).await;
+        let lists = calls.iter().filter(|it| ["GET /v1", "GET /v1/checkout"].contains(&it.as_str()));
+        assert_eq!(lists.count(), 4, "subscriptions, invoices, payments, sessions: {calls:?}");
     }
 }

@@ -64,12 +64,13 @@ pub(super) async fn all(
     for event in &claim.events {
         reader.todo.extend(named_by(event));
     }
+    let mut everything = false;
     for wish in &claim.wishes {
         match serde_json::from_value(wish.what.clone()) {
             Ok(WishFor::Object { id }) => {
                 reader.todo.insert(id);
             }
-            Ok(WishFor::Everything) => reader.everything(customer).await?,
+            Ok(WishFor::Everything) => everything = true,
             Ok(WishFor::Ask { .. }) => {}
             Err(error) => {
                 return Err(LaneError::Unreadable {
@@ -78,6 +79,9 @@ pub(super) async fn all(
                 });
             }
         }
+    }
+    if everything {
+        reader.everything(customer).await?;
     }
     while let Some(id) = reader.next() {
         if reader.did.insert(id.clone()) {
