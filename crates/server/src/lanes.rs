@@ -157,24 +157,42 @@ pub async fn settle(app: &App, lane: &str) -> Result<(), ApiError> {
 /// The same, waiting for others no more than `rounds` times.
 pub(crate) async fn settle_within(app: &App, lane: &str, rounds: usize) -> Result<(), ApiError> {
     for round in 0..rounds {
-        match run(app, lane).await? {
+        let ran = match standing(app, lane).await? {
+            Standing::Rests => return Ok(()),
+            Standing::Held => Ran::Nothing,
+            Standing::Free => run(app, lane).await?,
+        };
+        match ran {
             Ran::Done => {}
             Ran::BackedOff => return Err(ApiError::stripe_unavailable()),
-            Ran::Nothing => {
-                let mut tx = app.db.read().await?;
-                let now = tx.now().await?;
-                if !stored::has_due(&mut tx, lane, now).await? {
-                    return Ok(());
-                }
-                drop(tx);
-                if app.waits_for_stripe(round) {
-                    return Err(ApiError::stripe_unavailable());
-                }
-                app.wait_for_others().await;
+            Ran::Nothing if app.waits_for_stripe(round) => {
+                return Err(ApiError::stripe_unavailable());
             }
+            Ran::Nothing => app.wait_for_others().await,
         }
     }
     Err(ApiError::stripe_unavailable())
+}
+
+/// How a lane stands to whoever waits for it.
+enum Standing {
+    /// Nothing in it is due.
+    Rests,
+    /// Another works on it, or it waits for its next try.
+    Held,
+    /// It can be taken.
+    Free,
+}
+
+/// It is only read: many may wait for one lane, and who writes waits for none of them.
+async fn standing(app: &App, lane: &str) -> Result<Standing, StoreError> {
+    let mut tx = app.db.read().await?;
+    let now = tx.now().await?;
+    if !stored::has_due(&mut tx, lane, now).await? {
+        return Ok(Standing::Rests);
+    }
+    let held = stored::is_held(&mut tx, lane, now).await?;
+    Ok(if held { Standing::Held } else { Standing::Free })
 }
 
 /// Claims a lane and handles what is in it.

@@ -94,6 +94,8 @@ statements! {
             order by received_at, id limit $2";
     HAS_DUE = "select (select count(*) from inbox where lane = $1 and state = 'pending') \
                     + (select count(*) from wishes where lane = $1 and due <= $2)";
+    HELD = "select count(*) from lanes \
+            where lane = $1 and (leased_until > $2 or not_before > $2)";
     MAKE = "insert into lanes (lane) values ($1) on conflict (lane) do nothing";
     TAKE: Taken = "insert into lanes (lane, fence, leased_until) values ($1, 1, $2) \
                    on conflict (lane) do update \
@@ -187,6 +189,11 @@ pub async fn named(
 /// Whether an event or a due wish waits in a lane, be it free, taken or backing off.
 pub async fn has_due(tx: &mut Tx, lane: &str, now: WallTime) -> Result<bool, StoreError> {
     Ok(value!(tx, i64, HAS_DUE, [lane, now]) > 0)
+}
+
+/// Whether nobody can take a lane now: another works on it, or it waits for its next try.
+pub async fn is_held(tx: &mut Tx, lane: &str, now: WallTime) -> Result<bool, StoreError> {
+    Ok(value!(tx, i64, HELD, [lane, now]) > 0)
 }
 
 /// Takes a lane for `lease` seconds, and what there is to do in it: at most 200 rows, wishes that

@@ -1,22 +1,25 @@
 //! A worker that reads from Stripe for so long that something happens meanwhile.
 
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::{Method, Request};
 use serde_json::json;
 use specie_scenario::{Card, Person, Stage, agree};
+use specie_server::Patience;
 use specie_server::intents::{Driven, drive};
 use specie_server::lanes::{self, WishFor};
 use specie_store::customers::{self, Payer};
-use specie_store::intents;
+use specie_store::{Fate, Gate, intents, lanes as stored};
 use specie_stripe::{Transport, TransportError};
 use specie_vocab::IntentId;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-use crate::set::{beside, both, text, way};
+use crate::set::{beside, beside_but, both, text, way};
 
 /// A reading that has its answer, and may not hear it yet.
 #[derive(Clone)]
@@ -106,6 +109,24 @@ both! {
         assert_agreed(stage).await;
     }
 
+    async fn who_waits_for_a_lane_that_another_holds_only_reads(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let lane = ada_here(stage).await.stripe.unwrap().to_string();
+        take(stage, &lane).await;
+
+        let commits = Arc::new(Commits::default());
+        let waiting = beside_but(stage, stage.stripe.transport.clone(), |parts| {
+            parts.db = parts.db.clone().with_gate(commits.clone());
+            parts.patience = Patience::Yields;
+        });
+        let look = lanes::look_now(&waiting.app, &lane, WishFor::Everything, "call:portal");
+        assert_eq!(look.await.unwrap_err().code, "stripe_unavailable");
+        assert_eq!(commits.0.load(Ordering::SeqCst), 1, "its wish alone");
+        stage.conductor.settle().await.unwrap();
+    }
+
     // One process has made a customer and has not heard of it yet; another hears of it, they are
     // deleted in the dashboard, and buy again.
     async fn who_was_deleted_and_is_somebody_else_by_now_is_not_bound_again(stage: &Stage) {
@@ -135,6 +156,36 @@ both! {
         let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
         assert_eq!(found.differing, [] as [String; 0]);
     }
+}
+
+/// Counts what is committed.
+#[derive(Default)]
+struct Commits(AtomicUsize);
+
+impl Gate for Commits {
+    fn is_up(&self) -> bool {
+        true
+    }
+
+    fn before_commit(&self) -> Pin<Box<dyn Future<Output = Fate> + Send + '_>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Box::pin(ready(Fate::Lasts))
+    }
+
+    fn after_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(ready(()))
+    }
+}
+
+/// A worker takes a lane in which something is to be done, and is not heard of again.
+async fn take(stage: &Stage, lane: &str) {
+    let (app, what) = (&stage.app, WishFor::Everything);
+    let mut tx = app.db.begin().await.unwrap();
+    let now = tx.now().await.unwrap();
+    lanes::wish(app, &mut tx, lane, &what, now, "call:portal").await.unwrap();
+    let taken = stored::claim(&mut tx, lane, 30, now, app.business.now()).await.unwrap();
+    assert!(taken.is_some());
+    tx.commit().await.unwrap();
 }
 
 async fn ada_here(stage: &Stage) -> Payer {

@@ -113,6 +113,10 @@ both! {
         assert_eq!(lanes::claim(&mut tx, "cus_1", 30, wall(11), business(11)).await.unwrap(), None);
         assert_eq!(lanes::due(&mut tx, wall(11), business(11), 9, None).await.unwrap(), ["cus_2"]);
         assert!(lanes::has_due(&mut tx, "cus_1", wall(11)).await.unwrap());
+        // Until its lease is over; the other lane was never taken.
+        for (lane, at, held) in [("cus_1", 39, true), ("cus_1", 40, false), ("cus_2", 11, false)] {
+            assert_eq!(lanes::is_held(&mut tx, lane, wall(at)).await.unwrap(), held, "{lane} {at}");
+        }
         assert!(lanes::holds(&mut tx, "cus_1", 1).await.unwrap());
         assert_eq!(lanes::restless(&mut tx).await.unwrap(), ["cus_1", "cus_2"]);
     }
