@@ -15,7 +15,8 @@ use askama::Template;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
@@ -111,13 +112,13 @@ async fn head(policy: HeaderValue, request: Request, next: Next) -> Response {
 async fn explain(State(app): State<App>, uri: Uri, request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Session>().cloned();
     let response = next.run(request).await;
-    match response.extensions().get::<ApiError>() {
-        Some(error) => {
-            let error = error.clone();
-            error_page(&app, session.as_ref(), &uri, &error).await
-        }
-        None => response,
+    let Some(error) = response.extensions().get::<ApiError>().cloned() else { return response };
+    let wait = response.headers().get(RETRY_AFTER).cloned();
+    let mut page = error_page(&app, session.as_ref(), &uri, &error).await;
+    if let Some(wait) = wait {
+        page.headers_mut().insert(RETRY_AFTER, wait);
     }
+    page
 }
 
 async fn error_page(app: &App, session: Option<&Session>, uri: &Uri, error: &ApiError) -> Response {
@@ -143,6 +144,7 @@ fn sentence<'a>(t: &'a texts::Texts, error: &ApiError) -> &'a str {
         "already_subscribed" => &t.error_subscribed,
         "stripe_unavailable" => &t.error_stripe,
         "checkout_in_progress" | "change_in_progress" => &t.error_busy,
+        "rate_limited" => &t.error_often,
         "catalog_not_applied" => &t.error_catalog,
         "no_stripe_customer" => &t.error_no_customer,
         "not_sold_yet" => &t.error_not_sold,

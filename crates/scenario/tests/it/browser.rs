@@ -9,7 +9,8 @@ use crate::set::text;
 /// A browser that is signed in as a customer.
 pub struct Browser<'a> {
     stage: &'a Stage,
-    cookie: String,
+    /// What it sends to be known.
+    pub cookie: String,
 }
 
 impl<'a> Browser<'a> {

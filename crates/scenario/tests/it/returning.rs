@@ -1,6 +1,7 @@
 //! Where Stripe's pages lead back to, and the portal's tasks.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use http::{Method, StatusCode};
 use jiff::Timestamp;
@@ -9,7 +10,22 @@ use specie_scenario::{Card, Person, agree};
 use specie_server::explain::explain;
 use specie_store::rows;
 
-use crate::set::{both, text};
+use crate::browser::Browser;
+use crate::set::{beside, both, text};
+use crate::views::counting;
+
+/// Where a checkout leads when it is paid.
+fn back_from(checkout: &Value) -> String {
+    format!("/billing/return?session={}", text(&checkout["id"]))
+}
+
+/// Uses up the changes that may come at once, all but `left`.
+async fn use_up(person: &Person<'_>, left: usize) {
+    for _ in left..300 {
+        let reply = person.call(Method::POST, "checkout/cs_test_none/sync", Value::Null).await;
+        assert_eq!(reply.unwrap().status, StatusCode::NOT_FOUND);
+    }
+}
 
 both! {
     async fn whoever_paid_without_our_cookie_is_thanked_and_told_nothing_else(stage: &Stage) {
@@ -34,6 +50,58 @@ both! {
         let unknown =
             stage.service.get("/billing/return?session=cs_test_guessed", &[]).await.unwrap();
         assert_eq!(unknown.status, StatusCode::UNAUTHORIZED);
+    }
+
+    async fn a_session_that_is_over_is_told_of_without_asking_stripe(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        let expired = ada.checkout("pro", "annual").await.unwrap();
+        let paid = ada.checkout("pro", "monthly").await.unwrap();
+        ada.pay(text(&paid["url"]), Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let (to_stripe, calls) = counting(stage, false);
+        let process = beside(stage, to_stripe);
+        let open = async |checkout: &Value| {
+            process.service.get(&back_from(checkout), &[]).await.unwrap()
+        };
+        for _ in 0..=300 {
+            let page = open(&expired).await;
+            assert_eq!(page.status, StatusCode::OK);
+            assert!(page.text().contains("Your payment is not complete yet"), "{}", page.text());
+        }
+        let page = open(&paid).await.text();
+        assert!(page.contains("Thank you, your payment went through"), "{page}");
+        assert_eq!(calls.load(Ordering::SeqCst), 0);
+    }
+
+    async fn coming_back_counts_as_a_change_where_stripe_is_asked(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        let expired = back_from(&ada.checkout("pro", "annual").await.unwrap());
+        let open = back_from(&ada.checkout("pro", "monthly").await.unwrap());
+        stage.conductor.settle().await.unwrap();
+        let cookie = Browser::of(stage, "ada").await.cookie;
+        let process = beside(stage, stage.stripe.transport.clone());
+        use_up(&ada.at(&process.service), 3).await;
+
+        let nobody: &[(&str, &str)] = &[];
+        let ada: &[(&str, &str)] = &[("cookie", cookie.as_str())];
+        let portal = "/billing/account?from=portal";
+        let asking = [(open.as_str(), nobody), (open.as_str(), ada), (portal, ada)];
+        for (path, headers) in asking {
+            let reply = process.service.get(path, headers).await.unwrap();
+            assert!(reply.status.as_u16() < 400, "{path}: {}", reply.text());
+        }
+        for (path, headers) in asking {
+            let refused = process.service.get(path, headers).await.unwrap();
+            assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{path}");
+            assert_eq!(refused.headers["retry-after"], "1", "{path}");
+            assert!(refused.text().contains("That was asked too often"), "{}", refused.text());
+        }
+        let known = [(expired.as_str(), nobody), (expired.as_str(), ada), ("/billing/account", ada)];
+        for (path, headers) in known {
+            let reply = process.service.get(path, headers).await.unwrap();
+            assert_eq!(reply.status, StatusCode::OK, "{path}: {}", reply.text());
+        }
+        stage.conductor.settle().await.unwrap();
     }
 
     async fn the_portal_leads_straight_to_the_end_of_the_subscription(stage: &Stage) {

@@ -19,7 +19,7 @@ use crate::trail::Who;
 use crate::views::CheckoutView;
 use crate::{ApiError, App, kept};
 
-pub use back::{is_complete, sync};
+pub use back::{come_back, is_complete, sync};
 
 /// What a customer chose. Return addresses were checked before.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ mod portal;
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{Extensions, StatusCode, Uri};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -88,11 +88,12 @@ pub(super) async fn show(
     State(app): State<App>,
     visitor: Visitor,
     uri: Uri,
+    extensions: Extensions,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
     if asked.from.as_deref() == Some("portal") {
-        return Ok(after_portal(&app, &visitor.payer).await);
+        return after_portal(&app, &visitor.payer, &extensions).await;
     }
     let t = english();
     let mut notices = Vec::new();

@@ -4,16 +4,18 @@ use askama::Template;
 use axum::Form;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{Extensions, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use specie_vocab::SessionId;
+use specie_vocab::{PayerId, SessionId};
 
 use super::offers::{self, Choice, Section};
 use super::texts::english;
 use super::{Frame, Link, Message, Notice, Visitor, html};
+use crate::auth::counted;
 use crate::commands::checkout;
 use crate::once::{Scope, once_for_page};
+use crate::rates::Kind;
 use crate::trail::Who;
 use crate::views::CheckoutView;
 use crate::{ApiError, App, reads};
@@ -101,22 +103,27 @@ pub(super) struct Back {
 }
 
 /// The customer comes back from paying, often before the webhook: what is true is read now. Whoever
-/// is not signed in here, because the app made the session, hears only whether it was paid.
+/// is not signed in here, because the app made the session, hears only whether it was paid. Where
+/// Stripe is asked, it counts as a change of the session's customer.
 pub(super) async fn come_back(
     State(app): State<App>,
     visitor: Result<Visitor, ApiError>,
     uri: Uri,
+    extensions: Extensions,
     back: Result<Query<Back>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let session = back.ok().and_then(|Query(back)| SessionId::try_from(back.session).ok());
+    let may_ask = |payer| counted(&extensions, &app, payer, Kind::Change);
     let visitor = match (visitor, &session) {
         (Ok(visitor), _) => visitor,
-        (Err(stranger), Some(session)) => return thank(&app, session, &uri).await?.ok_or(stranger),
+        (Err(stranger), Some(session)) => {
+            return thank(&app, session, &uri, may_ask).await?.ok_or(stranger);
+        }
         (Err(stranger), None) => return Err(stranger),
     };
     let session = session.ok_or_else(|| ApiError::not_found("checkout session"))?;
     let t = english();
-    let now = checkout::sync(&app, &visitor.payer, &session).await?;
+    let now = checkout::come_back(&app, &visitor.payer, &session, may_ask).await?;
     let frame = Frame::new(&app, &t.return_title, Some(&visitor.session), &uri).await?;
     if offers::is_held(&now) {
         let done = if now.access { "?done=paid" } else { "" };
@@ -126,9 +133,15 @@ pub(super) async fn come_back(
 }
 
 /// What somebody hears of a session who knows its id and is not signed in; nothing of an unknown one.
-async fn thank(app: &App, session: &SessionId, uri: &Uri) -> Result<Option<Response>, ApiError> {
+async fn thank(
+    app: &App,
+    session: &SessionId,
+    uri: &Uri,
+    may_ask: impl FnOnce(PayerId) -> Result<(), ApiError>,
+) -> Result<Option<Response>, ApiError> {
     let t = english();
-    let Some(complete) = checkout::is_complete(app, session).await? else { return Ok(None) };
+    let complete = checkout::is_complete(app, session, may_ask).await?;
+    let Some(complete) = complete else { return Ok(None) };
     let mut frame = Frame::new(app, &t.return_title, None, uri).await?;
     if !complete {
         return Ok(Some(not_yet(frame, session, None)));

@@ -40,7 +40,7 @@ texts! {
     cancel_keep return_title return_text return_again return_done_title return_done_text return_resume sign_in_title sign_in_text
     error_title error_not_found error_not_found_text error_form error_subscribed error_stripe
     error_busy error_catalog error_no_customer error_not_sold error_not_possible error_request
-    error_other error_back
+    error_often error_other error_back
 }
 
 static ENGLISH: LazyLock<Texts> = LazyLock::new(|| {

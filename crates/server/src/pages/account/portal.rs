@@ -3,6 +3,7 @@
 use axum::Form;
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
+use axum::http::Extensions;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use specie_store::customers::Payer;
@@ -10,11 +11,13 @@ use specie_store::intents::{self as stored_intents, IntentState};
 use specie_vocab::IntentId;
 
 use super::account_url;
+use crate::auth::counted;
 use crate::commands::portal::{self, Task};
 use crate::intents::{self, Driven};
 use crate::lanes::{self, WishFor};
 use crate::once::{Scope, once_for_page};
 use crate::pages::Visitor;
+use crate::rates::Kind;
 use crate::trail::{Who, why};
 use crate::views::PortalView;
 use crate::{ApiError, App};
@@ -52,15 +55,20 @@ pub(in crate::pages) async fn portal(
     Ok(Redirect::to(&session.url).into_response())
 }
 
-/// A card that was replaced in the portal is looked at before the page is shown. What fails here
-/// comes by webhook.
-pub(super) async fn after_portal(app: &App, payer: &Payer) -> Response {
-    if let Some(customer) = &payer.stripe
-        && let Err(error) = look_and_move(app, payer, customer.as_str()).await
-    {
-        tracing::warn!(%error, "the customer was not looked at after the portal");
+/// A card that was replaced in the portal is looked at before the page is shown, which counts as a
+/// change. What fails here comes by webhook.
+pub(super) async fn after_portal(
+    app: &App,
+    payer: &Payer,
+    extensions: &Extensions,
+) -> Result<Response, ApiError> {
+    if let Some(customer) = &payer.stripe {
+        counted(extensions, app, payer.id, Kind::Change)?;
+        if let Err(error) = look_and_move(app, payer, customer.as_str()).await {
+            tracing::warn!(%error, "the customer was not looked at after the portal");
+        }
     }
-    Redirect::to(&account_url(app, "")).into_response()
+    Ok(Redirect::to(&account_url(app, "")).into_response())
 }
 
 /// Looks, and carries out what the new card asks for: it becomes the subscription's own, and pays
