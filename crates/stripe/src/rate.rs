@@ -1,4 +1,7 @@
 //! The rate budget: how many calls a second, in all and per endpoint, interactive ones first.
+//!
+//! What goes first goes first only to what both would take, and not for ever: a crowd that waits for
+//! one endpoint keeps nobody from another, whose call may be the one that ends their waiting.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,6 +16,8 @@ const CALL: i64 = 1_000_000;
 const RECOVERY: i64 = 10 * CALL;
 /// Several calls in flight meet one limit together: they count once.
 const SAME_MOMENT: i64 = CALL;
+/// So long a call for which nobody waits lets others go first; then it waits in line as they do.
+const PATIENCE: i64 = 5 * CALL;
 /// No slower than a sixteenth.
 const SLOWEST: u32 = 4;
 /// Endpoints that are told apart; there are fewer. Any more share one bucket.
@@ -23,8 +28,16 @@ const MOST_ENDPOINTS: usize = 256;
 pub enum Priority {
     /// Somebody is waiting for the answer.
     Interactive,
-    /// Nobody is; goes only while nothing interactive waits.
+    /// Nobody is; lets interactive calls go first that wait for the same endpoint, or would take the
+    /// last calls in all.
     Background,
+}
+
+impl Priority {
+    /// That of a call that has waited for so many microseconds.
+    fn after(self, waited: i64) -> Self {
+        if waited < PATIENCE { self } else { Self::Interactive }
+    }
 }
 
 /// Calls per second.
@@ -58,11 +71,16 @@ struct State {
     limits: Limits,
     replicas: u32,
     all: Bucket,
-    endpoints: HashMap<String, Bucket>,
-    /// Interactive calls that wait.
-    waiting: usize,
+    endpoints: HashMap<String, Line>,
     /// Time never goes back, and a wait that was slept through has passed.
     now: i64,
+}
+
+/// Calls to one endpoint.
+struct Line {
+    bucket: Bucket,
+    /// Interactive ones that wait, be it for their endpoint or for what there is in all.
+    waiting: i64,
 }
 
 /// A twelfth of a second's calls may go at once, the rest of them is spread: no second sees more
@@ -85,7 +103,6 @@ impl RateBudget {
             replicas: 1,
             all: Bucket::full(limits.all, now),
             endpoints: HashMap::new(),
-            waiting: 0,
             now,
         };
         Self(Some(Arc::new(Budget { clock, state: Mutex::new(state) })))
@@ -111,14 +128,18 @@ impl RateBudget {
         sleep: impl Fn(Duration) -> F,
     ) {
         let Some(budget) = &self.0 else { return };
+        let since = budget.lock_now().now;
         let mut waiting = None;
         loop {
-            let wait = budget.lock_now().try_take(endpoint, priority);
-            let Some(micros) = wait else { return };
+            let (micros, until, priority) = {
+                let mut state = budget.lock_now();
+                let priority = priority.after(state.now - since);
+                let Some(micros) = state.try_take(endpoint, priority) else { return };
+                (micros, state.now + micros, priority)
+            };
             if priority == Priority::Interactive && waiting.is_none() {
-                waiting = Some(Waiting::new(budget));
+                waiting = Some(Waiting::new(budget, endpoint));
             }
-            let until = budget.lock().now + micros;
             sleep(Duration::from_micros(micros.unsigned_abs())).await;
             {
                 let mut state = budget.lock();
@@ -136,7 +157,7 @@ impl RateBudget {
         let mut state = budget.lock_now();
         let now = state.now;
         match endpoint {
-            Some(endpoint) => state.endpoint(endpoint).halve(now),
+            Some(endpoint) => state.line(endpoint).bucket.halve(now),
             None => state.all.halve(now),
         }
     }
@@ -156,46 +177,74 @@ impl Budget {
 }
 
 /// An interactive call waits as long as this lives: also when its caller gives up.
-struct Waiting<'a>(&'a Budget);
+struct Waiting<'a> {
+    budget: &'a Budget,
+    endpoint: &'a str,
+}
 
 impl<'a> Waiting<'a> {
-    fn new(budget: &'a Budget) -> Self {
-        budget.lock().waiting += 1;
-        Self(budget)
+    fn new(budget: &'a Budget, endpoint: &'a str) -> Self {
+        budget.lock().line(endpoint).waiting += 1;
+        Self { budget, endpoint }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.lock().waiting -= 1;
+        self.budget.lock().line(self.endpoint).waiting -= 1;
     }
 }
 
 impl State {
     /// Counts a call that may go now; else says after how many microseconds to ask again.
     fn try_take(&mut self, endpoint: &str, priority: Priority) -> Option<i64> {
-        let (now, replicas, limits) = (self.now, i64::from(self.replicas), self.limits);
-        let all_rate = i64::from(limits.all) / replicas;
-        let one_rate = i64::from(limits.endpoint) / replicas;
+        let (now, one_rate) = (self.now, self.rate(self.limits.endpoint));
+        let all_rate = self.rate(self.limits.all);
         let all_wait = self.all.wait(all_rate, now);
-        let one_wait = self.endpoint(endpoint).wait(one_rate, now);
+        let one_wait = self.line(endpoint).bucket.wait(one_rate, now);
         let wait = all_wait.max(one_wait);
         if wait > 0 {
             return Some(wait);
         }
-        if priority == Priority::Background && self.waiting > 0 {
+        if priority == Priority::Background && self.is_waited_for(endpoint) {
             return Some(CALL / all_rate.max(1));
         }
         self.all.level -= CALL;
-        self.endpoint(endpoint).level -= CALL;
+        self.line(endpoint).bucket.level -= CALL;
         None
     }
 
-    fn endpoint(&mut self, endpoint: &str) -> &mut Bucket {
+    /// Our share of a limit.
+    fn rate(&self, limit: u32) -> i64 {
+        i64::from(limit) / i64::from(self.replicas)
+    }
+
+    /// Whether somebody waits for what a call to `endpoint` would take: their turn there, or one of
+    /// the last calls in all, which they could use elsewhere.
+    fn is_waited_for(&mut self, endpoint: &str) -> bool {
+        if self.line(endpoint).waiting > 0 {
+            return true;
+        }
+        let (now, rate) = (self.now, self.rate(self.limits.endpoint));
+        let elsewhere: i64 = self.endpoints.values_mut().map(|line| line.could_go(rate, now)).sum();
+        self.all.level < CALL * (elsewhere + 1)
+    }
+
+    fn line(&mut self, endpoint: &str) -> &mut Line {
         let known = self.endpoints.len() < MOST_ENDPOINTS || self.endpoints.contains_key(endpoint);
         let name = if known { endpoint } else { "(others)" };
-        let fresh = Bucket::full(self.limits.endpoint, self.now);
-        self.endpoints.entry(name.to_owned()).or_insert(fresh)
+        let bucket = Bucket::full(self.limits.endpoint, self.now);
+        self.endpoints.entry(name.to_owned()).or_insert(Line { bucket, waiting: 0 })
+    }
+}
+
+impl Line {
+    /// How many of those who wait their own endpoint would let go now.
+    fn could_go(&mut self, rate: i64, now: i64) -> i64 {
+        if self.waiting == 0 || self.bucket.wait(rate, now) > 0 {
+            return 0;
+        }
+        self.waiting.min(self.bucket.level / CALL)
     }
 }
 

@@ -34,11 +34,34 @@ impl Bench {
     async fn calls(&self, n: usize, endpoint: &str, priority: Priority) -> Vec<i64> {
         let mut went = Vec::new();
         for _ in 0..n {
-            let sleep = async |time: Duration| self.skip(time.as_micros().try_into().unwrap());
+            let sleep = async |time: Duration| {
+                self.skip(time.as_micros().try_into().unwrap());
+                assert!(self.micros() < 3_600 * CALL, "it waits for ever");
+            };
             self.budget.take(endpoint, priority, sleep).await;
             went.push(self.micros());
         }
         went
+    }
+
+    /// The same, beside others who sleep as well: whoever wakes finds the clock at least there.
+    async fn calls_beside(&self, n: usize, endpoint: &str, priority: Priority) -> Vec<i64> {
+        let mut went = Vec::new();
+        for _ in 0..n {
+            let sleep = async |time: Duration| {
+                let until = self.micros() + i64::try_from(time.as_micros()).unwrap();
+                tokio::task::yield_now().await;
+                self.skip((until - self.micros()).max(0));
+            };
+            self.budget.take(endpoint, priority, sleep).await;
+            went.push(self.micros());
+        }
+        went
+    }
+
+    fn waiting(&self) -> i64 {
+        let Some(budget) = &self.budget.0 else { panic!("a budget") };
+        budget.lock().endpoints.values().map(|line| line.waiting).sum()
     }
 }
 
@@ -120,32 +143,61 @@ fn a_limit_of_one_endpoint_leaves_the_others() {
     assert!(went[39] - from > 3 * CALL);
 }
 
-/// Background calls that are already waiting let an interactive one pass.
-#[test]
-fn interactive_calls_go_first() {
-    let bench = Bench::new(4, 4);
+/// In which order those go who wait together for the last calls in all, interactive ones to `endpoint`.
+fn order_with(endpoint: &str) -> Vec<&'static str> {
+    let bench = Bench::new(4, 8);
     let order = Mutex::new(Vec::new());
     run(async {
         bench.calls(1, "GET/x", Priority::Background).await;
-        let call = async |name, priority| {
+        let call = async |name, endpoint: &str, priority| {
             // Each sleeps a round of the executor; the last to sleep moves the clock.
             let sleep = async |_: Duration| {
                 tokio::task::yield_now().await;
                 bench.skip(CALL / 10);
             };
-            bench.budget.take("GET/x", priority, sleep).await;
+            bench.budget.take(endpoint, priority, sleep).await;
             order.lock().unwrap().push(name);
         };
         tokio::join!(
-            call("background 1", Priority::Background),
-            call("background 2", Priority::Background),
-            call("interactive 1", Priority::Interactive),
-            call("interactive 2", Priority::Interactive),
+            call("background 1", "GET/x", Priority::Background),
+            call("background 2", "GET/x", Priority::Background),
+            call("interactive 1", endpoint, Priority::Interactive),
+            call("interactive 2", endpoint, Priority::Interactive),
         );
     });
-    let order = order.into_inner().unwrap();
-    assert!(order[..2].iter().all(|name| name.starts_with("interactive")), "{order:?}");
-    assert_eq!(order.len(), 4);
+    order.into_inner().unwrap()
+}
+
+/// Background calls that are already waiting let an interactive one pass.
+#[test]
+fn interactive_calls_go_first() {
+    for endpoint in ["GET/x", "GET/y"] {
+        let order = order_with(endpoint);
+        let first = order[..2].iter().all(|name| name.starts_with("interactive"));
+        assert!(first, "{endpoint}: {order:?}");
+        assert_eq!(order.len(), 4);
+    }
+}
+
+/// What a background call brings may be what all of them wait for.
+#[test]
+fn a_crowd_at_one_endpoint_holds_nobody_back_who_calls_another() {
+    let bench = Bench::new(100, 25);
+    let (_, _, _, _, went) = run(async {
+        let reader = || bench.calls_beside(100, "GET/a", Priority::Interactive);
+        let pass = bench.calls_beside(5, "GET/v1/events", Priority::Background);
+        tokio::join!(reader(), reader(), reader(), reader(), pass)
+    });
+    assert!(went[0] < CALL / 10 && went[4] < CALL / 2, "{went:?}");
+}
+
+/// Polls a call that has to wait once: from then on it waits.
+async fn begin_to_wait(call: std::pin::Pin<&mut impl Future<Output = ()>>) {
+    tokio::select! {
+        biased;
+        () = call => panic!("too soon"),
+        () = std::future::ready(()) => {}
+    }
 }
 
 #[test]
@@ -154,15 +206,32 @@ fn a_caller_that_gives_up_no_longer_holds_the_others_back() {
     run(async {
         bench.calls(1, "GET/x", Priority::Background).await;
         let never = |_| std::future::pending::<()>();
-        tokio::select! {
-            biased;
-            () = bench.budget.take("GET/x", Priority::Interactive, never) => panic!("too soon"),
-            () = std::future::ready(()) => {}
+        {
+            let call = std::pin::pin!(bench.budget.take("GET/x", Priority::Interactive, never));
+            begin_to_wait(call).await;
+            assert_eq!(bench.waiting(), 1);
         }
-        bench.calls(1, "GET/x", Priority::Background).await;
+        let from = bench.micros();
+        let went = bench.calls(1, "GET/x", Priority::Background).await;
+        assert!(went[0] - from < 2 * CALL, "{went:?}");
     });
-    let Some(budget) = &bench.budget.0 else { panic!("a budget") };
-    assert_eq!(budget.lock().waiting, 0);
+    assert_eq!(bench.waiting(), 0);
+}
+
+#[test]
+fn whoever_lets_others_go_first_does_not_do_so_for_ever() {
+    for endpoint in ["GET/x", "GET/y"] {
+        let bench = Bench::new(1, 1);
+        run(async {
+            bench.calls(1, "GET/x", Priority::Background).await;
+            let never = |_| std::future::pending::<()>();
+            let mut call =
+                std::pin::pin!(bench.budget.take(endpoint, Priority::Interactive, never));
+            begin_to_wait(call.as_mut()).await;
+            let went = bench.calls(1, "GET/x", Priority::Background).await;
+            assert!((PATIENCE..PATIENCE + 2 * CALL).contains(&went[0]), "{endpoint}: {went:?}");
+        });
+    }
 }
 
 /// A clock that stands still, or jumps back, stops nothing: what was slept has passed.
