@@ -8,6 +8,7 @@ mod away;
 mod browser;
 mod ceiling;
 mod checks;
+mod crowd;
 mod deleted;
 mod doors;
 mod endpoints;

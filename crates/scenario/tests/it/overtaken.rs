@@ -60,6 +60,11 @@ impl Reading {
         self.has_read.acquire().await.unwrap().forget();
     }
 
+    /// Whether a further one is there.
+    pub fn is_there(&self) -> bool {
+        self.has_read.available_permits() > 0
+    }
+
     /// It, and all others, may be heard.
     pub fn go_on(&self) {
         self.may_hear.add_permits(100);

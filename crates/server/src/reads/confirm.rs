@@ -20,6 +20,9 @@ const FRESH: i64 = 300;
 const DAY: i64 = 86_400;
 /// A reader never waits for Stripe any longer.
 const MOMENT: Duration = Duration::from_millis(300);
+/// Customers of whom Stripe is asked at once. After an outage all views are old, and the pass that
+/// confirms nearly all of them costs one call: whoever finds no place is not worth a queue.
+const PLACES: usize = 16;
 
 /// When what is shown was last known to be true.
 pub(super) struct Confirmed {
@@ -78,8 +81,8 @@ async fn passed(app: &App, ours: WallTime) -> Result<Arc<Passed>, ApiError> {
     Ok(passed)
 }
 
-/// Asks Stripe, unless somebody does already for this customer. Nobody waits for longer than a
-/// moment; what comes later is there for the next reader.
+/// Asks Stripe, unless somebody does already for this customer, or for as many others as may at once.
+/// Nobody waits for longer than a moment; what comes later is there for the next reader.
 pub(super) async fn ask(app: &App, payer: PayerId, kept: &Kept, group: &str) {
     let (Some(lane), Some(turn)) = (kept.lane.clone(), Turn::take(app, payer, group)) else {
         return;
@@ -119,7 +122,7 @@ async fn look(turn: &Turn, lane: &str, rests_on: Option<String>) -> Result<(), A
     lanes::look_now(app, lane, wish, why::CONFIRM).await
 }
 
-/// One reader at a time asks for a customer.
+/// One reader at a time asks for a customer, and few for all of them.
 struct Turn {
     app: App,
     payer: PayerId,
@@ -129,7 +132,8 @@ struct Turn {
 impl Turn {
     fn take(app: &App, payer: PayerId, group: &str) -> Option<Self> {
         let turn = || Self { app: app.clone(), payer, group: group.into() };
-        app.cache.asking().insert(payer).then(turn)
+        let mut asking = app.cache.asking();
+        (asking.len() < PLACES && asking.insert(payer)).then(turn)
     }
 }
 
