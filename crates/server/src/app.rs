@@ -157,9 +157,11 @@ impl App {
     }
 
     /// Whether what another task has under way most likely waits for its next try: it was waited for
-    /// this often, and Stripe's last call had no answer.
+    /// this often, and Stripe's last call had no answer, or the key is refused or lacks a right.
     pub(crate) fn waits_for_stripe(&self, rounds: usize) -> bool {
-        rounds >= BLIP && self.stripe.outages() > 0
+        let stripe = &self.stripe;
+        let refused = || stripe.key_refused() || stripe.right_missing().is_some();
+        rounds >= BLIP && (stripe.outages() > 0 || refused())
     }
 
     /// Says that something moved on and that there may be more to do.

@@ -192,7 +192,7 @@ async fn payer_of(app: &App, intent: &Intent) -> Result<Payer, ApiError> {
 async fn let_go(app: &App, intent: &Intent, until: WallTime, seconds: i64) -> Result<(), ApiError> {
     let mut tx = app.db.begin().await?;
     let now = tx.now().await?;
-    let lasted = (now.seconds_since(intent.created_at) / 8).min(lanes::LONGEST_WAIT);
+    let lasted = lanes::longer_since(intent.created_at, now);
     let wait = seconds.max(lanes::longer_the_longer(app)).max(lasted);
     stored::let_go(&mut tx, intent.id, until, now.plus_seconds(wait)).await?;
     Ok(tx.commit().await?)

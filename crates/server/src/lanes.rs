@@ -100,7 +100,7 @@ impl LaneError {
         match self {
             // A key that is refused, or lacks a right, says nothing of the bytes that were to be
             // handled; nor does the page of a proxy in between.
-            Self::Stripe(StripeError::Refused(fault)) => fault.status != 403,
+            Self::Stripe(error @ StripeError::Refused(_)) => !error.is_forbidden(),
             Self::Stripe(error) => {
                 !error.is_outage() && matches!(error, StripeError::Unreadable(_))
             }
@@ -108,6 +108,17 @@ impl LaneError {
             // The events are not at fault.
             Self::Store(error) => !error.is_transient() && !error.is_corrupt(),
             Self::Overslept | Self::Unbound(_) => false,
+        }
+    }
+
+    /// Whether it is over soon, and for all lanes together. A key that is refused, or lacks a right,
+    /// waits for a person, while other calls are answered.
+    fn passes(&self) -> bool {
+        match self {
+            Self::Stripe(error) => error.is_outage(),
+            Self::Unbound(error) => error.code == "stripe_unavailable",
+            Self::Store(_) | Self::Overslept => true,
+            Self::Unreadable { .. } => false,
         }
     }
 }
@@ -336,7 +347,8 @@ async fn finish(tx: &mut Tx, claim: &Claim, state: InboxState) -> Result<(), Lan
     Ok(())
 }
 
-/// Waits longer each time; an outage never counts, what fails again and again is parked.
+/// Waits longer each time; an outage never counts, nor does a key that is refused or lacks a right;
+/// what fails again and again is parked.
 async fn back_off(app: &App, claim: &Claim, error: &LaneError) -> Result<(), StoreError> {
     let counts = error.counts();
     tracing::warn!(lane = %claim.lane, %error, counts, "a lane could not be handled");
@@ -361,7 +373,8 @@ async fn back_off(app: &App, claim: &Claim, error: &LaneError) -> Result<(), Sto
             MENDING
         }
         _ if counts => 1_i64 << claim.failures.clamp(0, 8),
-        _ => longer_the_longer(app),
+        _ if error.passes() => longer_the_longer(app),
+        _ => waits_since(claim).map_or(LONGEST_WAIT, |since| longer_since(since, now)),
     };
     stored::back_off(&mut tx, &claim.lane, claim.fence, now.plus_seconds(wait), counted).await?;
     tx.commit().await?;
@@ -374,6 +387,17 @@ async fn back_off(app: &App, claim: &Claim, error: &LaneError) -> Result<(), Sto
 /// How long whoever met an outage waits, in seconds: all wait longer, the longer it lasts.
 pub(crate) fn longer_the_longer(app: &App) -> i64 {
     (1_i64 << app.stripe.outages().min(10)).min(LONGEST_WAIT)
+}
+
+/// How long what waits since then waits for its next try, in seconds, if it alone meets what it meets.
+pub(crate) fn longer_since(since: WallTime, now: WallTime) -> i64 {
+    (now.seconds_since(since) / 8).clamp(1, LONGEST_WAIT)
+}
+
+/// Since when what was claimed waits. Nobody knows of a lane that was only woken.
+fn waits_since(claim: &Claim) -> Option<WallTime> {
+    let events = claim.events.iter().map(|event| event.received_at);
+    events.chain(claim.wishes.iter().map(|wish| wish.due)).min()
 }
 
 /// The customer's view is read again: it says `stale` as long as an event is parked.

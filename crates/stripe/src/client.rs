@@ -150,6 +150,12 @@ impl Client {
         self.0.notes.key_refused()
     }
 
+    /// An endpoint that the key lacked the right to read when it was last asked. None, if there is
+    /// none.
+    pub fn right_missing(&self) -> Option<String> {
+        self.0.notes.right_missing()
+    }
+
     /// What Stripe's clock showed at its last answer, to the second; none before the first.
     pub fn stripe_time(&self) -> Option<i64> {
         self.0.notes.date()
@@ -185,6 +191,7 @@ impl Client {
                 }
                 _ => {
                     let read = answer.and_then(|answer| answer::read(&answer));
+                    self.0.notes.read(&endpoint_of("GET", &path), &read);
                     return self.counted(read).map(|answer| answer.body);
                 }
             }

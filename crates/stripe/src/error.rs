@@ -55,6 +55,11 @@ impl StripeError {
         }
     }
 
+    /// 403: the key lacks the right. Nothing is wrong with what was asked.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Refused(fault) if fault.status == 403)
+    }
+
     /// The object is not there: 404, or 400 with `resource_missing`.
     pub fn is_missing(&self) -> bool {
         let code = |fault: &ApiFault| fault.code.as_deref() == Some("resource_missing");

@@ -1,7 +1,7 @@
 //! What a restricted key may not do. Each right is tried on something that is not there, so that
 //! nothing is changed.
 
-use specie_stripe::{Form, Priority, StoredRequest, StripeError};
+use specie_stripe::{Form, Priority, StoredRequest};
 use specie_vocab::{Chance, SystemChance};
 
 use super::Patient;
@@ -45,7 +45,7 @@ pub(super) async fn check(patient: &Patient, report: &mut Report) {
     for (resource, path) in READ {
         let query = Form::new().set("limit", "1");
         let answer = patient.stripe.get(path, &query, Priority::Interactive).await;
-        if answer.is_err_and(|error| is_refusal(&error)) {
+        if answer.is_err_and(|error| error.is_forbidden()) {
             refused.push(format!("{resource} (read)"));
         }
     }
@@ -53,7 +53,7 @@ pub(super) async fn check(patient: &Patient, report: &mut Report) {
         let key = format!("doctor:{}", SystemChance.token());
         let request = StoredRequest::post(path, &Form::new(), key);
         let answer = patient.stripe.send(&request).await;
-        if answer.is_err_and(|error| is_refusal(&error)) {
+        if answer.is_err_and(|error| error.is_forbidden()) {
             refused.push(format!("{resource} (write)"));
         }
     }
@@ -67,9 +67,4 @@ pub(super) async fn check(patient: &Patient, report: &mut Report) {
     };
     let findings = (!refused.is_empty()).then(finding).into_iter().collect();
     report.add("rights", findings, "the restricted key has all that are needed");
-}
-
-/// 403: the key lacks the right. Everything else comes after that was looked at.
-fn is_refusal(error: &StripeError) -> bool {
-    matches!(error, StripeError::Refused(fault) if fault.status == 403)
 }

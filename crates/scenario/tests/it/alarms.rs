@@ -1,17 +1,18 @@
 //! Alarms about Stripe: what it says of our endpoint, our key and our clock, and how long they stand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use serde_json::Value;
-use specie_scenario::Stage;
-use specie_server::{App, alarms, watermark};
+use serde_json::{Value, json};
+use specie_scenario::{Card, Person, Stage};
+use specie_server::{App, alarms, quiet, watermark};
+use specie_store::lanes;
 use specie_stripe::Transport;
 use tower::ServiceExt;
 
-use crate::set::{beside, beside_but, both, private, way};
+use crate::set::{beside, beside_but, both, private, text, way};
 
 async fn standing(app: &App) -> Vec<&'static str> {
     let standing = alarms::standing(app).await.unwrap();
@@ -56,6 +57,33 @@ both! {
         assert_eq!(standing(&app).await, [""; 0]);
     }
 
+    async fn a_right_that_is_missing_stands_and_is_asked_for_less_and_less_often(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let id = text(&stage.sandbox.list("subscription")[0]["id"]).to_owned();
+        let path = format!("/v1/subscriptions/{id}");
+        let right = Right::new();
+        let process = beside(stage, right.way(stage, &path));
+        let app = &process.app;
+        ada.api(Method::POST, &path, "metadata[from]=dashboard").await.unwrap();
+        process.conductor.pulse().await.unwrap();
+
+        let end = app.wall.now().plus_seconds(600);
+        while let Some(next) = quiet::run_to_quiet(app).await.unwrap().wall.filter(|at| *at <= end) {
+            stage.wall.advance_to(next.timestamp());
+        }
+        let calls = right.refused.load(Ordering::SeqCst);
+        assert!((10..100).contains(&calls), "{calls} calls in ten minutes");
+        watermark::pass(app).await.unwrap();
+        assert!(standing(app).await.contains(&"stripe_right_missing"), "others are answered");
+
+        right.missing.store(false, Ordering::SeqCst);
+        process.conductor.settle().await.unwrap();
+        assert!(lanes::at_rest(&mut app.db.read().await.unwrap()).await.unwrap());
+        assert!(!standing(app).await.contains(&"stripe_right_missing"));
+    }
+
     async fn a_key_of_another_mode_stands(stage: &Stage) {
         watermark::pass(&stage.app).await.unwrap();
         let to_stripe = stage.stripe.transport.clone();
@@ -83,6 +111,39 @@ both! {
         old.store(0, Ordering::SeqCst);
         watermark::pass(&app).await.unwrap();
         assert_eq!(standing(&app).await, [""; 0]);
+    }
+}
+
+/// A right that the key lacks.
+#[derive(Clone)]
+struct Right {
+    missing: Arc<AtomicBool>,
+    /// So many calls were refused for it.
+    refused: Arc<AtomicUsize>,
+}
+
+impl Right {
+    fn new() -> Self {
+        Self { missing: Arc::new(AtomicBool::new(true)), refused: Arc::default() }
+    }
+
+    /// A way on which what lies at a path may not be read without it.
+    fn way(&self, stage: &Stage, path: &str) -> Transport {
+        let (inner, right, path) = (stage.stripe.transport.clone(), self.clone(), path.to_owned());
+        way(move |request: Request<Bytes>| {
+            let (inner, right) = (inner.clone(), right.clone());
+            let needed = request.method() == Method::GET && request.uri().path() == path;
+            async move {
+                if !needed || !right.missing.load(Ordering::SeqCst) {
+                    return inner.oneshot(request).await;
+                }
+                right.refused.fetch_add(1, Ordering::SeqCst);
+                let body = json!({ "error": { "type": "invalid_request_error" } }).to_string();
+                let mut answer = Response::new(Bytes::from(body));
+                *answer.status_mut() = StatusCode::FORBIDDEN;
+                Ok(answer)
+            }
+        })
     }
 }
 

@@ -22,7 +22,7 @@ const fn happens(code: &'static str, meaning: &'static str, mend: &'static str) 
 }
 
 /// All of them, by their codes.
-pub const ALARMS: [Alarm; 19] = [
+pub const ALARMS: [Alarm; 20] = [
     state(
         "clock_off",
         "this machine's clock and the database's, or Stripe's, differ by more than a minute",
@@ -87,6 +87,11 @@ pub const ALARMS: [Alarm; 19] = [
         "stripe_key_refused",
         "Stripe does not accept the API key; changes wait",
         "put a valid key into `STRIPE_SECRET_KEY` and start the service anew",
+    ),
+    state(
+        "stripe_right_missing",
+        "the API key may not read something that is needed; what needs it waits",
+        "add the right to the key in Stripe's dashboard (Developers, API keys); `specie doctor` names it",
     ),
     state(
         "stripe_unreachable",

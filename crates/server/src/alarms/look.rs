@@ -76,6 +76,7 @@ async fn cause(
         "quarantined" => some(quarantine::count(tx).await?, "quarantined objects"),
         "second_subscription" => some(held::doubled(tx).await?, "customers with two"),
         "stripe_key_refused" => app.stripe.key_refused().then(|| "the last answer was 401".into()),
+        "stripe_right_missing" => app.stripe.right_missing().map(forbidden),
         "stripe_unreachable" => unreachable(app, tx, now).await?,
         "webhook_disabled" => {
             app.watch.endpoint_disabled().then(|| "the endpoint's status is not `enabled`".into())
@@ -87,6 +88,10 @@ async fn cause(
 
 fn some(count: i64, what: &str) -> Option<String> {
     (count > 0).then(|| format!("{what}: {count}"))
+}
+
+fn forbidden(endpoint: String) -> String {
+    format!("the last answer to `{endpoint}` was 403")
 }
 
 fn clock(app: &App, now: WallTime) -> Option<String> {

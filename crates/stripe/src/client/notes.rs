@@ -1,11 +1,15 @@
 //! What a client remembers of its calls: for waiting, for metrics, and for alarms.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use http::Response;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+
+use crate::StripeError;
 
 /// What may come of one call, a retry being another one: carried out; refused; the API key not
 /// accepted; too many calls; a failure of Stripe's side; no answer.
@@ -22,6 +26,8 @@ pub(super) struct Notes {
     outages: AtomicU32,
     outcomes: [AtomicU64; OUTCOMES.len()],
     key_refused: AtomicBool,
+    /// Endpoints whose last answer said that the key may not read them.
+    forbidden: Mutex<BTreeSet<String>>,
     /// Unix seconds.
     date: AtomicI64,
 }
@@ -32,6 +38,7 @@ impl Default for Notes {
             outages: AtomicU32::default(),
             outcomes: Default::default(),
             key_refused: AtomicBool::default(),
+            forbidden: Mutex::default(),
             date: AtomicI64::new(NONE),
         }
     }
@@ -47,6 +54,29 @@ impl Notes {
         if let Some(date) = date(response) {
             self.date.store(date, Ordering::Relaxed);
         }
+    }
+
+    /// Notes whether the key may read an endpoint. An outage, or a key that is refused, says nothing of
+    /// it.
+    pub(super) fn read<T>(&self, endpoint: &str, answer: &Result<T, StripeError>) {
+        let mut forbidden = self.forbidden();
+        match answer {
+            Err(error) if error.is_forbidden() => {
+                forbidden.insert(endpoint.to_owned());
+            }
+            Ok(_) | Err(StripeError::Refused(_)) => {
+                forbidden.remove(endpoint);
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn forbidden(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.forbidden.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(super) fn right_missing(&self) -> Option<String> {
+        self.forbidden().first().cloned()
     }
 
     pub(super) fn outage(&self) {
@@ -108,6 +138,27 @@ mod tests {
         }
         notes.answered(None);
         assert_eq!(notes.outcomes(), [2, 4, 1, 1, 3, 1]);
+    }
+
+    #[test]
+    fn a_right_is_missing_until_its_endpoint_is_read() {
+        let refused = |status| {
+            let fault = crate::ApiFault { status, ..Default::default() };
+            Err::<(), _>(StripeError::Refused(Box::new(fault)))
+        };
+        let notes = Notes::default();
+        let reads = |endpoint: &str, answer: Result<(), StripeError>| {
+            notes.read(endpoint, &answer);
+            notes.right_missing()
+        };
+        assert_eq!(reads("GET/a", Ok(())), None);
+        assert_eq!(reads("GET/b", refused(403)).as_deref(), Some("GET/b"));
+        assert_eq!(reads("GET/a", refused(403)).as_deref(), Some("GET/a"));
+        assert_eq!(reads("GET/a", Ok(())).as_deref(), Some("GET/b"), "the other one's is missing");
+        for unknown in [StripeError::RateLimited, StripeError::Unauthorized] {
+            assert_eq!(reads("GET/b", Err(unknown)).as_deref(), Some("GET/b"));
+        }
+        assert_eq!(reads("GET/b", refused(404)), None, "it was looked for");
     }
 
     #[test]
