@@ -11,7 +11,7 @@ use specie_billing::catalog::StaleAccess;
 use specie_scenario::{Card, Person, Stage, agree};
 use specie_server::Patience;
 use specie_server::intents::{Driven, drive};
-use specie_store::{customers, intents};
+use specie_store::{customers, intents, leases};
 use specie_stripe::{Transport, TransportError};
 use specie_vocab::{ManualClock, WallClock};
 use tokio::sync::Semaphore;
@@ -90,6 +90,29 @@ fn first_key_is_lost(
     (transport, count)
 }
 
+/// A way on which the first key makes a session and is answered 500 for ever, and no list shows it for
+/// nearly a minute.
+fn done_and_unlisted(stage: &Stage) -> Transport {
+    let path = "/v1/checkout/sessions";
+    let (lost, _) = first_key_is_lost(stage, path, Failure::AfterTheWork);
+    let (wall, made_at) = (stage.wall.clone(), Arc::new(Mutex::new(None)));
+    way(move |request: Request<Bytes>| {
+        let (lost, wall, made_at) = (lost.clone(), wall.clone(), Arc::clone(&made_at));
+        async move {
+            let now = WallClock::now(&*wall);
+            if request.uri().path() == path && request.method() == Method::POST {
+                made_at.lock().unwrap().get_or_insert(now);
+            } else if request.uri().path() == path
+                && made_at.lock().unwrap().is_some_and(|made_at| now.seconds_since(made_at) < 59)
+            {
+                let none = json!({ "object": "list", "data": [], "has_more": false, "url": path });
+                return Ok(answer(StatusCode::OK, &[], &none));
+            }
+            lost.oneshot(request).await
+        }
+    })
+}
+
 /// A way on which no session is expired, as while a payment of it is being processed, and how often that was
 /// asked for.
 pub fn refusing_to_expire(stage: &Stage) -> (Transport, Arc<AtomicUsize>) {
@@ -119,6 +142,22 @@ async fn newest_intent(stage: &Stage) -> (intents::Intent, usize) {
     let intent = intents::of_payer(&mut tx, ada.id, 1).await.unwrap().remove(0);
     let tries = intents::tries(&mut tx, intent.id).await.unwrap().len();
     (intent, tries)
+}
+
+/// Whether a request of Ada's newest intent has come to this so far.
+async fn came_to(stage: &Stage, outcome: &str) -> bool {
+    let (intent, _) = newest_intent(stage).await;
+    let mut tx = stage.app.db.read().await.unwrap();
+    let tries = intents::tries(&mut tx, intent.id).await.unwrap();
+    tries.iter().any(|it| it.outcome.as_deref() == Some(outcome))
+}
+
+/// What an earlier process had taken is free, as at the start of one that is alone.
+async fn starts_anew(stage: &Stage) {
+    let mut tx = stage.app.db.begin().await.unwrap();
+    let now = tx.now().await.unwrap();
+    leases::end_all(&mut tx, now).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 async fn a_failure_that_is_stored(stage: &Stage, failure: Failure) {
@@ -294,32 +333,34 @@ both! {
 
     // However late Stripe's lists show what was done, up to a minute: it is not done again.
     async fn what_a_stored_failure_did_is_found_though_lists_lag(stage: &Stage) {
-        let path = "/v1/checkout/sessions";
-        let (lost, _) = first_key_is_lost(stage, path, Failure::AfterTheWork);
-        let (wall, made_at) = (stage.wall.clone(), Arc::new(Mutex::new(None)));
-        let to_stripe = way(move |request: Request<Bytes>| {
-            let (lost, wall, made_at) = (lost.clone(), wall.clone(), Arc::clone(&made_at));
-            async move {
-                let now = WallClock::now(&*wall);
-                if request.uri().path() == path && request.method() == Method::POST {
-                    made_at.lock().unwrap().get_or_insert(now);
-                } else if request.uri().path() == path
-                    && made_at
-                        .lock()
-                        .unwrap()
-                        .is_some_and(|made_at| now.seconds_since(made_at) < 59)
-                {
-                    let none =
-                        json!({ "object": "list", "data": [], "has_more": false, "url": path });
-                    return Ok(answer(StatusCode::OK, &[], &none));
-                }
-                lost.oneshot(request).await
-            }
-        });
-        let process = beside(stage, to_stripe);
+        let process = beside(stage, done_and_unlisted(stage));
         let ada = Person::new(stage, "ada", "Ada").at(&process.service);
         let choice = json!({ "plan": "pro", "price": "monthly" });
         ada.call(Method::POST, "checkout", choice).await.unwrap();
+        process.conductor.settle().await.unwrap();
+        assert_eq!(newest_intent(stage).await.0.state, intents::IntentState::Done);
+        assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
+    }
+
+    // Who starts anew makes Stripe's lists no quicker.
+    async fn what_a_stored_failure_did_is_found_though_a_process_starts_anew(stage: &Stage) {
+        let process = beside(stage, done_and_unlisted(stage));
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        let choice = json!({ "plan": "pro", "price": "monthly" });
+        ada.call(Method::POST, "checkout", choice).await.unwrap();
+        for waits in ["replayed", "replayed_looked"] {
+            for _ in 0..20 {
+                if came_to(stage, waits).await {
+                    break;
+                }
+                let next = WallClock::now(&*stage.wall).plus_seconds(1);
+                stage.wall.advance_to(next.timestamp());
+                process.conductor.pulse().await.unwrap();
+            }
+            starts_anew(stage).await;
+            process.conductor.pulse().await.unwrap();
+            assert!(came_to(stage, waits).await, "it is not `{waits}`, or did not stay so");
+        }
         process.conductor.settle().await.unwrap();
         assert_eq!(newest_intent(stage).await.0.state, intents::IntentState::Done);
         assert_eq!(stage.sandbox.list("checkout.session").len(), 1);

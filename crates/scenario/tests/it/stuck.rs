@@ -11,7 +11,7 @@ use specie_scenario::checks::{self, Closed};
 use specie_scenario::{Card, Person, Stage, agree};
 use specie_server::intents::stuck::{Decision, NotDecided, decide, decide_here};
 use specie_store::intents::{Intent, IntentState};
-use specie_store::{audit, customers, intents};
+use specie_store::{audit, customers, intents, leases};
 use specie_stripe::{Transport, TransportError};
 use specie_vocab::{IntentId, SystemChance, WallClock};
 use tower::ServiceExt;
@@ -254,8 +254,9 @@ both! {
         let id = stuck(stage, true).await;
         decided(stage, id, Decision::Retry).await.unwrap();
         stage.wall.advance_to(stage.wall.now().plus_seconds(50).timestamp());
-        let mut tx = stage.app.db.read().await.unwrap();
+        let mut tx = stage.app.db.begin().await.unwrap();
         let now = tx.now().await.unwrap();
+        leases::end_all(&mut tx, now).await.unwrap(); // As when a service that is alone starts anew.
         assert!(!intents::due(&mut tx, now, 9).await.unwrap().contains(&id));
         assert!(intents::due(&mut tx, now.plus_seconds(11), 9).await.unwrap().contains(&id));
     }

@@ -17,7 +17,7 @@ enum Lock {
     Ceiling,
 }
 
-fn first_try() -> Try {
+pub(crate) fn first_try() -> Try {
     Try {
         intent: IntentId(id(1)),
         step: 0,

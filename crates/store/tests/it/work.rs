@@ -2,10 +2,12 @@
 
 use serde_json::json;
 use specie_store::inbox::{self, InboxState};
+use specie_store::intents::{self, Step, StepState, Try};
 use specie_store::lanes::{self, Counts};
 use specie_store::looks::{self, Look};
-use specie_store::{Db, intents, leases, outbox, wishes};
+use specie_store::{Db, leases, outbox, wishes};
 
+use crate::intents::first_try;
 use crate::scene::{both, business, event, id, intent, wall, wish, with_payer};
 use crate::trail::meddle;
 
@@ -30,6 +32,29 @@ both! {
         assert_eq!(claim(&mut tx).await.unwrap().unwrap().events.len(), 1);
         assert!(intents::lease(&mut tx, change.id, wall(62), wall(2)).await.unwrap());
         assert_eq!(effects(&mut tx).await.len(), 1);
+    }
+
+    async fn a_change_that_waits_for_stripes_lists_is_not_freed(db: Db) {
+        let payer = with_payer(&db, 1).await.id;
+        let mut tx = db.begin().await.unwrap();
+        let outcomes =
+            [None, Some("gave_up"), Some("replayed"), Some("replayed_looked"), Some("reopened")];
+        let mut all = Vec::new();
+        for (n, outcome) in (1..).zip(outcomes) {
+            let it = intent(n, payer, None);
+            intents::insert(&mut tx, &it).await.unwrap();
+            let (name, state) = ("session".into(), StepState::Sent);
+            let step = Step { intent: it.id, n: 0, name, state, object: None };
+            intents::save_step(&mut tx, &step).await.unwrap();
+            let (key, outcome) = (format!("{n}:0:1"), outcome.map(String::from));
+            let sent = Try { intent: it.id, key, outcome, ..first_try() };
+            intents::add_try(&mut tx, &sent).await.unwrap();
+            assert!(intents::lease(&mut tx, it.id, wall(62), wall(2)).await.unwrap());
+            all.push(it.id);
+        }
+        leases::end_all(&mut tx, wall(3)).await.unwrap();
+        assert_eq!(intents::due(&mut tx, wall(61), 9).await.unwrap(), all[..2]);
+        assert_eq!(intents::due(&mut tx, wall(62), 9).await.unwrap(), all);
     }
 
     async fn an_event_comes_back_byte_for_byte_and_once(db: Db) {
