@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use specie_vocab::BusinessTime;
 
 use super::{Ours, View};
-use crate::{Access, Effect, Held, InvoiceStatus, Payment, Slot, Standing, Status, access};
+use crate::{
+    Access, Effect, Held, InvoiceStatus, Payment, Slot, Standing, Status, SubscriptionFact, access,
+};
 
 const DAY: i64 = 86_400;
 /// From this length on, a term's renewal is announced.
@@ -22,8 +24,7 @@ pub(super) fn decide(
 ) -> Option<Held> {
     let (fact, before) = (found.fact, view.before.held.get(&found.fact.id));
     if found.unsound.is_some() {
-        // It was sound once: what it gave is taken, the rest is left for a person to look at.
-        return before.map(|held| Held { access: Access::None, ..held.clone() });
+        return before.map(|held| kept_apart(fact, held));
     }
     let fills = slots.get(&found.plan.group).and_then(Slot::subscription) == Some(&fact.id);
     let standing = match (found.is_alive(), fills, before) {
@@ -56,6 +57,17 @@ pub(super) fn decide(
         default_payment_method: fact.default_payment_method.clone(),
         told: before.map(|held| held.told.clone()).unwrap_or_default(),
     })
+}
+
+/// It was sound once: what it gave is taken, and whether it is over is said. The rest is left for a
+/// person to look at.
+fn kept_apart(fact: &SubscriptionFact, held: &Held) -> Held {
+    let apart = Held { access: Access::None, ..held.clone() };
+    if !fact.status.is_over() {
+        return apart;
+    }
+    let (canceled_at, ended_at) = (fact.canceled_at, fact.ended_at);
+    Held { status: fact.status, grace_until: None, canceled_at, ended_at, ..apart }
 }
 
 /// How its invoices are paid, as far as access depends on it.

@@ -68,6 +68,23 @@ fn another_currency_is_kept_apart_and_never_granted() {
 }
 
 #[test]
+fn what_was_held_and_is_kept_apart_ends_as_stripe_says() {
+    let mut life = Life(with_slot(Slot::Held { subscription: sub_id(1) }));
+    life.sees(&facts(&[sub(1)], &[]), day(0));
+    let foreign = SubscriptionFact { currency: Currency::try_from("eur").unwrap(), ..sub(1) };
+    life.sees(&facts(std::slice::from_ref(&foreign), &[]), day(1));
+    assert_eq!((life.held(1).status, life.held(1).access), (Status::Active, Access::None));
+
+    let ended = Some(day(2));
+    let status = Status::Canceled;
+    let over = SubscriptionFact { status, canceled_at: ended, ended_at: ended, ..foreign };
+    let decision = life.sees(&facts(&[over], &[]), day(2));
+    assert_eq!(asked(&decision), Vec::<String>::new());
+    assert_eq!((life.held(1).status, life.held(1).ended_at), (Status::Canceled, ended));
+    assert_eq!((life.slot(), decision.wake_at), (&Slot::Empty, None));
+}
+
+#[test]
 fn what_is_not_ours_or_not_of_the_catalog_is_untouched() {
     let strangers =
         [SubscriptionFact { plan: None, ..sub(1) }, SubscriptionFact { ours: false, ..sub(2) }];
