@@ -15,7 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use specie_vocab::{BusinessTime, PayerId, SubscriptionId};
 
-use crate::{Effect, Facts, Held, InvoiceFact, Policies, PriceRef, Slot, Status, SubscriptionFact};
+use crate::{
+    Effect, Facts, Held, InvoiceFact, InvoiceStatus, Policies, PriceRef, Slot, Status,
+    SubscriptionFact,
+};
+
+/// Why what is in another currency than the catalog's is kept apart.
+const FOREIGN: &str = "currency_mismatch";
 
 /// What we held before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +43,8 @@ pub struct Decision {
     pub held: BTreeMap<SubscriptionId, Held>,
     /// What is to be done, in a fixed order.
     pub effects: Vec<Effect>,
+    /// The objects that are to be kept apart, whether that was asked for now or before.
+    pub apart: BTreeSet<String>,
     /// The next moment at which a decision on the same facts can come out otherwise.
     pub wake_at: Option<BusinessTime>,
 }
@@ -57,7 +65,8 @@ pub fn decide(before: &Before, facts: &Facts, policies: &Policies, now: Business
         wake_at = [wake_at, rows::next_date(&row, now)].into_iter().flatten().min();
         held.insert(id.clone(), row);
     }
-    Decision { slots, held, effects, wake_at }
+    let apart = view.subscriptions.values().flat_map(|found| found.apart(policies)).collect();
+    Decision { slots, held, effects, apart, wake_at }
 }
 
 /// The facts in order, each with what it belongs to.
@@ -122,13 +131,27 @@ impl<'a> Ours<'a> {
         };
         let plan = fact.plan.clone().or_else(known).filter(|_| fact.ours)?;
         let unsound = if fact.currency != policies.currency {
-            Some("currency_mismatch")
+            Some(FOREIGN)
         } else if fact.period.end <= fact.period.start {
             Some("impossible_period")
         } else {
             None
         };
         Some(Self { fact, plan, unsound, invoices: Vec::new() })
+    }
+
+    /// What of it is to be kept apart: itself, and its invoices.
+    fn apart(&self, policies: &Policies) -> Vec<String> {
+        let own = self.unsound.filter(|_| self.is_alive()).map(|_| self.fact.id.to_string());
+        let invoices = self.invoices.iter().filter(|it| self.keeps_apart(it, policies));
+        own.into_iter().chain(invoices.map(|it| it.id.to_string())).collect()
+    }
+
+    /// Whether an invoice of it needs a person: in another currency it grants nothing, paid or not,
+    /// until it is withdrawn or nothing is to be granted any more.
+    fn keeps_apart(&self, invoice: &InvoiceFact, policies: &Policies) -> bool {
+        let foreign = invoice.total.currency != policies.currency;
+        foreign && invoice.status != InvoiceStatus::Void && self.is_alive()
     }
 
     fn is_alive(&self) -> bool {

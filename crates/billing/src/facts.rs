@@ -28,6 +28,14 @@ pub struct Facts {
     pub refunds_today: u32,
 }
 
+impl Facts {
+    /// Whether they say anything of an object: a subscription, or an invoice of one.
+    pub fn know(&self, object: &str) -> bool {
+        self.subscriptions.iter().any(|it| it.id.as_str() == object)
+            || self.invoices.iter().any(|it| it.id.as_str() == object)
+    }
+}
+
 /// A customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomerFact {

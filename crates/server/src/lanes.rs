@@ -6,6 +6,7 @@
 //! were claimed. A worker that overslept its lease leaves nothing behind.
 
 pub(crate) mod ahead;
+mod apart;
 mod apply;
 mod cause;
 mod fetch;

@@ -19,7 +19,7 @@ row! {
         pub details: Value,
         /// Since when.
         pub created_at: WallTime,
-        /// When a person had decided.
+        /// Since when it needs nobody any more.
         pub resolved_at: Option<WallTime>,
     }
 }
@@ -30,6 +30,9 @@ statements! {
                         set details = excluded.details, resolved_at = null";
     OPEN: Quarantined = "select {columns} from quarantine where resolved_at is null \
                          order by created_at, object limit $1";
+    OF_PAYER: Quarantined = "select {columns} from quarantine \
+                             where payer = $1 and resolved_at is null \
+                             order by created_at, object";
     COUNT = "select count(*) from quarantine where resolved_at is null";
     WAITS = "select count(*) from quarantine \
              where payer = $1 and object = $2 and reason = $3 and resolved_at is null";
@@ -57,12 +60,17 @@ pub async fn open(tx: &mut Tx, limit: i64) -> Result<Vec<Quarantined>, StoreErro
     Ok(all!(tx, OPEN, [limit]))
 }
 
+/// What of a payer's waits, oldest first.
+pub async fn of_payer(tx: &mut Tx, payer: PayerId) -> Result<Vec<Quarantined>, StoreError> {
+    Ok(all!(tx, OF_PAYER, [payer]))
+}
+
 /// How many wait.
 pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
     Ok(value!(tx, i64, COUNT, []))
 }
 
-/// Notes that a person has decided. False, if it did not wait.
+/// Notes that an object needs nobody any more. False, if it did not wait.
 pub async fn resolve(
     tx: &mut Tx,
     payer: PayerId,

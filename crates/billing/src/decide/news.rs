@@ -3,7 +3,7 @@
 use serde_json::json;
 use specie_vocab::{BusinessTime, InvoiceId, Period};
 
-use super::{Ours, View, rows};
+use super::{FOREIGN, Ours, View, rows};
 use crate::{
     CustomerFact, Effect, Held, IntentRequest, InvoiceFact, InvoiceStatus, MailFacts, MailKind,
     PaymentState, Standing, Status,
@@ -220,20 +220,20 @@ impl Teller<'_, '_> {
         }
     }
 
-    /// Whether an invoice is in our currency. One that is not grants nothing and is shown.
+    /// Whether an invoice is in our currency. One that is not grants nothing, and is shown unless it
+    /// is over.
     fn is_sound(&mut self, invoice: &InvoiceFact) -> bool {
-        let sound = self.is_own(invoice);
-        if !sound {
+        if self.found.keeps_apart(invoice, self.view.policies) {
             self.once(Effect::Quarantine {
                 object: invoice.id.to_string(),
-                reason: "currency_mismatch",
+                reason: FOREIGN,
                 details: json!({
                     "currency": invoice.total.currency,
                     "expected_currency": self.view.policies.currency,
                 }),
             });
         }
-        sound
+        self.is_own(invoice)
     }
 
     fn is_own(&self, invoice: &InvoiceFact) -> bool {

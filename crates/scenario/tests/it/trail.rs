@@ -10,6 +10,7 @@ use specie_scenario::{Card, Person, Stage};
 use specie_server::anchor::{AuditKey, is_signed_by};
 use specie_server::digest::sha256;
 use specie_server::trail::why;
+use specie_server::{App, alarms};
 use specie_store::audit::Entry;
 use specie_store::inbox::Event;
 use specie_store::roots::verify::{Checks, verify};
@@ -65,6 +66,13 @@ fn of_kind<'a>(all: &'a [Happened], what: &str) -> Vec<&'a Happened> {
     let found: Vec<_> = all.iter().filter(|it| it.entry.what == what).collect();
     assert!(!found.is_empty(), "there is no {what}");
     found
+}
+
+/// Which alarms about what customers hold stand.
+async fn alarmed(app: &App) -> Vec<&'static str> {
+    let standing = alarms::standing(app).await.unwrap();
+    let codes = standing.iter().map(|it| it.alarm.code);
+    codes.filter(|code| ["quarantined", "second_subscription"].contains(code)).collect()
 }
 
 /// Ada's month: a checkout, an end and its taking back, a failed renewal and a new card.
@@ -214,6 +222,52 @@ both! {
         assert_eq!(event.kind, "customer.subscription.updated");
         assert_eq!(event.object.as_deref(), Some(id));
         assert!(it.told().contains(r#""looked": "1""#), "{}", it.told());
+    }
+
+    async fn what_was_set_apart_needs_nobody_once_it_is_over(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        for times in 1..=2 {
+            let held = ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+            stage.conductor.settle().await.unwrap();
+            let id = text(&held["subscription"]);
+            let path = format!("/v1/subscriptions/{id}");
+            let process = beside(stage, in_euros(stage, id));
+            assert_eq!(alarmed(&process.app).await, [""; 0]);
+            ada.api(Method::POST, &path, "metadata[looked]=1").await.unwrap();
+            process.conductor.settle().await.unwrap();
+            assert_eq!(alarmed(&process.app).await, ["quarantined"]);
+
+            ada.api(Method::DELETE, &path, "").await.unwrap();
+            process.conductor.settle().await.unwrap();
+            assert_eq!(alarmed(&process.app).await, [""; 0]);
+            let all = happened(stage, "ada").await;
+            assert_eq!(of_kind(&all, "object.quarantined").len(), times);
+            let released = of_kind(&all, "object.released");
+            assert_eq!(released.len(), times, "each is told of once");
+            let it = released[times - 1];
+            assert_eq!((it.entry.who.as_str(), text(&it.details["subject"])), ("specie", id));
+            assert_eq!(it.details["details"]["reason"], "currency_mismatch");
+            assert_eq!(it.event().kind, "customer.subscription.deleted");
+        }
+    }
+
+    async fn what_was_set_apart_needs_nobody_once_it_is_sound(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        let held = ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let id = text(&held["subscription"]);
+        let process = beside(stage, in_euros(stage, id));
+        for (n, conductor, stands) in
+            [(1, &process.conductor, &["quarantined"][..]), (2, &stage.conductor, &[])]
+        {
+            let form = format!("metadata[looked]={n}");
+            ada.api(Method::POST, &format!("/v1/subscriptions/{id}"), &form).await.unwrap();
+            conductor.settle().await.unwrap();
+            assert_eq!(alarmed(&stage.app).await, stands);
+        }
+        let all = happened(stage, "ada").await;
+        assert_eq!(of_kind(&all, "object.released").len(), 1);
+        assert_eq!(ada.subscription().await.unwrap()["status"], "active");
     }
 
     async fn roots_anchor_what_happened_and_find_what_was_done_to_it(stage: &Stage) {

@@ -1,18 +1,20 @@
 //! The one transaction: lock the customer, check the fence, write the mirrors, decide, write what
 //! was decided, and set handled exactly what was claimed.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use specie_billing::{Before, Decision, Effect, IntentRequest, Slot, decide};
 use specie_store::customers::{self, Payer};
 use specie_store::inbox::InboxState;
 use specie_store::intents::{self as intents_table, IntentState};
 use specie_store::lanes::{self as stored, Claim};
 use specie_store::outbox;
-use specie_store::{StoreError, Tx, quarantine};
+use specie_store::{StoreError, Tx};
 use specie_vocab::{CustomerId, SubscriptionId, WallTime};
 
 use super::fetch::Seen;
-use super::{LaneError, WishFor, cause, finish, look_later, mirrors, noted, second_look, wish};
+use super::{
+    LaneError, WishFor, apart, cause, finish, look_later, mirrors, noted, second_look, wish,
+};
 use crate::intents::{self, New};
 use crate::trail::{Entry, Who, append};
 use crate::translate::Mirrors;
@@ -56,12 +58,15 @@ pub(super) async fn apply(
         facts.refunds_today = translate::refunds_today(app, &mut tx).await?;
         decision = decide(&before, &facts, &app.catalog.policies, app.business.now());
     }
-    let wake_at = decision.wake_at;
+    let (wake_at, apart) = (decision.wake_at, std::mem::take(&mut decision.apart));
     let changed = written.changed
         || decision.slots != before.slots
         || decision.held != before.held
         || !decision.effects.is_empty();
     save(app, &mut tx, payer, &before, decision, claim).await?;
+    if changed {
+        apart::let_go(app, &mut tx, payer, &facts, &apart, claim).await?;
+    }
     for waiting in &claim.wishes {
         if let Ok(WishFor::Ask { ask: request }) = serde_json::from_value(waiting.what.clone()) {
             ask(app, &mut tx, payer, request, &claim.lane, &waiting.why).await?;
@@ -146,30 +151,9 @@ async fn carry(
         Effect::Quarantine { object, reason, details } => {
             tracing::error!(object, reason, payer = %payer.id, "an object was quarantined");
             alarms::raise(app, "quarantined");
-            set_apart(app, tx, payer, &object, reason, details, why).await
+            apart::keep(app, tx, payer, &object, reason, details, why).await
         }
     }
-}
-
-/// Keeps an object for a person to judge. The trail says so when it begins to wait.
-async fn set_apart(
-    app: &App,
-    tx: &mut Tx,
-    payer: &Payer,
-    object: &str,
-    reason: &str,
-    mut details: Value,
-    why: &str,
-) -> Result<(), StoreError> {
-    if !quarantine::add(tx, payer.id, object, reason, &details).await? {
-        return Ok(());
-    }
-    if let Value::Object(fields) = &mut details {
-        fields.insert("reason".into(), reason.into());
-    }
-    let details = json!({ "subject": object, "details": details });
-    let (who, what) = (Who::Specie.to_string(), "object.quarantined");
-    append(app, tx, payer.id, Entry { who: &who, what, why, details: &details }).await
 }
 
 /// Commits an intent that a decision asks for; if the slot has one that is unfinished, the lane

@@ -277,7 +277,10 @@ both! {
         let open = quarantine::open(&mut tx, 9).await.unwrap();
         assert_eq!(open.len(), 1);
         assert_eq!((open[0].object.as_str(), &open[0].details), ("sub_9", &json!({ "n": 1 })));
+        assert_eq!(quarantine::of_payer(&mut tx, payer).await.unwrap(), open);
+        assert_eq!(quarantine::of_payer(&mut tx, PayerId(id(2))).await.unwrap(), []);
         assert!(quarantine::resolve(&mut tx, payer, "sub_9", "second", wall(5)).await.unwrap());
+        assert_eq!(quarantine::of_payer(&mut tx, payer).await.unwrap(), []);
         assert!(!quarantine::resolve(&mut tx, payer, "sub_9", "second", wall(5)).await.unwrap());
         assert!(quarantine::open(&mut tx, 9).await.unwrap().is_empty());
         assert!(quarantine::add(&mut tx, payer, "sub_9", "second", &json!(null)).await.unwrap());

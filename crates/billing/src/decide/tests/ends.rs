@@ -68,6 +68,33 @@ fn another_currency_is_kept_apart_and_never_granted() {
 }
 
 #[test]
+fn what_is_over_or_sound_is_kept_apart_no_longer() {
+    let apart = |subscriptions: &[SubscriptionFact], invoices: &[InvoiceFact]| {
+        let seen = facts(subscriptions, invoices);
+        let decision = decide(&empty(), &seen, &policies(), day(31));
+        decision.apart.into_iter().collect::<Vec<_>>()
+    };
+    let eur = Currency::try_from("eur").unwrap();
+    let foreign = SubscriptionFact { currency: eur, ..sub(2) };
+    let timeless = SubscriptionFact { period: Period { start: START, end: START }, ..sub(1) };
+    let mut bill = invoice(1);
+    bill.total.currency = eur;
+    let bills = std::slice::from_ref(&bill);
+    assert_eq!(apart(&[sub(1), foreign.clone()], bills), ["in_1", "sub_2"]);
+    assert_eq!(apart(&[timeless, foreign.clone()], bills), ["in_1", "sub_1", "sub_2"]);
+
+    let over = |fact: SubscriptionFact| SubscriptionFact {
+        status: Status::Canceled,
+        ended_at: Some(day(31)),
+        ..fact
+    };
+    let void = InvoiceFact { status: InvoiceStatus::Void, ..bill.clone() };
+    assert_eq!(apart(&[sub(1), sub(2)], &[invoice(1)]), [""; 0], "they are sound");
+    assert_eq!(apart(&[sub(1), over(foreign)], &[void]), [""; 0], "nothing comes of them");
+    assert_eq!(apart(&[over(sub(1))], bills), [""; 0], "nothing is to be granted");
+}
+
+#[test]
 fn what_was_held_and_is_kept_apart_ends_as_stripe_says() {
     let mut life = Life(with_slot(Slot::Held { subscription: sub_id(1) }));
     life.sees(&facts(&[sub(1)], &[]), day(0));

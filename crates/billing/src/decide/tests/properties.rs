@@ -184,6 +184,19 @@ proptest! {
         }
     }
 
+    /// What a person is asked to look at is not taken for sound or over at the same time.
+    #[test]
+    fn what_a_person_is_asked_about_is_kept_apart(
+        before in any_before(), facts in any_facts(), now in times(),
+    ) {
+        let (_, decision) = after(&before, &facts, now);
+        for effect in &decision.effects {
+            if let Effect::Quarantine { object, .. } = effect {
+                prop_assert!(decision.apart.contains(object) && facts.know(object), "{}", object);
+            }
+        }
+    }
+
     /// The clock alone frees no slot and changes no row.
     #[test]
     fn time_alone_changes_no_rows(
