@@ -9,7 +9,7 @@ use specie_store::price_versions::{self, PriceVersion};
 use specie_store::replicas::{self, Replica};
 use specie_store::watermarks::{self, Watermark};
 use specie_store::{Db, Tx, inbox, installation, lanes, page_sessions, quarantine, session_tokens};
-use specie_vocab::{Currency, PayerId, WallTime};
+use specie_vocab::{Currency, Interval, IntervalUnit, Money, PayerId, WallTime};
 
 use crate::scene::{both, business, event, id, wall, with_payer};
 
@@ -360,6 +360,47 @@ both! {
         let found = price_versions::by_stripe(&mut tx, &old.stripe_price).await.unwrap();
         assert_eq!(found, Some(old));
         assert_eq!(price_versions::list(&mut tx).await.unwrap(), [version(1), version(2)]);
+    }
+
+    async fn a_version_that_was_sold_before_is_made_the_newest_again(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        for known in [version(1), version(2)] {
+            assert!(price_versions::make_newest(&mut tx, &known).await.unwrap());
+        }
+        let again = PriceVersion { version: 3, ..version(1) };
+        assert!(price_versions::make_newest(&mut tx, &again).await.unwrap());
+        assert!(price_versions::make_newest(&mut tx, &again).await.unwrap(), "twice is once");
+        assert_eq!(price_versions::list(&mut tx).await.unwrap(), [version(2), again.clone()]);
+        let current = price_versions::current(&mut tx, "main", "pro", "monthly").await.unwrap();
+        assert_eq!(current, Some(again));
+
+        let of_another = PriceVersion { price: "annual".into(), version: 1, ..version(2) };
+        assert!(!price_versions::make_newest(&mut tx, &of_another).await.unwrap());
+        let number_taken = PriceVersion { version: 3, ..version(4) };
+        assert!(!price_versions::make_newest(&mut tx, &number_taken).await.unwrap());
+    }
+
+    async fn a_version_is_found_by_its_terms_and_by_no_others(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        let dearer = PriceVersion { amount: 3900, ..version(2) };
+        for known in [&version(1), &dearer, &version(3)] {
+            assert!(price_versions::make_newest(&mut tx, known).await.unwrap());
+        }
+        let every = |count, unit| Interval { unit, count };
+        let days = every(30, IntervalUnit::Day);
+        for (price, amount, interval, found) in [
+            ("monthly", Money::new(3900, Currency::USD), days, Some(dearer)),
+            ("monthly", Money::new(2900, Currency::USD), days, Some(version(3))),
+            ("annual", Money::new(2900, Currency::USD), days, None),
+            ("monthly", Money::new(2901, Currency::USD), days, None),
+            ("monthly", Money::new(2900, "eur".try_into().unwrap()), days, None),
+            ("monthly", Money::new(2900, Currency::USD), every(31, IntervalUnit::Day), None),
+            ("monthly", Money::new(2900, Currency::USD), every(30, IntervalUnit::Week), None),
+        ] {
+            let keys = ["main", "pro", price];
+            let of_terms = price_versions::of_terms(&mut tx, keys, amount, interval).await.unwrap();
+            assert_eq!(of_terms, found, "{price}, {amount} {interval}");
+        }
     }
 
     async fn replicas_say_that_they_live(db: Db) {
