@@ -10,7 +10,7 @@ use specie_server::app::{AppParts, JwtSettings};
 use specie_server::ingest::Writer;
 use specie_server::reads::Cache;
 use specie_server::{App, Mailer, Patience, Settings, routes, runner};
-use specie_store::{Db, leases, price_versions};
+use specie_store::{Db, leases};
 use specie_stripe::{Client, Limits, RateBudget, Secrets, https_transport};
 use specie_vocab::{SystemChance, SystemClock};
 use tokio::net::TcpListener;
@@ -175,16 +175,8 @@ async fn tell(file: &Path, catalog: &specie_billing::Catalog, db: &Db) -> Result
     for sentence in config::not_sold_yet(catalog) {
         tracing::warn!("{sentence}");
     }
-    let mut tx = db.read().await?;
-    for (group, plan, price) in catalog.prices() {
-        let known = price_versions::current(&mut tx, &group.key, &plan.key, &price.key).await?;
-        if known.is_none() {
-            tracing::warn!(
-                "price `{}/{}` is not in Stripe yet: run `specie catalog apply`",
-                plan.key,
-                price.key
-            );
-        }
+    for price in specie_server::catalog::not_applied(db, catalog).await? {
+        tracing::warn!("price {price} is not in Stripe yet: run `specie catalog apply`");
     }
     Ok(())
 }

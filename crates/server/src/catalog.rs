@@ -4,14 +4,17 @@
 //! there already is adopted, so that a broken run goes on where it stopped, and a second one changes
 //! nothing.
 
+mod versions;
+
 use serde_json::Value;
 use specie_billing::Catalog;
 use specie_billing::catalog::{Plan, PlanGroup, Price};
-use specie_store::price_versions::{self, PriceVersion};
 use specie_store::{Db, StoreError};
 use specie_stripe::{API_VERSION, Form, Priority, StoredRequest, StripeError, WebhookEndpoint};
 use specie_stripe::{Client, Price as StripePrice, Product};
 use specie_vocab::{Money, Secret};
+
+pub use versions::{not_applied, sold_as};
 
 /// The events that the service reads; others need not travel.
 pub const EVENTS: [&str; 30] = [
@@ -248,7 +251,7 @@ impl<'a> Run<'a> {
         let (Some(db), Some(stripe_price), Some(product)) = (self.db, stripe_price, product) else {
             return Ok(());
         };
-        note(db, group, plan, price, &product, &stripe_price).await
+        versions::note(db, (group, plan, price), &product, &stripe_price).await
     }
 
     async fn endpoint(&mut self, endpoint: &Endpoint) -> Result<(), CatalogError> {
@@ -397,37 +400,4 @@ fn check(found: &StripePrice, price: &Price, lookup_key: &str) -> Result<(), Cat
         price.amount,
         price.interval,
     )))
-}
-
-/// Notes a price's version, unless it is the newest one already.
-async fn note(
-    db: &Db,
-    group: &PlanGroup,
-    plan: &Plan,
-    price: &Price,
-    product: &str,
-    stripe_price: &str,
-) -> Result<(), CatalogError> {
-    let unexpected = |error: specie_vocab::InvalidId| CatalogError::Unexpected(error.to_string());
-    let mut tx = db.begin().await?;
-    let newest = price_versions::current(&mut tx, &group.key, &plan.key, &price.key).await?;
-    if newest.as_ref().is_some_and(|it| it.stripe_price.as_str() == stripe_price) {
-        return Ok(());
-    }
-    let version = PriceVersion {
-        group: group.key.clone(),
-        plan: plan.key.clone(),
-        price: price.key.clone(),
-        version: newest.map_or(1, |it| it.version + 1),
-        stripe_product: product.try_into().map_err(unexpected)?,
-        stripe_price: stripe_price.try_into().map_err(unexpected)?,
-        amount: price.amount.minor,
-        currency: price.amount.currency,
-        interval: price.interval.unit.as_str().into(),
-        count: i64::from(price.interval.count),
-        created_at: tx.now().await?,
-    };
-    price_versions::add(&mut tx, &version).await?;
-    tx.commit().await?;
-    Ok(())
 }

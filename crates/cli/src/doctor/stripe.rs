@@ -1,6 +1,7 @@
 //! Stripe: reachable, with a key that it takes, at the same time, and of the right account.
 
-use specie_store::{Db, installation, price_versions};
+use specie_server::catalog::not_applied;
+use specie_store::{Db, installation};
 use specie_stripe::{Form, Priority, StripeError};
 
 use super::code::Code;
@@ -94,16 +95,9 @@ async fn binding(patient: &Patient, db: &Db, account: &str) -> Result<Vec<Findin
 }
 
 async fn prices(patient: &Patient, db: &Db) -> Result<Vec<Finding>, Fail> {
-    let mut tx = db.read().await?;
-    let mut missing = Vec::new();
-    for (group, plan, price) in patient.catalog.prices() {
-        let known = price_versions::current(&mut tx, &group.key, &plan.key, &price.key).await?;
-        if known.is_none() {
-            missing.push(format!("`{}/{}`", plan.key, price.key));
-        }
-    }
+    let missing = not_applied(db, &patient.catalog).await?;
     let found = format!("not in Stripe yet: {}", missing.join(", "));
-    let expected = "each price of the catalog in Stripe";
+    let expected = "each price of the catalog in Stripe, with its amount and its interval";
     let finding = || warning(Code::PriceMissing, found, expected, "run `specie catalog apply`");
     Ok((!missing.is_empty()).then(finding).into_iter().collect())
 }

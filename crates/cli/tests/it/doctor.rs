@@ -10,7 +10,7 @@ use specie_vocab::WallTime;
 use crate::catalog::project;
 use crate::force::postgres::Own;
 use crate::place::{Ended, Place, Running};
-use crate::serve::change;
+use crate::serve::{change, start};
 use crate::way::{Carried, mail_server, way};
 use crate::web::{free_port, send, stripe};
 
@@ -298,6 +298,26 @@ fn prices_that_are_not_in_stripe_are_found() {
     let text = place.read("specie.toml");
     place.write("specie.toml", &text.replace("key = \"monthly\"", "key = \"each_month\""));
     assert_eq!(found(&place), ["price-missing"]);
+    sandbox.stops_by("INT", SOON);
+}
+
+#[test]
+fn a_price_that_was_changed_and_not_applied_is_found_and_told_at_the_start() {
+    let (place, sandbox, _) = sound(&good_mail());
+    let text = place.read("specie.toml");
+    place.write("specie.toml", &text.replace("\"29.00\"", "\"39.00\""));
+    let ended = doctor(&place, &[]);
+    assert_eq!(codes(&ended), ["price-missing"]);
+    let price = "`pro/monthly` at $39.00 every 30 days";
+    let told = ended.json();
+    let mut findings = told["findings"].as_array().unwrap().iter();
+    let finding = findings.find(|it| it["code"] == "price-missing").unwrap();
+    assert_eq!(finding["found"], format!("not in Stripe yet: {price}"));
+
+    let (serve, _, logs) = start(&place, 0);
+    let said = format!("price {price} is not in Stripe yet: run `specie catalog apply`");
+    assert!(logs.iter().any(|line| line.contains(&said)), "`{said}` is not in {logs:?}");
+    serve.stops_by("TERM", SOON);
     sandbox.stops_by("INT", SOON);
 }
 

@@ -365,7 +365,7 @@ fn what_is_not_as_somebody_may_think_is_said_at_the_start() {
     for said in [
         "the password of `SMTP_URL` travels to 0.0.0.0:1 in clear text",
         "pass `season` is not sold yet",
-        "price `basic/monthly` is not in Stripe yet: run `specie catalog apply`",
+        "price `basic/monthly` at $5.00 every month is not in Stripe yet: run `specie catalog apply`",
     ] {
         assert!(logs.iter().any(|line| line.contains(said)), "`{said}` is not in {logs:?}");
     }

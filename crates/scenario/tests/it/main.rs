@@ -23,6 +23,7 @@ mod losses;
 mod one_subscription;
 mod outage;
 mod overtaken;
+mod prices;
 mod readers;
 mod returning;
 mod rows;

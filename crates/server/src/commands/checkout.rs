@@ -5,11 +5,11 @@ mod deleted;
 
 use serde_json::json;
 use specie_billing::{PriceRef, Slot};
+use specie_store::Tx;
 use specie_store::customers::Payer;
 use specie_store::intents::{self as stored, Intent, StepState};
 use specie_store::mirrors::checkout_sessions::{self, SessionRow};
 use specie_store::mirrors::customers as stripe_customers;
-use specie_store::{Tx, price_versions};
 use specie_vocab::{IntentId, PriceId, SessionId};
 
 use super::{Begun, Settled, SoFar, locked, settled, with_view};
@@ -17,7 +17,7 @@ use crate::intents::what::Purchase;
 use crate::intents::{self, New};
 use crate::trail::Who;
 use crate::views::CheckoutView;
-use crate::{ApiError, App, kept};
+use crate::{ApiError, App, catalog, kept};
 
 pub use back::{come_back, is_complete, sync};
 
@@ -84,9 +84,7 @@ async fn begin(
     }
 
     same_currency(app, &mut tx, &payer).await?;
-    let PriceRef { plan, price, .. } = &choice.price;
-    let version = price_versions::current(&mut tx, group, plan, price).await?;
-    let now = version.map(|version| version.stripe_price);
+    let now = stripe_price(app, &mut tx, &choice.price).await?;
     let slot = kept::slot_of(&mut tx, payer.id, group).await?;
     let expire = match slot {
         Slot::Held { subscription } | Slot::Conflict { subscription, .. } => {
@@ -115,17 +113,17 @@ async fn begin(
         },
         Slot::Empty => None,
     };
-    let stripe_price = now.ok_or_else(|| {
+    let now = now.ok_or_else(|| {
         ApiError::conflict(
             "catalog_not_applied",
-            "this price is not in Stripe yet: run `specie catalog apply`",
+            "this price is not in Stripe yet as the catalog has it: run `specie catalog apply`",
         )
     })?;
     let purchase = Purchase {
         group: group.clone(),
         plan: choice.price.plan.clone(),
         price: choice.price.price.clone(),
-        stripe_price: stripe_price.to_string(),
+        stripe_price: now.to_string(),
         success_url: choice.success_url.clone(),
         cancel_url: choice.cancel_url.clone(),
         expire: expire.as_ref().map(|session| session.to_string()),
@@ -138,6 +136,18 @@ async fn begin(
     }
     tx.commit().await?;
     Ok(Begun::New(intent.id))
+}
+
+/// Stripe's price that costs what the catalog says, and no other: whoever chose was shown the
+/// catalog's.
+async fn stripe_price(
+    app: &App,
+    tx: &mut Tx,
+    chosen: &PriceRef,
+) -> Result<Option<PriceId>, ApiError> {
+    let Some(found) = app.catalog.look_up(chosen) else { return Ok(None) };
+    let version = catalog::sold_as(tx, found).await?;
+    Ok(version.map(|version| version.stripe_price))
 }
 
 /// 409 while a person has to find out whether a checkout in another group has made the customer.

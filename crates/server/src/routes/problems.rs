@@ -31,7 +31,7 @@ codes! {
     "not_found" 404 "There is no such thing, or it belongs to somebody else.";
     "method_not_allowed" 405 "The address does not take this method.";
     "already_subscribed" 409 "The customer holds a plan of this group; `subscription` says which.";
-    "catalog_not_applied" 409 "The price is not in Stripe yet. Run `specie catalog apply`.";
+    "catalog_not_applied" 409 "The price is not in Stripe yet as the catalog has it. Run `specie catalog apply`.";
     "change_in_progress" 409 "Another change of this customer is under way. Try again.";
     "checkout_in_progress" 409 "Another checkout of this customer is under way. Try again.";
     "currency_mismatch" 409 "The customer pays in another currency than the catalog's.";
