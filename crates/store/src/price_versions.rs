@@ -1,7 +1,7 @@
 //! Which price of Stripe's stands for a price of the catalog, version by version: who bought an
 //! earlier one stays on it.
 
-use specie_vocab::{Currency, Interval, Money, PriceId, ProductId, WallTime};
+use specie_vocab::{Currency, Interval, IntervalUnit, Money, PriceId, ProductId, WallTime};
 
 use crate::sql::{all, one, row, run, statements};
 use crate::{StoreError, Tx};
@@ -31,6 +31,15 @@ row! {
         pub count = "interval_count": i64,
         /// When it was made.
         pub created_at: WallTime,
+    }
+}
+
+impl PriceVersion {
+    /// What a period costs, and how long it is.
+    pub fn terms(&self) -> Option<(Money, Interval)> {
+        let unit = IntervalUnit::of(&self.interval)?;
+        let count = u32::try_from(self.count).ok()?;
+        Some((Money::new(self.amount, self.currency), Interval { unit, count }))
     }
 }
 

@@ -31,6 +31,12 @@ impl IntervalUnit {
             Self::Year => "year",
         }
     }
+
+    /// The unit that Stripe's word names, if it names one.
+    pub fn of(word: &str) -> Option<Self> {
+        let all = [Self::Day, Self::Week, Self::Month, Self::Year];
+        all.into_iter().find(|unit| unit.as_str() == word)
+    }
 }
 
 /// How often a price recurs: every `count` units.

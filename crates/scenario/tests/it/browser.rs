@@ -2,13 +2,13 @@
 
 use http::Method;
 use serde_json::json;
-use specie_scenario::{Person, Reply, Stage};
+use specie_scenario::{Door, Person, Reply, Stage};
 
 use crate::set::text;
 
 /// A browser that is signed in as a customer.
 pub struct Browser<'a> {
-    stage: &'a Stage,
+    service: &'a Door,
     /// What it sends to be known.
     pub cookie: String,
 }
@@ -16,17 +16,22 @@ pub struct Browser<'a> {
 impl<'a> Browser<'a> {
     /// Comes in by a link that the app's server made for this customer.
     pub async fn of(stage: &'a Stage, id: &str) -> Self {
-        let person = Person::new(stage, id, id);
+        Self::at(stage, &stage.service, id).await
+    }
+
+    /// The same at another process of the service.
+    pub async fn at(stage: &Stage, service: &'a Door, id: &str) -> Self {
+        let person = Person::new(stage, id, id).at(service);
         let link = person.call(Method::POST, "session-tokens", json!({})).await.unwrap();
         let link = link.json().unwrap();
-        let entered = stage.service.get(text(&link["url"]), &[]).await.unwrap();
+        let entered = service.get(text(&link["url"]), &[]).await.unwrap();
         let cookie = entered.headers["set-cookie"].to_str().unwrap().to_owned();
-        Self { stage, cookie: cookie.split(';').next().unwrap().into() }
+        Self { service, cookie: cookie.split(';').next().unwrap().into() }
     }
 
     /// Opens a page.
     pub async fn open(&self, page: &str) -> Reply {
-        self.stage.service.get(page, &[("cookie", &self.cookie)]).await.unwrap()
+        self.service.get(page, &[("cookie", &self.cookie)]).await.unwrap()
     }
 
     /// The token in the forms of a page.
@@ -46,6 +51,6 @@ impl<'a> Browser<'a> {
             ("content-type", "application/x-www-form-urlencoded"),
             ("origin", "http://service.localhost"),
         ];
-        self.stage.service.send(Method::POST, path, &headers, form.to_body()).await.unwrap()
+        self.service.send(Method::POST, path, &headers, form.to_body()).await.unwrap()
     }
 }

@@ -3,10 +3,11 @@
 use http::Method;
 use serde_json::{Value, json};
 use specie_billing::catalog::Price;
-use specie_scenario::{Person, Stage};
+use specie_scenario::{Card, Person, Stage};
 use specie_server::catalog;
 use specie_store::price_versions::{self, PriceVersion};
 
+use crate::browser::Browser;
 use crate::set::{Process, beside_but, both, having};
 
 /// A process in whose catalog `pro/monthly`, applied at 29.00, is another price.
@@ -93,5 +94,29 @@ both! {
         // Who comes again and is shown another price gets another session.
         assert_eq!(taken(stage, &dearer, "ada").await, 3900);
         assert_eq!(having(stage, "checkout.session", "open").len(), 2);
+    }
+
+    async fn who_bought_at_an_earlier_price_is_shown_what_they_pay(stage: &Stage) {
+        Person::new(stage, "ada", "Ada").subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let other = selling(stage, |price| {
+            price.amount.minor = 3900;
+            price.interval.count = 31;
+        });
+        apply(stage, &other).await;
+        let without = beside_but(stage, stage.stripe.transport.clone(), |parts| {
+            parts.catalog.groups[0].plans[0].prices.remove(0);
+        });
+        for process in [&other, &without] {
+            let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+            let view = ada.subscription().await.unwrap();
+            assert_eq!((&view["price"], &view["conflicts"]), (&json!("monthly"), &json!([])));
+            assert_eq!(view["amount"], json!({ "amount": 2900, "currency": "usd", "text": "$29.00" }));
+            assert_eq!(view["every"], "every 30 days");
+
+            let browser = Browser::at(stage, &process.service, "ada").await;
+            let page = browser.open("/billing/account").await.text();
+            assert!(page.contains("$29.00 every 30 days"), "{page}");
+        }
     }
 }

@@ -255,13 +255,16 @@ fn facts(t: &Texts, app: &App, view: &SubscriptionView) -> Vec<Fact> {
     all
 }
 
-/// The interval in the page's language; the API's word where the price left the catalog.
+/// The interval in the page's language; the API's word where the catalog has another one by now, or
+/// none.
 fn every(t: &Texts, app: &App, view: &SubscriptionView) -> String {
     let price = view.plan.as_deref().zip(view.price.as_deref());
     let price = price.and_then(|(plan, price)| app.catalog.price(plan, price));
     match price.as_ref().and_then(|price| app.catalog.look_up(price)) {
-        Some((_, _, price)) => words::every(t, price.interval),
-        None => view.every.clone().unwrap_or_default(),
+        Some((_, _, price)) if view.every == Some(price.interval.to_string()) => {
+            words::every(t, price.interval)
+        }
+        _ => view.every.clone().unwrap_or_default(),
     }
 }
 

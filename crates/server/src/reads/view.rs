@@ -9,8 +9,8 @@ use specie_store::mirrors::checkout_sessions::SessionRow;
 use specie_store::mirrors::{
     checkout_sessions, customers as stripe_customers, invoices, payment_methods, subscriptions,
 };
-use specie_store::{StoreError, Tx, inbox};
-use specie_vocab::{BusinessTime, PayerId};
+use specie_store::{StoreError, Tx, inbox, price_versions};
+use specie_vocab::{BusinessTime, Interval, Money, PayerId, PriceId};
 
 use super::cache::{Kept, Known};
 use super::plans::amount;
@@ -76,8 +76,12 @@ pub(super) async fn read(app: &App, payer: PayerId) -> Result<Kept, ApiError> {
         if let Some(shown) = shown {
             let mirror = subscriptions::get(&mut tx, &shown.subscription).await?;
             rests_on = Some(shown.subscription.to_string());
-            fetched_at = mirror.map(|mirror| mirror.fetched_at);
-            fill(app, &mut tx, &mut view, shown, &row).await?;
+            fetched_at = mirror.as_ref().map(|mirror| mirror.fetched_at);
+            let bought = mirror.and_then(|mirror| mirror.price);
+            let terms = terms(app, &mut tx, shown, bought.as_ref()).await?;
+            view.amount = terms.map(|(money, _)| amount(money));
+            view.every = terms.map(|(_, interval)| interval.to_string());
+            fill(&mut tx, &mut view, shown, &row).await?;
         }
         if let Slot::Open { session, .. } = &slot {
             let open = checkout_sessions::get(&mut tx, session).await?;
@@ -113,8 +117,28 @@ async fn waiting(tx: &mut Tx, open: SessionRow) -> Result<Option<CheckoutView>, 
     Ok(open.url.map(|url| CheckoutView { id, url, expires_at }))
 }
 
-async fn fill(
+/// What a period costs, and how long it is: as it was bought, whatever is sold under that name by
+/// now; as the catalog has it, if that is not known.
+async fn terms(
     app: &App,
+    tx: &mut Tx,
+    held: &Held,
+    bought: Option<&PriceId>,
+) -> Result<Option<(Money, Interval)>, StoreError> {
+    let version = match bought {
+        Some(bought) => price_versions::by_stripe(tx, bought).await?,
+        None => None,
+    };
+    let version = version.filter(|it| (&it.plan, &it.price) == (&held.plan, &held.price));
+    if let Some(terms) = version.and_then(|version| version.terms()) {
+        return Ok(Some(terms));
+    }
+    let plan = app.catalog.plan(&held.plan);
+    let price = plan.and_then(|(_, plan)| plan.prices.iter().find(|it| it.key == held.price));
+    Ok(price.map(|price| (price.amount, price.interval)))
+}
+
+async fn fill(
     tx: &mut Tx,
     view: &mut SubscriptionView,
     held: &Held,
@@ -132,11 +156,6 @@ async fn fill(
     view.canceled_at = time(held.canceled_at);
     view.ends_at = time(held.ended_at.or(held.cancel_at));
     view.grace_until = time(held.grace_until);
-    let plan =
-        app.catalog.groups.iter().flat_map(|group| &group.plans).find(|it| it.key == held.plan);
-    let price = plan.and_then(|plan| plan.prices.iter().find(|it| it.key == held.price));
-    view.amount = price.map(|price| amount(price.amount));
-    view.every = price.map(|price| price.interval.to_string());
     if let Some(invoice) = &held.latest_invoice {
         let invoice = invoices::get(tx, invoice).await?;
         view.next_payment_attempt =

@@ -78,14 +78,8 @@ impl Price {
 }
 
 fn interval(price: &Reader) -> Result<Option<Interval>, Unreadable> {
-    let unit = match price.opt_text("recurring.interval")?.as_deref() {
-        None => return Ok(None),
-        Some("day") => IntervalUnit::Day,
-        Some("week") => IntervalUnit::Week,
-        Some("month") => IntervalUnit::Month,
-        Some("year") => IntervalUnit::Year,
-        Some(_) => return Err(price.fault("recurring.interval")),
-    };
+    let Some(word) = price.opt_text("recurring.interval")? else { return Ok(None) };
+    let unit = IntervalUnit::of(&word).ok_or_else(|| price.fault("recurring.interval"))?;
     let field = "recurring.interval_count";
     let count = u32::try_from(price.int(field)?).ok().filter(|count| *count > 0);
     Ok(Some(Interval { unit, count: count.ok_or_else(|| price.fault(field))? }))
