@@ -69,7 +69,12 @@ impl Sandbox {
         sent
     }
 
+    /// What is to be sent next. What cannot be written down is not sent: nobody would know of it
+    /// after the next start.
     fn due(&self) -> Option<Waiting> {
+        if self.is_broken() {
+            return None;
+        }
         let wall = self.wall();
         self.read(|state| state.deliveries.due(wall).cloned())
     }

@@ -411,6 +411,11 @@ impl Sandbox {
         read(&self.lock().state)
     }
 
+    /// Whether something could not be written down, so that nothing more happens.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.lock().broken
+    }
+
     /// Lets something happen, and writes it down before it is told.
     pub(crate) fn put(&self, what: What) -> Result<Answer, Unwritable> {
         let wall = self.wall();

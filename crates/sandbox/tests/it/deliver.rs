@@ -238,6 +238,21 @@ async fn a_delivery_that_is_under_way_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn nothing_is_sent_once_the_journal_cannot_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::kept(folder.path());
+    shop_with_endpoint(&desk).await;
+    // No snapshot can be written, and one is due after some thousand inputs.
+    std::fs::create_dir(folder.path().join("snapshot.new")).unwrap();
+    let inputs = (0..10_000).take_while(|n| desk.sandbox.hold_key("k", n % 2 == 0).is_ok());
+    assert!(inputs.count() < 10_000, "the journal broke");
+    assert!(desk.sandbox.next_delivery().is_some());
+    let receiver = Receiver::new();
+    assert_eq!(desk.sandbox.deliver(&receiver.transport()).await, 0);
+    assert_eq!(receiver.ids(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn named_faults_lose_double_and_delay() {
     let desk = Desk::in_memory();
     shop_with_endpoint(&desk).await;
