@@ -10,7 +10,7 @@ use specie_vocab::SeededChance;
 
 use crate::faults::{Fault, Odds, below};
 use crate::input::{Answer, State, What};
-use crate::world::{Call, Refusal, Reply};
+use crate::world::{Call, Refusal, Reply, World};
 
 /// How often what goes wrong. All but the seed and the longest times are in percent: of all
 /// attempts to send a webhook, and of all calls to the API.
@@ -226,15 +226,27 @@ impl State {
         Ok(())
     }
 
-    /// Remembers the world before a write, for those who read late.
-    pub fn look_back(&mut self, what: &What) {
-        let reads = match what {
-            What::Call(call) => call.method == "GET",
-            What::Attempt { .. } | What::Chaos { .. } => true,
+    /// The world before what may be a write, if somebody may read late.
+    pub fn before(&self, what: &What) -> Option<Box<World>> {
+        (self.chaos.stale > 0 && self.may_write(what)).then(|| Box::new(self.world.clone()))
+    }
+
+    fn may_write(&self, what: &What) -> bool {
+        match what {
+            What::Call(call) => call.method != "GET",
+            What::Advance { to } => self.world.next_due().is_some_and(|due| due <= *to),
+            What::Pay { .. } | What::Cancel { .. } | What::Resume { .. } => true,
+            What::ReplaceCard { .. } => true,
+            // Among them a test clock that is ready: that ends the write that advanced it.
             _ => false,
-        };
-        if self.chaos.stale > 0 && !reads {
-            self.past = Some(Box::new(self.world.clone()));
+        }
+    }
+
+    /// Remembers the world before the last write, for those who read late. What has changed
+    /// nothing, such as a call that was refused or replayed, was none.
+    pub fn look_back(&mut self, before: Option<Box<World>>) {
+        if before.as_ref().is_some_and(|before| !before.shows_as(&self.world)) {
+            self.past = before;
         }
     }
 

@@ -151,8 +151,9 @@ impl State {
 
     /// Lets `input` happen. The same inputs always lead to the same state and answers.
     pub fn apply(&mut self, input: &Input) -> Answer {
-        self.look_back(&input.what);
+        let before = self.before(&input.what);
         let answer = self.happen(input);
+        self.look_back(before);
         self.deliveries.collect(&mut self.world, input.wall);
         answer
     }

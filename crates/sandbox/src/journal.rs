@@ -20,7 +20,9 @@ use crate::input::{Input, State};
 use crate::world::{Config, World};
 
 /// Grows with every change of the files' form, and of what the same inputs come to.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/5");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/6");
+/// The version before: the same form, and the same answers but for late reads.
+const BEFORE: &str = concat!(env!("CARGO_PKG_VERSION"), "/5");
 /// A snapshot is written after so many inputs, if the journal has outgrown the last one by then.
 const SNAPSHOT_EVERY: u64 = 5_000;
 /// How long a line may wait for the disk.
@@ -153,7 +155,11 @@ impl Journal {
                     return Err(damaged("lines are missing before it"));
                 }
                 if world.apply(&entry.input).digest() != entry.answer {
-                    return Err(damaged("this build answers it differently"));
+                    let found = lines.header.version;
+                    return Err(match found == VERSION {
+                        true => damaged("this build answers it differently"),
+                        false => OpenError::OtherVersion { path, found },
+                    });
                 }
                 seq = entry.seq;
                 opened.replayed += 1;
@@ -314,7 +320,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Lines, OpenError> {
     let mut lines = bytes.split_inclusive(|b| *b == b'\n');
     let first = lines.next().and_then(unline).ok_or_else(|| damaged(1, "its checksum is wrong"))?;
     let version = version(first).ok_or_else(|| damaged(1, "it names no version"))?;
-    if version != VERSION {
+    if version != VERSION && version != BEFORE {
         return Err(OpenError::OtherVersion { path: path.into(), found: version });
     }
     let header = serde_json::from_slice(first).map_err(|_| damaged(1, "it cannot be read"))?;
@@ -352,7 +358,7 @@ fn read_snapshot(path: &Path) -> Result<Option<(u64, State, u64)>, OpenError> {
     let (head, body) = bytes.split_at(head);
     let json = unline(head).ok_or_else(|| damaged(1, "its checksum is wrong"))?;
     let version = version(json).ok_or_else(|| damaged(1, "it names no version"))?;
-    if version != VERSION {
+    if version != VERSION && version != BEFORE {
         return Err(OpenError::OtherVersion { path: path.into(), found: version });
     }
     let header: Header =

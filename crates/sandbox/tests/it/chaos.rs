@@ -145,6 +145,81 @@ async fn a_stale_read_shows_the_world_before_the_last_write() {
 }
 
 #[tokio::test]
+async fn a_stale_read_is_late_beyond_the_second_of_the_write() {
+    let desk = Desk::in_memory();
+    desk.sandbox.flow().unwrap();
+    only(&desk, "stale").await;
+    let made = desk.api("POST", "/v1/customers", &[("name", "Ada")]).await.expect(200).json();
+    let path = format!("/v1/customers/{}", id(&made));
+    desk.api("POST", &path, &[("name", "Grace")]).await.expect(200);
+    for second in 1..=3 {
+        desk.wait(1);
+        let read = desk.api("GET", &path, &[]).await.expect(200).json();
+        assert_eq!(read["name"], "Ada", "{second}");
+    }
+}
+
+#[tokio::test]
+async fn time_in_which_nothing_falls_due_is_no_write() {
+    let desk = Desk::in_memory();
+    let shop = shop::open(&desk).await;
+    only(&desk, "stale").await;
+    let path = format!("/v1/checkout/sessions/{}", shop.session);
+    for day in 2..=4 {
+        desk.sandbox.advance(START + day * 86_400).unwrap();
+        let read = desk.api("GET", &path, &[]).await.expect(200).json();
+        assert_eq!(read["status"], "open", "{day}: it expired on the first");
+    }
+    desk.control("DELETE", "chaos", "").await.expect(200);
+    assert_eq!(desk.api("GET", &path, &[]).await.expect(200).json()["status"], "expired");
+}
+
+async fn sees_no_customer(desk: &Desk, after: &str) {
+    let list = desk.api("GET", "/v1/customers", &[]).await.expect(200).json();
+    assert_eq!(list["data"], json!([]), "{after}");
+}
+
+#[tokio::test]
+async fn what_changes_no_object_is_no_write() {
+    let desk = Desk::in_memory();
+    let hook = [("url", "http://127.0.0.1:8080/hook"), ("enabled_events[0]", "*")];
+    let hook = id(&desk.api("POST", "/v1/webhook_endpoints", &hook).await.expect(200).json());
+    only(&desk, "stale").await;
+    create(&desk).await;
+    sees_no_customer(&desk, "the write").await;
+    assert!(create(&desk).await.1);
+    sees_no_customer(&desk, "a replay").await;
+    desk.api("POST", "/v1/customers", &[("shoe_size", "42")]).await.expect(400);
+    sees_no_customer(&desk, "a refusal").await;
+    assert!(desk.sandbox.roll_secret(&hook, 60).unwrap().is_some());
+    sees_no_customer(&desk, "another secret").await;
+    desk.sandbox.hold_key("other", true).unwrap();
+    sees_no_customer(&desk, "a key in use").await;
+    desk.sandbox.flush().unwrap();
+    sees_no_customer(&desk, "a flush").await;
+    let switch = r#"{"idempotency_retention": 100}"#;
+    desk.control("POST", "switches", switch).await.expect(200);
+    sees_no_customer(&desk, "a switch").await;
+}
+
+#[tokio::test]
+async fn a_test_clock_that_gets_ready_ends_the_write_that_advanced_it() {
+    let desk = Desk::in_memory();
+    let clocks = "/v1/test_helpers/test_clocks";
+    let frozen = START.to_string();
+    let made = desk.api("POST", clocks, &[("frozen_time", &frozen)]).await.expect(200).json();
+    only(&desk, "stale").await;
+    let path = format!("{clocks}/{}", id(&made));
+    let to = (START + 60).to_string();
+    desk.api("POST", &format!("{path}/advance"), &[("frozen_time", &to)]).await.expect(200);
+    for _ in 0..2 {
+        desk.wait(1);
+        let read = desk.api("GET", &path, &[]).await.expect(200).json();
+        assert_eq!(read["frozen_time"], START);
+    }
+}
+
+#[tokio::test]
 async fn a_slow_answer_comes_all_the_same_and_pages_are_left_alone() {
     let desk = Desk::in_memory();
     let shop = shop::open(&desk).await;

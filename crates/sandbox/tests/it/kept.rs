@@ -17,6 +17,20 @@ fn append(path: &Path, bytes: &[u8]) {
     OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
 }
 
+/// A line as a journal has it.
+fn summed(json: &str) -> String {
+    let sum = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, json.as_bytes());
+    format!("{} {json}\n", specie_vocab::hex(&sum.as_ref()[..8]))
+}
+
+/// Puts `to` into the lines of a journal where they say `from`.
+fn rewrite(folder: &Path, from: &str, to: &str) {
+    let path = folder.join("journal");
+    let text = fs::read_to_string(&path).unwrap();
+    let lines = text.lines().map(|line| summed(&line[17..].replace(from, to)));
+    fs::write(&path, lines.collect::<String>()).unwrap();
+}
+
 /// A folder with a journal of three lines after its header.
 fn with_three_lines() -> tempfile::TempDir {
     let folder = tempdir().unwrap();
@@ -144,16 +158,31 @@ fn a_damaged_snapshot_is_refused() {
 #[test]
 fn the_journal_of_another_version_is_refused_with_one_sentence() {
     let folder = tempdir().unwrap();
-    let json = r#"{"version":"9.9.9/7","other":"form"}"#;
-    let sum = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, json.as_bytes());
-    let sum = specie_vocab::hex(&sum.as_ref()[..8]);
-    fs::write(folder.path().join("journal"), format!("{sum} {json}\n")).unwrap();
+    let line = summed(r#"{"version":"9.9.9/7","other":"form"}"#);
+    fs::write(folder.path().join("journal"), line).unwrap();
 
     let error = Desk::open(folder.path()).err().unwrap();
     let sentence = error.to_string();
     assert!(matches!(error, OpenError::OtherVersion { .. }), "{sentence}");
     assert!(sentence.contains("9.9.9/7") && sentence.contains("--fresh"), "{sentence}");
     assert!(!sentence.contains('\n') && !sentence.contains("  "), "{sentence}");
+}
+
+#[test]
+fn the_journal_of_the_version_before_is_read_if_it_comes_to_the_same() {
+    let folder = with_three_lines();
+    let this = concat!("\"", env!("CARGO_PKG_VERSION"), "/6\"");
+    let before = concat!("\"", env!("CARGO_PKG_VERSION"), "/5\"");
+    rewrite(folder.path(), this, before);
+    assert!(fs::read_to_string(folder.path().join("journal")).unwrap().contains(before));
+    assert_eq!(Desk::kept(folder.path()).sandbox.opened().replayed, 3);
+
+    rewrite(folder.path(), "\"answer\":\"", "\"answer\":\"other");
+    let error = Desk::open(folder.path()).err().unwrap();
+    assert!(matches!(error, OpenError::OtherVersion { .. }), "{error}");
+    rewrite(folder.path(), before, this);
+    let error = Desk::open(folder.path()).err().unwrap();
+    assert!(matches!(error, OpenError::Damaged { line: 2, .. }), "{error}");
 }
 
 /// Where the process that is to be killed keeps its sandbox.
