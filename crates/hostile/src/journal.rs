@@ -1,14 +1,13 @@
 //! The sandbox's journal.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use aws_lc_rs::digest;
-use jiff::Timestamp;
+use specie_sandbox::inspect_journal;
 use specie_sandbox::world::Call;
-use specie_sandbox::{Options, Sandbox, inspect_journal};
-use specie_vocab::{ManualClock, Secret, hex};
+use specie_vocab::hex;
 
-use crate::{Target, many};
+use crate::{Target, many, sandbox};
 
 pub const TARGET: Target = Target {
     name: "journal",
@@ -39,16 +38,7 @@ pub const TARGET: Target = Target {
 /// A journal as a sandbox writes it.
 fn written() -> Vec<u8> {
     let folder = tempfile::tempdir().expect("there is room for a folder");
-    let start = Timestamp::from_second(1_767_225_600).expect("the calendar holds it");
-    let sandbox = Sandbox::open(Options {
-        seed: 1,
-        data_dir: Some(folder.path().into()),
-        start,
-        base_url: "http://stripe.localhost".into(),
-        control_key: Secret::new("control"),
-        wall: Arc::new(ManualClock::new(start)),
-    })
-    .expect("a new folder opens");
+    let sandbox = sandbox(Some(folder.path().into()));
     for name in ["Ada", "Ben", "Cleo"] {
         let call = Call {
             method: "POST".into(),
@@ -59,7 +49,7 @@ fn written() -> Vec<u8> {
         };
         sandbox.call(call).expect("it is written");
     }
-    sandbox.advance(start.as_second() + 60).expect("it is written");
+    sandbox.advance(sandbox.now() + 60).expect("it is written");
     std::fs::read(folder.path().join("journal")).expect("it was just written")
 }
 

@@ -3,6 +3,13 @@
 //! A [`Target`] is one reader. The property tests of this crate and the driver in `fuzz/` run the
 //! same bodies: a body panics when something does not hold.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use specie_sandbox::{Options, Sandbox};
+use specie_vocab::{ManualClock, Secret};
+
 pub mod mutate;
 
 mod catalog;
@@ -11,6 +18,7 @@ mod expand;
 mod form;
 mod journal;
 mod jwt;
+mod numbers;
 mod routing;
 mod signature;
 
@@ -29,13 +37,14 @@ pub struct Target {
 }
 
 /// All of them, by name.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     catalog::TARGET,
     cursor::TARGET,
     expand::TARGET,
     form::TARGET,
     journal::TARGET,
     jwt::TARGET,
+    numbers::TARGET,
     routing::TARGET,
     signature::TARGET,
 ];
@@ -43,6 +52,20 @@ pub const TARGETS: [Target; 8] = [
 /// The target of this name.
 pub fn target(name: &str) -> Option<&'static Target> {
     const { &TARGETS }.iter().find(|target| target.name == name)
+}
+
+/// A new sandbox; in memory alone if there is no folder.
+fn sandbox(data_dir: Option<PathBuf>) -> Sandbox {
+    let start = Timestamp::from_second(1_767_225_600).expect("the calendar holds it");
+    Sandbox::open(Options {
+        seed: 1,
+        data_dir,
+        start,
+        base_url: "http://stripe.localhost".into(),
+        control_key: Secret::new("control"),
+        wall: Arc::new(ManualClock::new(start)),
+    })
+    .expect("a new one opens")
 }
 
 /// `unit`, over and over, up to about `size` bytes.

@@ -47,7 +47,7 @@ macro_rules! targets {
     };
 }
 
-targets!(catalog, cursor, expand, form, journal, jwt, routing, signature);
+targets!(catalog, cursor, expand, form, journal, jwt, numbers, routing, signature);
 
 /// How many changed seeds each target reads here; `fuzz/` reads millions.
 const CHANGED: usize = 500;
