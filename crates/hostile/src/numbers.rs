@@ -38,7 +38,7 @@ pub const TARGET: Target = Target {
 
 fn seeds() -> Vec<Vec<u8>> {
     [
-        "type=card&card[number]=4242424242424242&card[exp_month]=12&card[exp_year]=34&card[cvc]=123",
+        "type=card&card[number]=4242424242424242&card[exp_month]=9&card[exp_year]=34&card[cvc]=123",
         "type=card&card%5Bnumber%5D=4242+4242+4242+4242&card[exp_month]=1&card[exp_year]=2030",
         "type=card&card[token]=tok_visa&metadata[a]=4242-4242-4242-4242",
         "type=card&card[token]=tok_visa&metadata[a]=1767225600000&metadata[b]=pi_4242424242424242",
@@ -126,8 +126,15 @@ fn holds_number(text: &str) -> bool {
 }
 
 fn grown(size: usize) -> Vec<Vec<u8>> {
+    let card = |n: usize| {
+        format!(
+            "x{n}[card][number]=4242424242424242&x{n}[card][exp_month]=1&x{n}[card][exp_year]=34&"
+        )
+    };
+    let cards: String = (0..size / card(0).len()).map(card).collect();
     let described = |unit: &str| [b"description=", many(unit, size).as_slice()].concat();
     vec![
+        cards.into_bytes(),
         described("-+"),
         described("4+-+"),
         described("4-"),

@@ -3,6 +3,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value, json};
+use specie_stripe::form::{FormError, MOST_PAIRS};
 
 use crate::cards::{self, Behaviour, Decline, TestCard};
 use crate::world::{Call, Refusal};
@@ -122,10 +123,14 @@ pub(crate) fn name(card: &TestCard) -> &'static str {
     if card.template.is_empty() { card.token } else { card.template }
 }
 
-/// The call without card numbers: `…[number]` of a test card becomes `…[token]`.
+/// The call without card numbers: `…[number]` of a test card becomes `…[token]`. Each is looked for
+/// among all parameters, so that a form with more of them than are read is refused first.
 pub(crate) fn without_numbers(mut call: Call, today: (i16, i8)) -> Result<Call, Box<Refusal>> {
-    let mut pairs: Vec<(String, String)> =
-        call.body.split('&').filter(|pair| !pair.is_empty()).map(decoded).collect();
+    let sent = call.body.split('&').filter(|pair| !pair.is_empty());
+    if sent.clone().nth(MOST_PAIRS).is_some() {
+        return Err(Box::new(too_large()));
+    }
+    let mut pairs: Vec<(String, String)> = sent.map(decoded).collect();
     let mut changed = false;
     while let Some(at) = pairs.iter().position(|(name, _)| is_number_field(name)) {
         let prefix = pairs[at].0.trim_end_matches("[number]").to_owned();
@@ -281,6 +286,13 @@ fn card_error(bad: BadCard, prefix: &str) -> Refusal {
     Refusal { status: 402, error: map(error) }
 }
 
+/// As the world refuses it.
+fn too_large() -> Refusal {
+    let message = format!("Invalid request: {}", FormError::TooLarge);
+    let error = json!({ "message": message, "type": "invalid_request_error" });
+    Refusal { status: 400, error: map(error) }
+}
+
 fn refused(place: &str) -> Refusal {
     let message = format!(
         "there is what reads like a card number in {place}: the sandbox takes test numbers in a \
@@ -336,6 +348,18 @@ mod tests {
         let body = "email=a%40b.c&metadata[when]=1767225600000&\
                     metadata[id]=01935b2e-4242-7242-8242-424242424242&amount=2900";
         assert_eq!(without_numbers(call(body), TODAY).unwrap().body, body);
+    }
+
+    #[test]
+    fn a_form_with_too_many_parameters_is_refused_before_its_cards_are_looked_at() {
+        let sent = |count: usize| {
+            let body = format!("card[number]=1{}", "&a=1".repeat(count - 1));
+            without_numbers(call(&body), TODAY).unwrap_err()
+        };
+        assert_eq!(sent(MOST_PAIRS).error["code"], "incorrect_number");
+        let refused = sent(MOST_PAIRS + 1);
+        assert_eq!((refused.status, refused.error.get("code")), (400, None));
+        assert_eq!(refused.error["message"], "Invalid request: the form is too large");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// The longest body that is read.
 const LONGEST_BODY: usize = 1 << 20;
 /// The most parameters that are read.
-const MOST_PAIRS: usize = 2_000;
+pub const MOST_PAIRS: usize = 2_000;
 /// How deep names may nest: Stripe's deepest have six parts.
 const DEEPEST: usize = 12;
 /// The longest name, decoded, that is read.
