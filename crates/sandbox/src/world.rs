@@ -1,13 +1,14 @@
 //! The world: Stripe as plain data. It answers calls, moves its clock, and emits events; no I/O,
 //! no system clock, the same bytes from the same seed and calls.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+mod backlog;
 mod balance;
 mod beginning;
 mod catalog;
@@ -206,7 +207,7 @@ pub struct World {
     hard: BTreeMap<String, String>,
     /// Events that the API still shows, or that wait to be delivered.
     events: BTreeMap<String, events::Event>,
-    waiting: VecDeque<events::Waiting>,
+    waiting: backlog::Backlog,
     /// The signing secrets of endpoints.
     secrets: BTreeMap<String, String>,
     /// Secrets that were replaced and still sign, and until when (wall time).
@@ -259,7 +260,7 @@ impl World {
             dunned: BTreeMap::new(),
             hard: BTreeMap::new(),
             events: BTreeMap::new(),
-            waiting: VecDeque::new(),
+            waiting: backlog::Backlog::default(),
             secrets: BTreeMap::new(),
             retiring: BTreeMap::new(),
             held: BTreeSet::new(),

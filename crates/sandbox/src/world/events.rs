@@ -72,15 +72,6 @@ struct Request<'a> {
     idempotency_key: Option<&'a str>,
 }
 
-/// A delivery that no endpoint has confirmed yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Waiting {
-    event: String,
-    endpoint: String,
-    /// Whether it was handed out.
-    taken: bool,
-}
-
 /// Whether an endpoint that asked for `wanted` is told of `kind`.
 fn wants(wanted: &[Value], kind: &str) -> bool {
     wanted.iter().filter_map(Value::as_str).any(|want| want == "*" || want == kind)
@@ -178,9 +169,7 @@ impl World {
             pending: told.len(),
             wall: Some(self.wall),
         };
-        let waiting = told.into_iter();
-        let waiting = waiting.map(|endpoint| Waiting { event: id.clone(), endpoint, taken: false });
-        self.waiting.extend(waiting);
+        told.iter().for_each(|endpoint| self.waiting.put(&id, endpoint));
         self.enlist("event", &id);
         self.events.insert(id, event);
     }
@@ -204,7 +193,7 @@ impl World {
 
     fn forget_unless_awaited(&mut self, id: &str) {
         let shown = self.events.get(id).is_some_and(|event| event.wall.is_some());
-        if !shown && !self.waiting.iter().any(|waiting| waiting.event == id) {
+        if !shown && !self.waiting.awaits(id) {
             self.events.remove(id);
         }
     }
@@ -236,22 +225,15 @@ impl World {
 
     pub(super) fn take_waiting(&mut self) -> Vec<Pending> {
         let mut waiting = std::mem::take(&mut self.waiting);
-        let mut taken = Vec::new();
-        for entry in waiting.iter_mut().filter(|entry| !entry.taken) {
-            if let Some(pending) = self.render_delivery(&entry.event, &entry.endpoint) {
-                entry.taken = true;
-                taken.push(pending);
-            }
-        }
+        let taken = waiting.hand_out(|event, endpoint| self.render_delivery(event, endpoint));
         self.waiting = waiting;
         taken
     }
 
     pub(super) fn note_delivery(&mut self, event: &str, endpoint: &str, ok: bool) {
-        let matches = |w: &Waiting| w.event == event && w.endpoint == endpoint;
-        // It is among the first: they are sent in the order in which they happened.
-        let Some(place) = self.waiting.iter().position(matches) else { return };
-        self.waiting.remove(place);
+        if !self.waiting.remove(event, endpoint) {
+            return;
+        }
         if let Some(event) = self.events.get_mut(event).filter(|_| ok) {
             event.pending = event.pending.saturating_sub(1);
         }
@@ -259,13 +241,11 @@ impl World {
     }
 
     pub(super) fn forget_deliveries_to(&mut self, endpoint: &str) {
-        self.waiting.retain(|waiting| waiting.endpoint != endpoint);
+        self.waiting.forget(endpoint);
     }
 
     pub(super) fn untaken(&mut self) {
-        for waiting in &mut self.waiting {
-            waiting.taken = false;
-        }
+        self.waiting.take_back();
     }
 
     pub(super) fn list_events<'a>(&'a self, given: &'a Given) -> Answer<List<'a, Event>> {
