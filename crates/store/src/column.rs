@@ -31,6 +31,11 @@ pub(crate) trait Column: Sized {
     fn parse(stored: Self::Stored) -> Option<Self>;
 }
 
+/// A value as it comes back from the database.
+pub(crate) fn kept<T: Column + Clone>(value: &T) -> T {
+    T::parse(value.stored()).unwrap_or_else(|| value.clone())
+}
+
 macro_rules! as_they_are {
     ($($type:ty)*) => {$(
         impl Column for $type {

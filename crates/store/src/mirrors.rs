@@ -113,6 +113,17 @@ macro_rules! mirror {
             write(tx, before.as_ref(), row).await
         }
 
+        /// A row as it is read again: the databases do not keep every character that Stripe may say.
+        fn as_kept(row: &$row) -> $row {
+            use $crate::column::kept;
+            $row {
+                id: kept(&row.id),
+                $($field: kept(&row.$field),)*
+                raw: kept(&row.raw),
+                fetched_at: row.fetched_at,
+            }
+        }
+
         /// The same, where it is known what Stripe last said of it.
         async fn write(
             tx: &mut Tx,
@@ -124,7 +135,7 @@ macro_rules! mirror {
                 if ended(before).is_some_and(|state| ended(row) != Some(state)) {
                     return Ok(Mirrored::Kept);
                 }
-                let mut again = $row { fetched_at: before.fetched_at, ..row.clone() };
+                let mut again = $row { fetched_at: before.fetched_at, ..as_kept(row) };
                 if again == *before {
                     $crate::sql::run!(tx, TOUCH, [row.id, row.fetched_at]);
                     return Ok(Mirrored::Same);
@@ -172,7 +183,8 @@ macro_rules! mirror {
                     None => get(tx, &row.id).await?,
                 };
                 let mirrored = write(tx, before.as_ref(), &row).await?;
-                let row = before.filter(|_| mirrored == Mirrored::Kept).unwrap_or(row);
+                let before = before.filter(|_| mirrored == Mirrored::Kept);
+                let row = before.unwrap_or_else(|| as_kept(&row));
                 if Option::<&specie_vocab::CustomerId>::from(&row.$customer) == Some($customer) {
                     known.push(row);
                     known.sort_by(|one, other| {

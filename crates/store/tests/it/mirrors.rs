@@ -313,5 +313,20 @@ both! {
         let found = customers::get(&mut tx, &row.id).await.unwrap().unwrap();
         assert_eq!(found.name.as_deref(), Some("a\u{fffd}b"));
         assert_eq!(found.raw, json!({ "na\u{fffd}me": ["a\u{fffd}b"] }));
+        assert_eq!(customers::upsert(&mut tx, &row).await.unwrap(), Same, "it is said again");
+        row.raw["now"] = json!("a\0b");
+        assert_eq!(customers::upsert(&mut tx, &row).await.unwrap(), Changed);
+        assert_eq!(customers::upsert(&mut tx, &row).await.unwrap(), Same);
+    }
+
+    async fn what_is_known_of_a_customer_has_no_null_characters(db: Db) {
+        let mut tx = db.begin().await.unwrap();
+        let (tx, ours, mut known) = (&mut tx, cus("cus_1"), Vec::new());
+        let row = PaymentRow { failure_code: Some("a\0b".into()), ..payment(1, 1) };
+        for came in [New, Same] {
+            let mirrored = payments::put(tx, &ours, &mut known, row.clone()).await.unwrap();
+            assert_eq!(mirrored, came);
+            assert_eq!(known, payments::of_customer(tx, &ours).await.unwrap());
+        }
     }
 }
