@@ -85,7 +85,7 @@ where
                 app.wait_for_others().await;
                 let own = so_far.own.map(|own| own.to_string());
                 let why = own.as_deref().unwrap_or(why::CHECKOUT);
-                lanes::look_now(app, customer.as_str(), WishFor::Object { id }, why).await?;
+                lanes::look_now(app, customer.as_str(), WishFor::object(id), why).await?;
                 continue;
             }
         };

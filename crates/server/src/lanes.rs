@@ -67,6 +67,13 @@ pub enum WishFor {
     },
 }
 
+impl WishFor {
+    /// One object, by Stripe's id.
+    pub fn object(id: impl Into<String>) -> Self {
+        Self::Object { id: id.into() }
+    }
+}
+
 /// What a run of a lane came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ran {
@@ -138,18 +145,20 @@ pub async fn wish(
     wishes::add(tx, &Wish { id, lane, what, due, urgent, why }).await
 }
 
-/// Adds a look at an object for which nobody waits.
-async fn look_later(
+/// Adds the looks at what may have been read late, for which nobody waits.
+async fn look_again(
     app: &App,
     tx: &mut Tx,
     lane: &str,
-    object: &str,
-    due: WallTime,
+    what: &WishFor,
+    now: WallTime,
     why: &str,
 ) -> Result<(), StoreError> {
-    let what = json!(WishFor::Object { id: object.into() });
-    let (id, lane, why) = (app.id(), lane.into(), why.into());
-    wishes::add(tx, &Wish { id, lane, what, due, urgent: false, why }).await
+    for due in second_look::looks(lane, now) {
+        let (id, lane, what, why) = (app.id(), lane.into(), json!(what), why.into());
+        wishes::add(tx, &Wish { id, lane, what, due, urgent: false, why }).await?;
+    }
+    Ok(())
 }
 
 /// Makes a lane look at something now, and returns when it has. 503 when Stripe does not answer.

@@ -82,8 +82,7 @@ async fn read_while(stage: &Stage, meanwhile: impl AsyncFnOnce()) {
 
     let reading = Reading::new();
     let process = beside(stage, reading.way(stage));
-    let (lane, what) =
-        (text(&subscription["customer"]).to_owned(), WishFor::Object { id: id.clone() });
+    let (lane, what) = (text(&subscription["customer"]).to_owned(), WishFor::object(&id));
     let app = process.app.clone();
     let slow = tokio::spawn(async move { lanes::look_now(&app, &lane, what, "call:test").await });
     reading.wait().await;

@@ -169,7 +169,7 @@ both! {
         let [lane, invoice] = ["customer", "invoice"].map(|kind| {
             text(&stage.sandbox.list(kind)[0]["id"]).to_owned()
         });
-        let what = WishFor::Object { id: invoice };
+        let what = WishFor::object(invoice);
         let mut tx = stage.app.db.begin().await.unwrap();
         lanes::wish(&stage.app, &mut tx, &lane, &what, now, "call:sync").await.unwrap();
         tx.commit().await.unwrap();

@@ -46,7 +46,7 @@ pub async fn set(
     let subscription = held_in(app, payer, group).await?;
     // Decided on what is true now, not on what we remember.
     if let Some(customer) = &payer.stripe {
-        let wish = WishFor::Object { id: subscription.to_string() };
+        let wish = WishFor::object(subscription.to_string());
         lanes::look_now(app, customer.as_str(), wish, why::CANCELLATION).await?;
     }
     let look = |so_far| begin(app, payer, who, group, change, so_far);

@@ -284,7 +284,7 @@ pub(crate) async fn is_over(app: &App, intent: &Intent, payer: &Payer) -> Result
     let Some(customer) = &owner(&mut tx, intent, payer).await? else { return Ok(false) };
     drop(tx);
     let why = intent.id.to_string();
-    let look = |id: String| lanes::look_now(app, customer.as_str(), WishFor::Object { id }, &why);
+    let look = |id: String| lanes::look_now(app, customer.as_str(), WishFor::object(id), &why);
     match intent.kind.as_str() {
         "cancel_and_refund" => {
             let back: TakeBack = read(intent)?;

@@ -376,7 +376,7 @@ async fn record(
     if let (Some(customer), Some(object)) = (&customer, &look) {
         let now = tx.now().await?;
         let object = request::looks_at(name, object, &body);
-        let (what, why) = (WishFor::Object { id: object }, intent.id.to_string());
+        let (what, why) = (WishFor::object(object), intent.id.to_string());
         lanes::wish(app, &mut tx, customer.as_str(), &what, now, &why).await?;
     }
     tx.commit().await?;
@@ -430,7 +430,7 @@ async fn refused(
     };
     // Whatever it was, the lane looks at what the step was about: it may be so already.
     if let (Some(customer), Some(object)) = (customer, request::target(intent, name, &steps)) {
-        let (what, why) = (WishFor::Object { id: object }, intent.id.to_string());
+        let (what, why) = (WishFor::object(object), intent.id.to_string());
         lanes::look_now(app, customer.as_str(), what, &why).await?;
     }
     if request::may_go_on(app, intent, name, &fault).await? {

@@ -13,7 +13,7 @@ use specie_vocab::{CustomerId, SubscriptionId, WallTime};
 
 use super::fetch::Seen;
 use super::{
-    LaneError, WishFor, apart, cause, finish, look_later, mirrors, noted, second_look, wish,
+    LaneError, WishFor, apart, cause, finish, look_again, mirrors, noted, second_look, wish,
 };
 use crate::intents::{self, New};
 use crate::trail::{Entry, Who, append};
@@ -40,10 +40,8 @@ pub(super) async fn apply(
     again.extend(written.doubtful);
     let now = tx.now().await?;
     for id in again {
-        for due in second_look::looks(&claim.lane, now) {
-            let why = cause::of_object(claim, &id);
-            look_later(app, &mut tx, &claim.lane, &id, due, why).await?;
-        }
+        let why = cause::of_object(claim, &id);
+        look_again(app, &mut tx, &claim.lane, &WishFor::object(&id), now, why).await?;
     }
 
     let before = Before {

@@ -221,7 +221,7 @@ mod tests {
     fn what_is_told_by_none_is_put_down_to_a_wish_or_an_event_that_names_it() {
         let upcoming = || of_invoice("evt_upcoming", 1, "upcoming");
         let paid = || of_invoice("evt_paid", 2, "paid");
-        let look = |id: &str, why| wish(&WishFor::Object { id: id.into() }, why);
+        let look = |id: &str, why| wish(&WishFor::object(id), why);
         let second_look = |id: &str| Wish { urgent: false, ..look(id, "evt_before") };
         let renamed = || of_customer("evt_name", 1, "pm_1", json!({}));
         let everything = || wish(&WishFor::Everything, why::PORTAL);

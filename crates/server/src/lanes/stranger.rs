@@ -59,7 +59,7 @@ pub(super) async fn apply(
             if customers::by_stripe(&mut tx, &customer).await?.is_some() {
                 let why = cause::of_object(claim, &id);
                 told.push(noted::theirs(&id, &customer));
-                let what = WishFor::Object { id };
+                let what = WishFor::object(id);
                 if !is_known {
                     wish(app, &mut tx, customer.as_str(), &what, now, why).await?;
                 }

@@ -118,7 +118,7 @@ async fn look(turn: &Turn, lane: &str, rests_on: Option<String>) -> Result<(), A
             return Ok(());
         }
     }
-    let wish = rests_on.map_or(WishFor::Everything, |id| WishFor::Object { id });
+    let wish = rests_on.map_or(WishFor::Everything, WishFor::object);
     lanes::look_now(app, lane, wish, why::CONFIRM).await
 }
 
