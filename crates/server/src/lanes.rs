@@ -57,6 +57,9 @@ pub enum WishFor {
     Object {
         /// Stripe's id.
         id: String,
+        /// Events of other lanes, whose news it must show.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        told: Vec<String>,
     },
     /// All that Stripe has of the customer.
     Everything,
@@ -70,7 +73,15 @@ pub enum WishFor {
 impl WishFor {
     /// One object, by Stripe's id.
     pub fn object(id: impl Into<String>) -> Self {
-        Self::Object { id: id.into() }
+        Self::Object { id: id.into(), told: Vec::new() }
+    }
+}
+
+/// The events of other lanes because of which something is wished.
+fn told_by(wish: &Wish) -> Vec<String> {
+    match serde_json::from_value(wish.what.clone()) {
+        Ok(WishFor::Object { told, .. }) => told,
+        _ => Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use specie_scenario::{Card, Person, Stage, agree};
 use specie_server::lanes::{self, WishFor};
 use tower::ServiceExt;
 
-use crate::set::{beside, both, text, way};
+use crate::set::{beside, both, tell, text, way};
 
 /// The kinds of objects for which a process asks while it settles, in order.
 async fn asked(stage: &Stage) -> Vec<String> {
@@ -66,6 +66,23 @@ both! {
         let calls = asked(stage).await;
         let lists = calls.iter().filter(|it| ["GET /v1", "GET /v1/checkout"].contains(&it.as_str()));
         assert_eq!(lists.count(), 4, "subscriptions, invoices, payments, sessions: {calls:?}");
+    }
+
+    async fn what_is_sold_is_read_once_where_that_shows_what_was_told(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        let product = ada.api(Method::POST, "/v1/products", "name=One").await.unwrap();
+        tell(stage, "product.created").await;
+        assert_eq!(asked(stage).await, ["GET /v1/products"]);
+
+        let form = format!(
+            "product={}&currency=usd&unit_amount=700&recurring[interval]=month",
+            text(&product["id"])
+        );
+        ada.api(Method::POST, "/v1/prices", &form).await.unwrap();
+        for kind in ["plan.created", "price.created"] {
+            tell(stage, kind).await;
+        }
+        assert_eq!(asked(stage).await, ["GET /v1/prices"]);
     }
 
     // No database of ours keeps it as it was said.

@@ -10,12 +10,12 @@ use http::{Method, Request, Response};
 use serde_json::{Value, json};
 use specie_scenario::{Card, Person, Stage, agree};
 use specie_store::{customers, inbox, intents};
-use specie_stripe::{Transport, TransportError};
+use specie_stripe::{API_VERSION, Transport, TransportError};
 use specie_vocab::WallClock;
 use tower::ServiceExt;
 
 use crate::losses::pay_a_second_session;
-use crate::set::{beside, both, deliver, having, text, way};
+use crate::set::{beside, both, deliver, having, tell, text, way};
 
 /// What is answered in Stripe's place: status, content type, body.
 pub type Instead = (u16, &'static str, String);
@@ -74,6 +74,40 @@ fn lagging(stage: &Stage, kind: &str, seconds: i64) -> Transport {
             }
             inner.oneshot(request).await
         }
+    })
+}
+
+/// A way to Stripe on which payments are disputed, which the first reads of them do not show yet; and
+/// how often they were read.
+fn disputing(stage: &Stage, late: usize) -> (Transport, Arc<AtomicUsize>) {
+    let (inner, reads) = (stage.stripe.transport.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&reads);
+    let to_stripe = way(move |request: Request<Bytes>| {
+        let (inner, counted) = (inner.clone(), Arc::clone(&counted));
+        async move {
+            let of_payment = request.uri().path().starts_with("/v1/payment_intents/");
+            let answer = inner.oneshot(request).await?;
+            if !of_payment || counted.fetch_add(1, Ordering::SeqCst) < late {
+                return Ok(answer);
+            }
+            let mut payment: Value = serde_json::from_slice(answer.body()).unwrap();
+            payment["latest_charge"]["disputed"] = true.into();
+            Ok(answer.map(|_| Bytes::from(payment.to_string())))
+        }
+    });
+    (to_stripe, reads)
+}
+
+/// The event that tells of the dispute, and of no customer.
+fn dispute(stage: &Stage, n: usize, payment: &Value) -> Value {
+    let dispute = json!({
+        "id": format!("du_{n}"), "object": "dispute", "charge": payment["latest_charge"],
+        "payment_intent": payment["id"], "status": "needs_response",
+    });
+    json!({
+        "id": format!("evt_dispute{n}"), "object": "event", "api_version": API_VERSION,
+        "created": stage.sandbox.now(), "livemode": false, "type": "charge.dispute.created",
+        "data": { "object": dispute },
     })
 }
 
@@ -226,6 +260,48 @@ both! {
         process.conductor.settle().await.unwrap();
         assert_eq!(ada.payments().await.unwrap()["data"][0]["status"], "refunded");
         assert_agreed(stage).await;
+    }
+
+    // Where it shows at once, one read is enough; else two more follow.
+    async fn a_dispute_is_seen_though_its_payment_is_read_late(stage: &Stage) {
+        subscribed(stage).await;
+        let payment = stage.sandbox.list("payment_intent").remove(0);
+        for (late, expected) in [(0, 1), (1, 3)] {
+            let (to_stripe, reads) = disputing(stage, late);
+            deliver(stage, &dispute(stage, late, &payment)).await;
+            beside(stage, to_stripe).conductor.settle().await.unwrap();
+            let seen = Person::new(stage, "ada", "Ada").payments().await.unwrap();
+            assert_eq!(seen["data"][0]["status"], "disputed", "{late} read late");
+            assert_eq!(reads.load(Ordering::SeqCst), expected, "{late} read late");
+        }
+    }
+
+    async fn a_product_that_is_read_late_when_it_has_another_name_is_put_right(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        let made = ada.api(Method::POST, "/v1/products", "name=One").await.unwrap();
+        tell(stage, "product.created").await;
+        stage.conductor.settle().await.unwrap();
+        let path = format!("/v1/products/{}", text(&made["id"]));
+        let old = ada.api(Method::GET, &path, "").await.unwrap();
+        ada.api(Method::POST, &path, "name=Two").await.unwrap();
+        tell(stage, "product.updated").await;
+        let late = instead(stage, vec![(format!("GET {path}"), json_of(&old))]);
+        beside(stage, late).conductor.settle().await.unwrap();
+        assert_agreed(stage).await;
+    }
+
+    async fn a_price_that_is_told_of_and_not_there_yet_is_looked_for_again(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        let product = stage.sandbox.list("product").remove(0);
+        for seconds in [9, 59] {
+            let form = format!("product={}&currency=usd&unit_amount=700", text(&product["id"]));
+            let price = ada.api(Method::POST, "/v1/prices", &form).await.unwrap();
+            tell(stage, "price.created").await;
+            let process = beside(stage, lagging(stage, "prices", seconds));
+            process.conductor.settle().await.unwrap();
+            let rows = specie_store::rows::of_table(&stage.app.db, "stripe_prices").await.unwrap();
+            assert!(rows.iter().any(|row| row["id"] == price["id"]), "after {seconds} s");
+        }
     }
 
     async fn a_change_that_reads_do_not_show_yet_is_made_once(stage: &Stage) {

@@ -217,3 +217,9 @@ pub async fn deliver_stamped(stage: &Stage, event: &Value, at: WallTime) {
     let sent = stage.service.send(Method::POST, "/api/billing/webhook", &headers, body).await;
     assert_eq!(sent.unwrap().status, StatusCode::OK, "{event}");
 }
+
+/// Delivers Stripe's newest event of a type, be it one that our endpoint does not ask for.
+pub async fn tell(stage: &Stage, kind: &str) {
+    let events = stage.sandbox.list("event");
+    deliver(stage, events.iter().find(|it| it["type"] == kind).unwrap()).await;
+}

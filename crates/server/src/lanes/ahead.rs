@@ -304,7 +304,7 @@ impl<'a> Reading<'a> {
         let (events, wishes) = stored::named(tx, &lane, since).await?;
         let wished = wishes.iter().filter_map(|it| serde_json::from_value(it.what.clone()).ok());
         let wished = wished.filter_map(|it| match it {
-            WishFor::Object { id } => Some(id),
+            WishFor::Object { id, .. } => Some(id),
             WishFor::Everything | WishFor::Ask { .. } => None,
         });
         let named = events.iter().filter_map(|event| event.object.clone()).chain(wished);

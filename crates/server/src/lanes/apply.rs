@@ -1,10 +1,12 @@
 //! The one transaction: lock the customer, check the fence, write the mirrors, decide, write what
 //! was decided, and set handled exactly what was claimed.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use specie_billing::{Before, Decision, Effect, IntentRequest, Slot, decide};
 use specie_store::customers::{self, Payer};
-use specie_store::inbox::InboxState;
+use specie_store::inbox::{self, Event, InboxState};
 use specie_store::intents::{self as intents_table, IntentState};
 use specie_store::lanes::{self as stored, Claim};
 use specie_store::outbox;
@@ -13,7 +15,8 @@ use specie_vocab::{CustomerId, SubscriptionId, WallTime};
 
 use super::fetch::Seen;
 use super::{
-    LaneError, WishFor, apart, cause, finish, look_again, mirrors, noted, second_look, wish,
+    LaneError, WishFor, apart, cause, finish, look_again, mirrors, noted, second_look, told_by,
+    wish,
 };
 use crate::intents::{self, New};
 use crate::trail::{Entry, Who, append};
@@ -28,7 +31,8 @@ pub(super) async fn apply(
     mut seen: Seen,
     since: WallTime,
 ) -> Result<(), LaneError> {
-    let mut again = second_look::differing(claim, &seen);
+    let elsewhere = told_elsewhere(app, claim).await?;
+    let mut again = second_look::differing(claim, &elsewhere, &seen);
     second_look::believe_the_end(claim, &mut seen)?;
 
     let mut tx = app.db.begin().await?;
@@ -78,6 +82,20 @@ pub(super) async fn apply(
     tx.commit().await?;
     app.cache.drop_below(payer.id, version);
     Ok(())
+}
+
+/// The events of other lanes whose news is to show in what was wished to be looked at.
+async fn told_elsewhere(app: &App, claim: &Claim) -> Result<Vec<Event>, StoreError> {
+    let ids: BTreeSet<_> = claim.wishes.iter().flat_map(told_by).collect();
+    let mut told = Vec::new();
+    if ids.is_empty() {
+        return Ok(told);
+    }
+    let mut tx = app.db.read().await?;
+    for id in ids {
+        told.extend(inbox::get(&mut tx, &id).await?);
+    }
+    Ok(told)
 }
 
 /// Whether a second subscription is canceled and refunded, which the day's ceiling limits.

@@ -115,7 +115,7 @@ fn names(event: &Event, id: &str) -> bool {
 
 /// Why an object is wished to be looked at.
 fn look_at<'a>(claim: &'a Claim, id: &str) -> Option<&'a str> {
-    wished(claim, |what| matches!(what, WishFor::Object { id: of } if of == id))
+    wished(claim, |what| matches!(what, WishFor::Object { id: of, .. } if of == id))
 }
 
 /// Why all that Stripe has of the customer is wished to be looked at.

@@ -67,7 +67,7 @@ pub(super) async fn all(
     let mut everything = false;
     for wish in &claim.wishes {
         match serde_json::from_value(wish.what.clone()) {
-            Ok(WishFor::Object { id }) => {
+            Ok(WishFor::Object { id, .. }) => {
                 reader.todo.insert(id);
             }
             Ok(WishFor::Everything) => everything = true,

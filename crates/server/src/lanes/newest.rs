@@ -21,23 +21,27 @@ pub(super) fn is_current(event: &Event) -> bool {
     event.api_version.as_deref() == Some(API_VERSION)
 }
 
-/// The newest payloads of each object among the claimed events of the pinned version: one, or those
-/// of which any may be the newest.
-pub(super) fn payloads(claim: &Claim) -> Vec<(&str, Value)> {
-    let mut of_objects: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
-    for event in claim.events.iter().filter(|event| is_current(event)) {
+/// The newest events of each object among those of the pinned version: one, or those of which any may
+/// be the newest.
+pub(super) fn of_objects<'a>(
+    events: impl Iterator<Item = &'a Event>,
+) -> impl Iterator<Item = (&'a str, &'a Event)> {
+    let mut all: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+    for event in events.filter(|event| is_current(event)) {
         let Some(id) = event.object.as_deref() else { continue };
-        let known = of_objects.entry(id).or_default();
+        let known = all.entry(id).or_default();
         match known.first().map(|first| first.created.cmp(&event.created)) {
             Some(std::cmp::Ordering::Greater) => {}
             Some(std::cmp::Ordering::Equal) => known.push(event),
             Some(std::cmp::Ordering::Less) | None => *known = vec![event],
         }
     }
-    let newest = of_objects
-        .into_iter()
-        .flat_map(|(id, events)| last(events).into_iter().map(move |event| (id, event)));
-    let named = newest.filter(|(_, event)| fetch::named_by(event).is_some());
+    all.into_iter().flat_map(|(id, events)| last(events).into_iter().map(move |event| (id, event)))
+}
+
+/// What they tell, where a customer's lane can read it.
+pub(super) fn payloads<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<(&'a str, Value)> {
+    let named = of_objects(events).filter(|(_, event)| fetch::named_by(event).is_some());
     named.filter_map(|(id, event)| Some((id, payload(event)?))).collect()
 }
 

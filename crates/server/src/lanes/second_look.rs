@@ -54,6 +54,8 @@ const READ: &[(&str, &[&str])] = &[
     ("checkout.session", &["status", "payment_status", "subscription", "invoice"]),
     ("customer", &["email", "name", "currency", "delinquent", "invoice_settings"]),
     ("payment_method", &["customer", "card"]),
+    ("product", &["name", "active", "updated"]),
+    ("price", &["product", "active", "currency", "unit_amount", "recurring", "lookup_key"]),
 ];
 
 /// The fields that we read of a kind of object; none for one that is read through another.
@@ -85,18 +87,29 @@ pub(super) fn looks(lane: &str, now: WallTime) -> [WallTime; 2] {
     [now.plus_seconds(SECOND_LOOK), WallTime::from_second(last)]
 }
 
-/// The objects that must be looked at again: what was fetched differs from what was told, or cannot
-/// be compared with it.
-pub(super) fn differing(claim: &Claim, seen: &Seen) -> BTreeSet<String> {
-    let told = newest::payloads(claim);
+/// The objects that must be looked at again: what was fetched differs from what was told, here or in
+/// other lanes, or cannot be compared with it.
+pub(super) fn differing(claim: &Claim, elsewhere: &[Event], seen: &Seen) -> BTreeSet<String> {
+    let events = || claim.events.iter().chain(elsewhere);
+    let told = newest::payloads(events());
     let differing = told.iter().filter(|(_, object)| !is_told(object, seen));
     let of_objects = differing.filter_map(|(id, object)| {
         let fetched_as = fetch::through(object).unwrap_or(id);
         fetch::is_readable(fetched_as).then(|| fetched_as.to_owned())
     });
-    let of_others =
-        claim.events.iter().filter(|event| !newest::is_current(event)).filter_map(fetch::named_by);
+    let of_others = events().filter(|event| !newest::is_current(event)).filter_map(fetch::named_by);
     of_objects.chain(of_others).collect()
+}
+
+/// Whether an object of the catalog says what the events of its lane told last.
+pub(super) fn shows(claim: &Claim, found: &Value) -> bool {
+    let same = |told: &Value| {
+        let fields = told["object"].as_str().and_then(fields_of).unwrap_or_default();
+        fields.iter().all(|field| found[field] == told[field])
+    };
+    let told = newest::of_objects(claim.events.iter());
+    claim.events.iter().all(|event| newest::is_current(event) && !event.kind.ends_with(".deleted"))
+        && told.filter_map(|(_, event)| newest::payload(event)).all(|told| same(&told))
 }
 
 /// Whether what was fetched says what was told. What is over is believed, and need not be fetched.

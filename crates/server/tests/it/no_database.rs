@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use specie_store::{Fate, Gate};
 
-use crate::house::{House, Wish, both};
+use crate::house::{Wish, both};
 
 /// The way to a database that goes away after so many transactions.
 #[derive(Default)]

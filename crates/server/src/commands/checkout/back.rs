@@ -77,7 +77,7 @@ async fn last_read(app: &App, session: &SessionId) -> Result<Option<SessionRow>,
 
 /// Lets the session's lane read it from Stripe.
 async fn look(app: &App, row: &SessionRow) -> Result<(), ApiError> {
-    let wish = WishFor::Object { id: row.id.to_string() };
+    let wish = WishFor::object(row.id.to_string());
     lanes::look_now(app, row.customer.as_str(), wish, why::SYNC).await
 }
 
