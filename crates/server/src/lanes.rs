@@ -311,7 +311,7 @@ async fn handle(app: &App, claim: &Claim, since: WallTime) -> Result<(), LaneErr
             let seen = alive(app, claim, seen).await?;
             apply::apply(app, &payer, &customer, claim, seen, since).await
         }
-        None => leave_unclaimed(app, claim).await,
+        None => leave_unclaimed(app, claim, &customer).await,
     }
 }
 
@@ -347,10 +347,16 @@ async fn alive<T>(
     }
 }
 
-/// A customer we do not know: its events are kept, without a fetch, until it becomes ours.
-async fn leave_unclaimed(app: &App, claim: &Claim) -> Result<(), LaneError> {
+/// A customer we do not know: its events are kept, without a fetch, until it becomes ours. If it has
+/// become so meanwhile, the next claim handles them: nobody wakes them again.
+async fn leave_unclaimed(app: &App, claim: &Claim, customer: &CustomerId) -> Result<(), LaneError> {
     let mut tx = app.db.begin().await?;
-    finish(&mut tx, claim, InboxState::Unclaimed).await?;
+    if !stored::holds(&mut tx, &claim.lane, claim.fence).await? {
+        return Err(LaneError::Overslept);
+    }
+    if customers::by_stripe(&mut tx, customer).await?.is_none() {
+        finish(&mut tx, claim, InboxState::Unclaimed).await?;
+    }
     stored::release(&mut tx, &claim.lane, claim.fence, None).await?;
     Ok(tx.commit().await?)
 }

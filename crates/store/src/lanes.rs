@@ -97,6 +97,7 @@ statements! {
     HELD = "select count(*) from lanes \
             where lane = $1 and (leased_until > $2 or not_before > $2)";
     MAKE = "insert into lanes (lane) values ($1) on conflict (lane) do nothing";
+    LOCK = "select lane from lanes where lane = $1 {lock}";
     TAKE: Taken = "insert into lanes (lane, fence, leased_until) values ($1, 1, $2) \
                    on conflict (lane) do update \
                    set fence = lanes.fence + 1, leased_until = excluded.leased_until \
@@ -223,6 +224,13 @@ pub async fn claim(
 pub async fn put_off(tx: &mut Tx, lane: &str, not_before: WallTime) -> Result<(), StoreError> {
     run!(tx, MAKE, [lane]);
     run!(tx, PUT_OFF, [lane, not_before]);
+    Ok(())
+}
+
+/// Lets nobody take a lane, or finish what they do in it, before the transaction ends.
+pub async fn lock(tx: &mut Tx, lane: &str) -> Result<(), StoreError> {
+    run!(tx, MAKE, [lane]);
+    run!(tx, LOCK, [lane]);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! A worker that reads from Stripe for so long that something happens meanwhile.
+//! A worker that takes so long that something happens meanwhile.
 
 use std::future::ready;
 use std::pin::Pin;
@@ -13,13 +13,17 @@ use specie_server::Patience;
 use specie_server::intents::{Driven, drive};
 use specie_server::lanes::{self, WishFor};
 use specie_store::customers::{self, Payer};
-use specie_store::{Fate, Gate, intents, lanes as stored};
+use specie_store::inbox::{self, InboxState};
+use specie_store::{Db, Fate, Gate, intents, lanes as stored};
 use specie_stripe::{Transport, TransportError};
-use specie_vocab::IntentId;
+use specie_vocab::{IntentId, PayerId};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::task::block_in_place;
 use tower::ServiceExt;
+use uuid::Uuid;
 
-use crate::set::{beside, beside_but, both, text, way};
+use crate::set::{beside, beside_but, both, tell, text, way};
 
 /// A reading that has its answer, and may not hear it yet.
 #[derive(Clone)]
@@ -131,6 +135,34 @@ both! {
         stage.conductor.settle().await.unwrap();
     }
 
+    async fn who_becomes_ours_while_a_worker_takes_them_for_a_stranger_is_none(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        let made = ada.api(Method::POST, "/v1/customers", "name=Eve").await.unwrap();
+        let customer = text(&made["id"]);
+        tell(stage, "customer.created").await;
+        let eve = Payer {
+            id: PayerId(Uuid::from_u128(7)),
+            realm: "app".into(),
+            app_id: "eve".into(),
+            stripe: Some(customer.try_into().unwrap()),
+            version: 0,
+            created_at: stage.app.wall.now(),
+        };
+        let gate = Arc::new(Binding { db: stage.app.db.clone(), eve, begun: AtomicUsize::new(0) });
+        let process = beside_but(stage, stage.stripe.transport.clone(), |parts| {
+            parts.db = stage.app.db.clone().with_gate(gate);
+        });
+        lanes::run(&process.app, customer).await.unwrap();
+        let mut tx = stage.app.db.read().await.unwrap();
+        assert!(customers::find(&mut tx, "app", "eve").await.unwrap().is_some());
+        drop(tx);
+        stage.conductor.settle().await.unwrap();
+        let mut tx = stage.app.db.read().await.unwrap();
+        let events = inbox::of_customer(&mut tx, customer).await.unwrap();
+        let states: Vec<_> = events.iter().map(|event| event.state).collect();
+        assert_eq!(states, [InboxState::Handled]);
+    }
+
     // One process has made a customer and has not heard of it yet; another hears of it, they are
     // deleted in the dashboard, and buy again.
     async fn who_was_deleted_and_is_somebody_else_by_now_is_not_bound_again(stage: &Stage) {
@@ -159,6 +191,41 @@ both! {
         assert_eq!((customers.len(), known.as_deref()), (1, customers[0]["id"].as_str()));
         let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
         assert_eq!(found.differing, [] as [String; 0]);
+    }
+}
+
+/// Makes a customer of Stripe's ours when a worker has claimed their lane, has seen that they are not, and
+/// is about to leave it.
+struct Binding {
+    db: Db,
+    eve: Payer,
+    begun: AtomicUsize,
+}
+
+impl Binding {
+    async fn bind(&self) {
+        let mut tx = self.db.begin().await.unwrap();
+        assert!(customers::insert(&mut tx, &self.eve).await.unwrap());
+        let customer = self.eve.stripe.as_ref().unwrap();
+        inbox::pend_unclaimed(&mut tx, customer.as_str()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+impl Gate for Binding {
+    fn is_up(&self) -> bool {
+        if self.begun.fetch_add(1, Ordering::SeqCst) == 2 {
+            block_in_place(|| Handle::current().block_on(self.bind()));
+        }
+        true
+    }
+
+    fn before_commit(&self) -> Pin<Box<dyn Future<Output = Fate> + Send + '_>> {
+        Box::pin(ready(Fate::Lasts))
+    }
+
+    fn after_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(ready(()))
     }
 }
 

@@ -397,6 +397,8 @@ async fn bind(
     let id = object.and_then(|id| CustomerId::try_from(id).ok());
     let id = id.ok_or_else(|| ApiError::internal("stripe's customer has no id"))?;
     customers::bind(tx, intent.payer, &id).await?;
+    // Who takes them for a stranger just now is waited for, or finds that they are ours.
+    specie_store::lanes::lock(tx, id.as_str()).await?;
     specie_store::inbox::pend_unclaimed(tx, id.as_str()).await?;
     let now = tx.now().await?;
     let why = intent.id.to_string();
