@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 use specie_scenario::{Card, Person, Stage, agree};
+use specie_server::lanes::{self, WishFor};
 use specie_store::{customers, inbox, intents};
 use specie_stripe::{API_VERSION, Transport, TransportError};
 use specie_vocab::WallClock;
@@ -360,6 +361,28 @@ both! {
         process.conductor.settle().await.unwrap();
         assert_eq!(having(stage, "subscription", "canceled").len(), 1);
         assert_eq!(stage.sandbox.list("refund").len(), 1);
+        assert_agreed(stage).await;
+    }
+
+    async fn who_was_deleted_gets_no_card_back_by_a_late_read(stage: &Stage) {
+        let subscription = subscribed(stage).await;
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.replace_card(Card::OTHER).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let path = format!("/v1/customers/{}", text(&subscription["customer"]));
+        let expanded = format!("{path}?expand[]=invoice_settings.default_payment_method");
+        let before = ada.api(Method::GET, &expanded, "").await.unwrap();
+        assert_eq!(before["invoice_settings"]["default_payment_method"]["object"], "payment_method");
+        ada.api(Method::DELETE, &path, "").await.unwrap();
+        assert_agreed(stage).await;
+
+        let mut tx = stage.app.db.begin().await.unwrap();
+        let (lane, now) = (text(&subscription["customer"]), tx.now().await.unwrap());
+        let of_her = WishFor::object(lane);
+        lanes::wish(&stage.app, &mut tx, lane, &of_her, now, "call:portal").await.unwrap();
+        tx.commit().await.unwrap();
+        let late = vec![(format!("GET {path}"), json_of(&before))];
+        beside(stage, instead(stage, late)).conductor.settle().await.unwrap();
         assert_agreed(stage).await;
     }
 

@@ -79,6 +79,10 @@ async fn payment_methods(tx: &mut Tx, seen: &Seen, written: &mut Written) -> Res
         match (translate::payment_method(it, written.at), it.id.as_str().try_into()) {
             (Some(row), _) => {
                 let mirrored = m::payment_methods::upsert(tx, &row).await?;
+                if mirrored == Mirrored::New && is_deleted(tx, &row.customer).await? {
+                    m::payment_methods::forget(tx, &row.id).await?;
+                    continue;
+                }
                 let id = row.id.as_str();
                 written.note(Object("payment method", id), id, mirrored, &Value::Null);
             }
@@ -91,6 +95,11 @@ async fn payment_methods(tx: &mut Tx, seen: &Seen, written: &mut Written) -> Res
         }
     }
     Ok(())
+}
+
+/// Whether a customer is known to be deleted: what is read of theirs was read late.
+async fn is_deleted(tx: &mut Tx, customer: &CustomerId) -> Result<bool, LaneError> {
+    Ok(m::customers::get(tx, customer).await?.is_some_and(|row| row.deleted))
 }
 
 async fn subscriptions(
