@@ -92,8 +92,7 @@ both! {
         assert_agreed(stage).await;
     }
 
-    // What a new card leads us to charge is looked at by itself, and what follows from that is not.
-    async fn what_our_own_doing_changes_after_a_pass_is_found_by_the_next_one(stage: &Stage) {
+    async fn what_our_own_doing_changes_is_found_though_nobody_is_told(stage: &Stage) {
         let ada = Person::new(stage, "ada", "Ada");
         ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
         ada.bank_blocks_card().await.unwrap();
@@ -107,10 +106,6 @@ both! {
         stage.conductor.watermark().await.unwrap();
         assert_eq!(having(stage, "charge", "succeeded").len(), 2);
         assert_eq!(having(stage, "subscription", "active").len(), 1);
-        let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap().differing;
-        let is_old = |line: &String| line.starts_with("stripe_subscriptions.status of ");
-        assert!(found.iter().any(is_old), "nobody has told us what came of it: {found:?}");
-
         stage.conductor.watermark().await.unwrap();
         assert_agreed(stage).await;
         assert_eq!(ada.subscription().await.unwrap()["status"], "active");
