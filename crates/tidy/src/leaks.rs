@@ -60,8 +60,11 @@ pub fn found(place: &str, kind: Kind, bytes: &[u8], secrets: &[String]) -> Vec<F
             }
         }
     }
-    // A line of a journal begins with its checksum, whose 16 hexadecimal digits may all be decimal.
-    let is_sum = |at: &usize| kind == Kind::Journal && (*at == 0 || bytes[*at - 1] == b'\n');
+    // A line of a journal begins with its checksum, and names those of an answer and of a snapshot:
+    // the 16 hexadecimal digits of one may all be decimal.
+    let is_named = |at| ["answer", "sum"].contains(&word_before(bytes, at).as_str());
+    let is_first = |at: usize| at == 0 || bytes[at - 1] == b'\n';
+    let is_sum = |at: &usize| kind == Kind::Journal && (is_first(*at) || is_named(*at));
     let cards = cards(bytes).into_iter().filter(|at| !is_sum(at));
     cards.for_each(|at| {
         fault(at, &format!("the number of a card after `{}`", word_before(bytes, at)))
@@ -215,6 +218,9 @@ mod tests {
             check(Kind::Journal, lines),
             ["2: the number of a card after `number`: it must not be written there"]
         );
+        let sums = r#"{"answer":"4242424242424242"} {"sum":"4242424242424242"}"#;
+        assert_eq!(check(Kind::Journal, sums), [""; 0], "of an answer, and of a snapshot");
+        assert_eq!(check(Kind::Log, sums).len(), 2);
         assert_eq!(check(Kind::Journal, concat!("sk_li", "ve_abcd1234")).len(), 1);
         let hidden: String =
             "paid with 4242424242424242".bytes().map(|b| format!("{b:02x}")).collect();
