@@ -140,10 +140,10 @@ impl Journal {
         let (mut seq, snapshot_bytes) = snapshot.as_ref().map_or((0, 0), |s| (s.0, s.2));
         let mut state = snapshot.map(|s| s.1);
 
-        let mut kept = 0;
+        let (mut kept, mut is_before) = (0, false);
         if let Some(bytes) = bytes {
             let lines = parse(&path, &bytes)?;
-            kept = lines.kept;
+            (kept, is_before) = (lines.kept, lines.header.version == BEFORE);
             opened.cut = bytes.len() as u64 - lines.kept;
             let world = state.get_or_insert_with(|| State::new(World::new(lines.header.config)));
             for (n, entry) in lines.entries.iter().enumerate() {
@@ -183,7 +183,7 @@ impl Journal {
             let (file, syncing) = (Arc::clone(&file), Arc::clone(&syncing));
             std::thread::Builder::new().name("journal".into()).spawn(move || syncing.run(&file))
         };
-        let journal = Self {
+        let mut journal = Self {
             folder: folder.into(),
             file,
             seq,
@@ -194,6 +194,10 @@ impl Journal {
             thread: Some(thread.map_err(|source| at(folder, source))?),
             _lock: lock,
         };
+        if is_before {
+            // What is written from now on is answered as by this version.
+            journal.snapshot(&state).map_err(|source| at(folder, source))?;
+        }
         Ok((journal, state, opened))
     }
 

@@ -174,9 +174,13 @@ fn the_journal_of_the_version_before_is_read_if_it_comes_to_the_same() {
     let this = concat!("\"", env!("CARGO_PKG_VERSION"), "/6\"");
     let before = concat!("\"", env!("CARGO_PKG_VERSION"), "/5\"");
     rewrite(folder.path(), this, before);
-    assert!(fs::read_to_string(folder.path().join("journal")).unwrap().contains(before));
+    let journal = || fs::read_to_string(folder.path().join("journal")).unwrap();
+    assert!(journal().contains(before));
     assert_eq!(Desk::kept(folder.path()).sandbox.opened().replayed, 3);
+    assert!(journal().contains(this), "what comes now is answered as by this version");
 
+    let folder = with_three_lines();
+    rewrite(folder.path(), this, before);
     rewrite(folder.path(), "\"answer\":\"", "\"answer\":\"other");
     let error = Desk::open(folder.path()).err().unwrap();
     assert!(matches!(error, OpenError::OtherVersion { .. }), "{error}");
