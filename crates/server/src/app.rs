@@ -157,11 +157,14 @@ impl App {
     }
 
     /// Whether what another task has under way most likely waits for its next try: it was waited for
-    /// this often, and Stripe's last call had no answer, or the key is refused or lacks a right.
+    /// this often, and Stripe's last call had no answer, or the key is refused.
     pub(crate) fn waits_for_stripe(&self, rounds: usize) -> bool {
-        let stripe = &self.stripe;
-        let refused = || stripe.key_refused() || stripe.right_missing().is_some();
-        rounds >= BLIP && (stripe.outages() > 0 || refused())
+        rounds >= BLIP && (self.stripe.outages() > 0 || self.stripe.key_refused())
+    }
+
+    /// The same of what waits for its next try for certain: the key may lack the right to do it.
+    pub(crate) fn waits_for_a_right(&self, rounds: usize) -> bool {
+        rounds >= BLIP && self.stripe.right_missing().is_some()
     }
 
     /// Says that something moved on and that there may be more to do.

@@ -24,7 +24,7 @@ use serde_json::json;
 use specie_billing::IntentRequest;
 use specie_store::customers;
 use specie_store::inbox::{self, InboxState};
-use specie_store::lanes::{self as stored, Claim, Counts};
+use specie_store::lanes::{self as stored, Claim, Counts, Hold};
 use specie_store::wishes::{self, Wish};
 use specie_store::{StoreError, Tx};
 use specie_stripe::StripeError;
@@ -191,7 +191,8 @@ pub(crate) async fn settle_within(app: &App, lane: &str, rounds: usize) -> Resul
     for round in 0..rounds {
         let ran = match standing(app, lane).await? {
             Standing::Rests => return Ok(()),
-            Standing::Held => Ran::Nothing,
+            Standing::Waits if app.waits_for_a_right(round) => Ran::BackedOff,
+            Standing::Waits | Standing::Held => Ran::Nothing,
             Standing::Free => run(app, lane).await?,
         };
         match ran {
@@ -210,8 +211,10 @@ pub(crate) async fn settle_within(app: &App, lane: &str, rounds: usize) -> Resul
 enum Standing {
     /// Nothing in it is due.
     Rests,
-    /// Another works on it, or it waits for its next try.
+    /// Another works on it.
     Held,
+    /// It waits for its next try.
+    Waits,
     /// It can be taken.
     Free,
 }
@@ -223,8 +226,11 @@ async fn standing(app: &App, lane: &str) -> Result<Standing, StoreError> {
     if !stored::has_due(&mut tx, lane, now).await? {
         return Ok(Standing::Rests);
     }
-    let held = stored::is_held(&mut tx, lane, now).await?;
-    Ok(if held { Standing::Held } else { Standing::Free })
+    Ok(match stored::hold(&mut tx, lane, now).await? {
+        Some(Hold::Leased) => Standing::Held,
+        Some(Hold::BackingOff) => Standing::Waits,
+        None => Standing::Free,
+    })
 }
 
 /// Claims a lane and handles what is in it.

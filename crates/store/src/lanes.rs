@@ -94,8 +94,8 @@ statements! {
             order by received_at, id limit $2";
     HAS_DUE = "select (select count(*) from inbox where lane = $1 and state = 'pending') \
                     + (select count(*) from wishes where lane = $1 and due <= $2)";
-    HELD = "select count(*) from lanes \
-            where lane = $1 and (leased_until > $2 or not_before > $2)";
+    HOLD = "select 2 * (select count(*) from lanes where lane = $1 and leased_until > $2) \
+                 + (select count(*) from lanes where lane = $1 and not_before > $2)";
     MAKE = "insert into lanes (lane) values ($1) on conflict (lane) do nothing";
     LOCK = "select lane from lanes where lane = $1 {lock}";
     TAKE: Taken = "insert into lanes (lane, fence, leased_until) values ($1, 1, $2) \
@@ -192,9 +192,22 @@ pub async fn has_due(tx: &mut Tx, lane: &str, now: WallTime) -> Result<bool, Sto
     Ok(value!(tx, i64, HAS_DUE, [lane, now]) > 0)
 }
 
-/// Whether nobody can take a lane now: another works on it, or it waits for its next try.
-pub async fn is_held(tx: &mut Tx, lane: &str, now: WallTime) -> Result<bool, StoreError> {
-    Ok(value!(tx, i64, HELD, [lane, now]) > 0)
+/// Why nobody can take a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Another works on it.
+    Leased,
+    /// It waits for its next try.
+    BackingOff,
+}
+
+/// What keeps everybody from a lane now; none, if it can be taken.
+pub async fn hold(tx: &mut Tx, lane: &str, now: WallTime) -> Result<Option<Hold>, StoreError> {
+    Ok(match value!(tx, i64, HOLD, [lane, now]) {
+        0 => None,
+        1 => Some(Hold::BackingOff),
+        _ => Some(Hold::Leased),
+    })
 }
 
 /// Takes a lane for `lease` seconds, and what there is to do in it: at most 200 rows, wishes that

@@ -116,19 +116,19 @@ both! {
 
 /// A right that the key lacks.
 #[derive(Clone)]
-struct Right {
+pub struct Right {
     missing: Arc<AtomicBool>,
     /// So many calls were refused for it.
     refused: Arc<AtomicUsize>,
 }
 
 impl Right {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { missing: Arc::new(AtomicBool::new(true)), refused: Arc::default() }
     }
 
     /// A way on which what lies at a path may not be read without it.
-    fn way(&self, stage: &Stage, path: &str) -> Transport {
+    pub fn way(&self, stage: &Stage, path: &str) -> Transport {
         let (inner, right, path) = (stage.stripe.transport.clone(), self.clone(), path.to_owned());
         way(move |request: Request<Bytes>| {
             let (inner, right) = (inner.clone(), right.clone());

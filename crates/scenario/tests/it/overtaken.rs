@@ -9,12 +9,12 @@ use bytes::Bytes;
 use http::{Method, Request};
 use serde_json::json;
 use specie_scenario::{Card, Person, Stage, agree};
-use specie_server::Patience;
 use specie_server::intents::{Driven, drive};
 use specie_server::lanes::{self, WishFor};
+use specie_server::{Patience, alarms};
 use specie_store::customers::{self, Payer};
 use specie_store::inbox::{self, InboxState};
-use specie_store::{Db, Fate, Gate, intents, lanes as stored};
+use specie_store::{Fate, Gate, intents, lanes as stored, leases};
 use specie_stripe::{Transport, TransportError};
 use specie_vocab::{IntentId, PayerId};
 use tokio::runtime::Handle;
@@ -23,6 +23,7 @@ use tokio::task::block_in_place;
 use tower::ServiceExt;
 use uuid::Uuid;
 
+use crate::alarms::Right;
 use crate::set::{beside, beside_but, both, tell, text, way};
 
 /// A reading that has its answer, and may not hear it yet.
@@ -135,6 +136,31 @@ both! {
         stage.conductor.settle().await.unwrap();
     }
 
+    async fn a_right_that_is_missing_elsewhere_cuts_nobodys_waiting_short(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let lane = ada_here(stage).await.stripe.unwrap().to_string();
+        let db = stage.app.db.clone();
+        let gate = Arc::new(At::new(async move || {
+            let mut tx = db.begin().await.unwrap();
+            let now = tx.now().await.unwrap();
+            leases::end_all(&mut tx, now).await.unwrap();
+            tx.commit().await.unwrap();
+        }));
+        let without = Right::new().way(stage, "/v1/webhook_endpoints");
+        let waiting = beside_but(stage, without, |parts| {
+            parts.db = parts.db.clone().with_gate(gate.clone());
+            parts.patience = Patience::Yields;
+        });
+        alarms::look_at_endpoint(&waiting.app).await.unwrap_err();
+        assert!(waiting.app.stripe.right_missing().is_some());
+
+        take(stage, &lane).await;
+        gate.acts_in(25);
+        lanes::settle(&waiting.app, &lane).await.unwrap();
+    }
+
     async fn who_becomes_ours_while_a_worker_takes_them_for_a_stranger_is_none(stage: &Stage) {
         let ada = Person::new(stage, "ada", "Ada");
         let made = ada.api(Method::POST, "/v1/customers", "name=Eve").await.unwrap();
@@ -148,7 +174,16 @@ both! {
             version: 0,
             created_at: stage.app.wall.now(),
         };
-        let gate = Arc::new(Binding { db: stage.app.db.clone(), eve, begun: AtomicUsize::new(0) });
+        // A worker has claimed the lane, has seen that they are not ours, and is about to leave it.
+        let db = stage.app.db.clone();
+        let gate = Arc::new(At::new(async move || {
+            let mut tx = db.begin().await.unwrap();
+            assert!(customers::insert(&mut tx, &eve).await.unwrap());
+            let customer = eve.stripe.as_ref().unwrap();
+            inbox::pend_unclaimed(&mut tx, customer.as_str()).await.unwrap();
+            tx.commit().await.unwrap();
+        }));
+        gate.acts_in(2);
         let process = beside_but(stage, stage.stripe.transport.clone(), |parts| {
             parts.db = stage.app.db.clone().with_gate(gate);
         });
@@ -194,28 +229,28 @@ both! {
     }
 }
 
-/// Makes a customer of Stripe's ours when a worker has claimed their lane, has seen that they are not, and
-/// is about to leave it.
-struct Binding {
-    db: Db,
-    eve: Payer,
-    begun: AtomicUsize,
+/// Does something right before a process begins to read or to write once more: nothing that it does
+/// itself can come between.
+struct At<F> {
+    act: F,
+    /// How often it begins before that.
+    left: AtomicUsize,
 }
 
-impl Binding {
-    async fn bind(&self) {
-        let mut tx = self.db.begin().await.unwrap();
-        assert!(customers::insert(&mut tx, &self.eve).await.unwrap());
-        let customer = self.eve.stripe.as_ref().unwrap();
-        inbox::pend_unclaimed(&mut tx, customer.as_str()).await.unwrap();
-        tx.commit().await.unwrap();
+impl<F: AsyncFn() + Send + Sync> At<F> {
+    fn new(act: F) -> Self {
+        Self { act, left: AtomicUsize::new(usize::MAX) }
+    }
+
+    fn acts_in(&self, begun: usize) {
+        self.left.store(begun, Ordering::SeqCst);
     }
 }
 
-impl Gate for Binding {
+impl<F: AsyncFn() + Send + Sync> Gate for At<F> {
     fn is_up(&self) -> bool {
-        if self.begun.fetch_add(1, Ordering::SeqCst) == 2 {
-            block_in_place(|| Handle::current().block_on(self.bind()));
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            block_in_place(|| Handle::current().block_on((self.act)()));
         }
         true
     }

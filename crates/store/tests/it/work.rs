@@ -3,7 +3,7 @@
 use serde_json::json;
 use specie_store::inbox::{self, InboxState};
 use specie_store::intents::{self, Step, StepState, Try};
-use specie_store::lanes::{self, Counts};
+use specie_store::lanes::{self, Counts, Hold};
 use specie_store::looks::{self, Look};
 use specie_store::{Db, leases, outbox, wishes};
 
@@ -139,8 +139,9 @@ both! {
         assert_eq!(lanes::due(&mut tx, wall(11), business(11), 9, None).await.unwrap(), ["cus_2"]);
         assert!(lanes::has_due(&mut tx, "cus_1", wall(11)).await.unwrap());
         // Until its lease is over; the other lane was never taken.
-        for (lane, at, held) in [("cus_1", 39, true), ("cus_1", 40, false), ("cus_2", 11, false)] {
-            assert_eq!(lanes::is_held(&mut tx, lane, wall(at)).await.unwrap(), held, "{lane} {at}");
+        let leased = Some(Hold::Leased);
+        for (lane, at, hold) in [("cus_1", 39, leased), ("cus_1", 40, None), ("cus_2", 11, None)] {
+            assert_eq!(lanes::hold(&mut tx, lane, wall(at)).await.unwrap(), hold, "{lane} {at}");
         }
         assert!(lanes::holds(&mut tx, "cus_1", 1).await.unwrap());
         assert_eq!(lanes::restless(&mut tx).await.unwrap(), ["cus_1", "cus_2"]);
@@ -209,6 +210,9 @@ both! {
         let mut tx = db.begin().await.unwrap();
         lanes::claim(&mut tx, "cus_1", 30, wall(10), business(0)).await.unwrap().unwrap();
         assert!(lanes::back_off(&mut tx, "cus_1", 1, wall(20), Counts::No).await.unwrap());
+        let waits = Some(Hold::BackingOff);
+        assert_eq!(lanes::hold(&mut tx, "cus_1", wall(19)).await.unwrap(), waits);
+        assert_eq!(lanes::hold(&mut tx, "cus_1", wall(20)).await.unwrap(), None);
         assert!(lanes::due(&mut tx, wall(19), business(0), 9, None).await.unwrap().is_empty());
         assert_eq!(lanes::claim(&mut tx, "cus_1", 30, wall(19), business(0)).await.unwrap(), None);
         assert_eq!(lanes::next_wall(&mut tx, wall(19)).await.unwrap(), Some(wall(20)));

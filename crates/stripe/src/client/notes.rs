@@ -1,6 +1,6 @@
 //! What a client remembers of its calls: for waiting, for metrics, and for alarms.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
@@ -16,6 +16,9 @@ use crate::StripeError;
 pub const OUTCOMES: [&str; 6] =
     ["answered", "refused", "unauthorized", "limited", "failed", "unreachable"];
 
+/// An endpoint that is read no more may have got its right: its refusal counts for so many seconds.
+const REMEMBERED: i64 = 600;
+
 /// Before the first answer.
 const NONE: i64 = i64::MIN;
 
@@ -26,8 +29,8 @@ pub(super) struct Notes {
     outages: AtomicU32,
     outcomes: [AtomicU64; OUTCOMES.len()],
     key_refused: AtomicBool,
-    /// Endpoints whose last answer said that the key may not read them.
-    forbidden: Mutex<BTreeSet<String>>,
+    /// Endpoints whose last answer said that the key may not read them, and when, by Stripe's clock.
+    forbidden: Mutex<BTreeMap<String, Option<i64>>>,
     /// Unix seconds.
     date: AtomicI64,
 }
@@ -62,7 +65,7 @@ impl Notes {
         let mut forbidden = self.forbidden();
         match answer {
             Err(error) if error.is_forbidden() => {
-                forbidden.insert(endpoint.to_owned());
+                forbidden.insert(endpoint.to_owned(), self.date());
             }
             Ok(_) | Err(StripeError::Refused(_)) => {
                 forbidden.remove(endpoint);
@@ -71,12 +74,18 @@ impl Notes {
         }
     }
 
-    fn forbidden(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    fn forbidden(&self) -> MutexGuard<'_, BTreeMap<String, Option<i64>>> {
         self.forbidden.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub(super) fn right_missing(&self) -> Option<String> {
-        self.forbidden().first().cloned()
+        let now = self.date();
+        let counts = |at: &Option<i64>| {
+            at.zip(now).is_none_or(|(at, now)| now.saturating_sub(at) <= REMEMBERED)
+        };
+        let mut forbidden = self.forbidden();
+        forbidden.retain(|_, at| counts(at));
+        forbidden.first_key_value().map(|(endpoint, _)| endpoint.clone())
     }
 
     pub(super) fn outage(&self) {
@@ -159,6 +168,20 @@ mod tests {
             assert_eq!(reads("GET/b", Err(unknown)).as_deref(), Some("GET/b"));
         }
         assert_eq!(reads("GET/b", refused(404)), None, "it was looked for");
+    }
+
+    #[test]
+    fn a_right_that_nobody_asks_for_is_missed_no_longer() {
+        let notes = Notes::default();
+        let answered = |time: &str| {
+            notes.answered(Some(&with(200, &format!("Sun, 06 Nov 1994 {time} GMT"))));
+            notes.right_missing()
+        };
+        answered("08:00:00");
+        let fault = crate::ApiFault { status: 403, ..Default::default() };
+        notes.read("GET/a", &Err::<(), _>(StripeError::Refused(Box::new(fault))));
+        assert_eq!(answered("08:10:00").as_deref(), Some("GET/a"));
+        assert_eq!(answered("08:10:01"), None);
     }
 
     #[test]
