@@ -43,7 +43,8 @@ pub struct Decision {
     pub held: BTreeMap<SubscriptionId, Held>,
     /// What is to be done, in a fixed order.
     pub effects: Vec<Effect>,
-    /// The objects that are to be kept apart, whether that was asked for now or before.
+    /// The objects that stay apart if they are: those that are to be kept apart, whether that was
+    /// asked for now or before, and what is alive and of no price that we know, with its invoices.
     pub apart: BTreeSet<String>,
     /// The next moment at which a decision on the same facts can come out otherwise.
     pub wake_at: Option<BusinessTime>,
@@ -65,7 +66,8 @@ pub fn decide(before: &Before, facts: &Facts, policies: &Policies, now: Business
         wake_at = [wake_at, rows::next_date(&row, now)].into_iter().flatten().min();
         held.insert(id.clone(), row);
     }
-    let apart = view.subscriptions.values().flat_map(|found| found.apart(policies)).collect();
+    let judged = view.subscriptions.values().flat_map(|found| found.apart(policies));
+    let apart = judged.chain(view.unjudged()).collect();
     Decision { slots, held, effects, apart, wake_at }
 }
 
@@ -111,6 +113,16 @@ impl<'a> View<'a> {
             found.invoices.sort_by_key(|invoice| (invoice.created, invoice.id.clone()));
         }
         Self { before, facts, policies, now, subscriptions }
+    }
+
+    /// What is alive and of no price that we know, and its invoices: nobody can say that it is sound.
+    fn unjudged(&self) -> Vec<String> {
+        let alive = self.facts.subscriptions.iter().filter(|fact| !fact.status.is_over());
+        let unknown = alive.map(|fact| &fact.id).filter(|id| !self.subscriptions.contains_key(id));
+        let unknown: BTreeSet<_> = unknown.collect();
+        let invoices = self.facts.invoices.iter().filter(|it| unknown.contains(&it.subscription));
+        let own = unknown.iter().map(ToString::to_string);
+        own.chain(invoices.map(|it| it.id.to_string())).collect()
     }
 
     /// Every group that has a slot, or something to put into one.

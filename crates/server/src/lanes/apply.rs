@@ -66,7 +66,7 @@ pub(super) async fn apply(
         || decision.held != before.held
         || !decision.effects.is_empty();
     save(app, &mut tx, payer, &before, decision, claim).await?;
-    if changed {
+    if changed || everything_is_wished(claim) {
         apart::let_go(app, &mut tx, payer, &facts, &apart, claim).await?;
     }
     for waiting in &claim.wishes {
@@ -82,6 +82,12 @@ pub(super) async fn apply(
     tx.commit().await?;
     app.cache.drop_below(payer.id, version);
     Ok(())
+}
+
+fn everything_is_wished(claim: &Claim) -> bool {
+    let wished =
+        claim.wishes.iter().map(|wish| serde_json::from_value::<WishFor>(wish.what.clone()));
+    wished.flatten().any(|what| matches!(what, WishFor::Everything))
 }
 
 /// The events of other lanes whose news is to show in what was wished to be looked at.

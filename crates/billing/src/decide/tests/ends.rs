@@ -92,6 +92,8 @@ fn what_is_over_or_sound_is_kept_apart_no_longer() {
     assert_eq!(apart(&[sub(1), sub(2)], &[invoice(1)]), [""; 0], "they are sound");
     assert_eq!(apart(&[sub(1), over(foreign)], &[void]), [""; 0], "nothing comes of them");
     assert_eq!(apart(&[over(sub(1))], bills), [""; 0], "nothing is to be granted");
+    let unknown = SubscriptionFact { plan: None, ..sub(1) };
+    assert_eq!(apart(&[unknown], &[invoice(1)]), ["in_1", "sub_1"], "nobody knows what it is");
 }
 
 #[test]
