@@ -62,6 +62,10 @@ pub(super) async fn note(
         created_at: tx.now().await?,
     };
     if !price_versions::make_newest(&mut tx, &version).await? {
+        if price_versions::by_stripe(&mut tx, &version.stripe_price).await?.is_none() {
+            let text = "another catalog is being applied at the same time; apply this one again";
+            return Err(CatalogError::Unexpected(text.into()));
+        }
         return Err(CatalogError::Unexpected(format!(
             "stripe's price `{stripe_price}` has the lookup key `{}`, but is known as another price \
              of the catalog; take the lookup key off it in Stripe's dashboard, and apply again",
