@@ -21,7 +21,7 @@ use specie_store::{
     Db, StoreError, Tx, audit, customers, held, intents, lanes, mails, outbox, quarantine, slots,
 };
 use specie_stripe::StripeError;
-use specie_vocab::{BusinessTime, PayerId, SubscriptionId};
+use specie_vocab::{BusinessTime, PayerId};
 
 use crate::agree::{self, NotCompared};
 use crate::door::Door;
@@ -209,14 +209,17 @@ pub async fn shown(sides: &Sides<'_>, customer: &str, view: &Value) -> Checked {
     let group = view["group"].as_str().unwrap_or_default();
     let slot = slots::load(&mut tx, payer.id).await?.remove(group);
     let fills = slot.and_then(|slot| slot.subscription);
-    let mut rows = held::load(&mut tx, payer.id).await?;
-    let id = fills.as_ref().map(|id| id.as_str()).or(view["subscription"].as_str());
-    let row = id.and_then(|id| rows.remove(&SubscriptionId::try_from(id).ok()?));
-    let row = row.map(|row| read(row.more)).transpose()?;
+    let rows = held::load(&mut tx, payer.id).await?.into_values();
+    let rows: Vec<_> = rows.map(|row| read(row.more)).collect::<Result<_, _>>()?;
+    // The slot's own, else the one that ended last.
+    let row = match &fills {
+        Some(id) => rows.iter().find(|row| row.subscription == *id),
+        None => rows.iter().filter(|row| row.group == group).max_by_key(|row| row.ended_at),
+    };
     let now = BusinessTime::from_second(sides.sandbox.now());
     let is_denied = view["stale"] == true && sides.policies.access_when_stale == StaleAccess::Deny;
     let same = view["version"] == payer.version
-        && match &row {
+        && match row {
             Some(row) => {
                 let given = fills.is_some() && row.access.is_given(now) && !is_denied;
                 let until = row.access.until().filter(|_| given).map(|until| until.timestamp());
