@@ -116,6 +116,7 @@ pub async fn drive(app: &App, id: IntentId) -> Result<Driven, ApiError> {
             alarms::raise(app, "row_corrupt");
             put_off(app, id).await?;
         }
+        Err(_) if step::waits_for_lists(app, id).await? => {}
         Err(_) => let_go(app, &intent, until, 1).await?,
         Ok(_) => {}
     }

@@ -1,6 +1,8 @@
 //! Stripe that does not answer, or answers with its own failures: nothing stops for good, nothing
 //! is done twice, and what is shown says how old it is.
 
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -11,13 +13,13 @@ use specie_billing::catalog::StaleAccess;
 use specie_scenario::{Card, Person, Stage, agree};
 use specie_server::Patience;
 use specie_server::intents::{Driven, drive};
-use specie_store::{customers, intents, leases};
+use specie_store::{Fate, Gate, customers, intents, leases};
 use specie_stripe::{Transport, TransportError};
 use specie_vocab::{ManualClock, WallClock};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-use crate::set::{beside, both, having, text, way};
+use crate::set::{beside, beside_but, both, having, text, way};
 
 /// A way to Stripe on which calls fail as long as `fails` says so.
 fn failing(
@@ -211,6 +213,69 @@ fn two_minutes_pass(wall: &ManualClock) {
     wall.advance_to(WallClock::now(wall).plus_seconds(120).timestamp());
 }
 
+/// One commit lasts, and its answer is lost: that before which so many were heard of.
+struct Unheard(AtomicUsize);
+
+impl Gate for Unheard {
+    fn is_up(&self) -> bool {
+        true
+    }
+
+    fn before_commit(&self) -> Pin<Box<dyn Future<Output = Fate> + Send + '_>> {
+        let is_lost = self.0.fetch_sub(1, Ordering::SeqCst) == 0;
+        Box::pin(ready(if is_lost { Fate::Unheard } else { Fate::Lasts }))
+    }
+
+    fn after_commit(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(ready(()))
+    }
+}
+
+/// What was noted lasts, and whoever noted it does not hear so: it is waited for all the same. A change
+/// at Stripe takes `seconds`.
+async fn is_found_though_its_note_is_not_heard_of(stage: &Stage, seconds: i64) {
+    let gate = Arc::new(Unheard(AtomicUsize::new(usize::MAX)));
+    let (wall, to_stripe) = (stage.wall.clone(), done_and_unlisted(stage));
+    let slowly = way(move |request: Request<Bytes>| {
+        let (wall, to_stripe, writes) =
+            (wall.clone(), to_stripe.clone(), request.method() == Method::POST);
+        async move {
+            let answer = to_stripe.oneshot(request).await;
+            let seconds = if writes { seconds } else { 0 };
+            wall.advance_to(WallClock::now(&*wall).plus_seconds(seconds).timestamp());
+            answer
+        }
+    });
+    let process = beside_but(stage, slowly, |parts| {
+        parts.db = parts.db.clone().with_gate(gate.clone());
+    });
+    let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+    let choice = json!({ "plan": "pro", "price": "monthly" });
+    ada.call(Method::POST, "checkout", choice).await.unwrap();
+    let id = newest_intent(stage).await.0.id;
+    // The second wait is longer than what is left of the lease.
+    for (waits, after) in [("replayed", 2), ("replayed_looked", 50)] {
+        for _ in 0..20 {
+            if came_to(stage, waits).await {
+                break;
+            }
+            let next = WallClock::now(&*stage.wall).plus_seconds(1);
+            stage.wall.advance_to(next.timestamp());
+            // It takes the change, and then notes what came of it.
+            gate.0.store(1, Ordering::SeqCst);
+            let _busy_or_lost = drive(&process.app, id).await;
+        }
+        assert!(came_to(stage, waits).await, "it is not `{waits}`");
+        gate.0.store(usize::MAX, Ordering::SeqCst);
+        let next = WallClock::now(&*stage.wall).plus_seconds(after);
+        stage.wall.advance_to(next.timestamp());
+        assert_eq!(drive(&process.app, id).await.unwrap(), Driven::Busy, "it is `{waits}`");
+    }
+    process.conductor.settle().await.unwrap();
+    assert_eq!(newest_intent(stage).await.0.state, intents::IntentState::Done);
+    assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
+}
+
 both! {
     async fn a_key_that_another_process_has_given_up_is_not_given_up_again(stage: &Stage) {
         let (looked, goes_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
@@ -364,6 +429,15 @@ both! {
         process.conductor.settle().await.unwrap();
         assert_eq!(newest_intent(stage).await.0.state, intents::IntentState::Done);
         assert_eq!(stage.sandbox.list("checkout.session").len(), 1);
+    }
+
+    // Its note is as long ago as its lease then, and waits as long.
+    async fn what_a_stored_failure_did_is_found_though_no_answer_to_its_note_comes(stage: &Stage) {
+        is_found_though_its_note_is_not_heard_of(stage, 0).await;
+    }
+
+    async fn what_a_slow_stored_failure_did_is_found_though_no_answer_to_its_note_comes(stage: &Stage) {
+        is_found_though_its_note_is_not_heard_of(stage, 12).await;
     }
 
     // Stripe's lists may lag behind what it did: it is looked for ten seconds after, and not before,

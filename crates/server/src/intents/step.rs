@@ -6,7 +6,7 @@ use specie_store::customers::{self, Payer};
 use specie_store::intents::{self as stored, Intent, IntentState, Step, StepState, Try};
 use specie_store::{StoreError, Tx};
 use specie_stripe::{Answer, ApiFault, StoredRequest, StripeError};
-use specie_vocab::{CustomerId, WallTime};
+use specie_vocab::{CustomerId, IntentId, WallTime};
 
 use super::request::Built;
 use super::stuck::{self, REOPENED};
@@ -248,8 +248,16 @@ async fn replayed(app: &App, payer: &Payer, ready: &Ready) -> Result<Stepped, Ap
     let looked = ready.row.outcome.as_deref() == Some("replayed");
     let (outcome, wait) =
         if looked { ("replayed_looked", lanes::LAG) } else { ("replayed", LOOK_AFTER) };
-    let noted = note(app, ready, payer, outcome).await?;
+    let noted = note(app, ready, payer, outcome, Some(wait)).await?;
     Ok(if noted { Stepped::Waits(wait) } else { Stepped::Overtaken })
+}
+
+/// Whether a change waits until Stripe's lists show what it may have done: whoever meets a fault then may
+/// have noted so a moment ago and not have heard that it lasts.
+pub(super) async fn waits_for_lists(app: &App, id: IntentId) -> Result<bool, StoreError> {
+    let tries = stored::tries(&mut app.db.read().await?, id).await?;
+    let waiting = [Some("replayed"), Some("replayed_looked"), Some(REOPENED)];
+    Ok(tries.iter().any(|it| waiting.contains(&it.outcome.as_deref())))
 }
 
 /// Stripe has neither carried a step out nor refused it, as far as is known; or it refuses to say
@@ -285,16 +293,23 @@ async fn sticks(
 ) -> Result<Stepped, ApiError> {
     // A change that an operator retries is looked for before anything is sent, whatever comes between.
     let reopened = ready.row.outcome.as_deref() == Some(REOPENED);
-    if !note(app, ready, payer, if reopened { REOPENED } else { "stuck" }).await? {
+    if !note(app, ready, payer, if reopened { REOPENED } else { "stuck" }, None).await? {
         return Ok(Stepped::Overtaken);
     }
     tracing::error!(%error, intent = %intent.id, step = name, "stripe cannot be asked");
     Ok(Stepped::Ends(IntentState::Stuck, json!({ "step": name, "why": error.to_string() })))
 }
 
-/// Notes what came of a try. False, if another process went on with its step meanwhile: then it says
-/// nothing of it any more.
-async fn note(app: &App, ready: &Ready, payer: &Payer, outcome: &str) -> Result<bool, ApiError> {
+/// Notes what came of a try, and for how many seconds nobody may go on after that: with one commit,
+/// since whoever notes it may not hear that it lasts. False, if another process went on with its step
+/// meanwhile: then it says nothing of it any more.
+async fn note(
+    app: &App,
+    ready: &Ready,
+    payer: &Payer,
+    outcome: &str,
+    wait: Option<i64>,
+) -> Result<bool, ApiError> {
     let mut tx = app.db.begin().await?;
     customers::lock(&mut tx, payer.id).await?;
     if is_overtaken(&mut tx, &ready.row).await? {
@@ -302,6 +317,10 @@ async fn note(app: &App, ready: &Ready, payer: &Payer, outcome: &str) -> Result<
     }
     let row = Try { outcome: Some(outcome.into()), ..ready.row.clone() };
     stored::answer(&mut tx, &row).await?;
+    if let Some(wait) = wait {
+        let until = tx.now().await?.plus_seconds(wait);
+        stored::put_off(&mut tx, row.intent, until).await?;
+    }
     tx.commit().await?;
     Ok(true)
 }
