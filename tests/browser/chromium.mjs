@@ -48,6 +48,7 @@ export function launch() {
  */
 export async function look(page, name) {
   const faults = [];
+  await page.bringToFront(); // one behind another is drawn late
   await page.evaluate(axe);
   for (const [device, size] of Object.entries(DEVICES)) {
     await page.setViewportSize(size);

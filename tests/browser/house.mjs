@@ -12,6 +12,18 @@ export const ASKS_FOR_3DS = '4000 0027 6000 3184';
 export const button = (page, name) => page.getByRole('button', { name, exact: true });
 export const link = (page, name) => page.getByRole('link', { name, exact: true });
 export const title = (page) => page.locator('h1').innerText();
+
+/** Waits until the page has this heading: a click may be over before its page has come. */
+export const headed = (page, text) => page.locator('h1').filter({ hasText: exactly(text) }).waitFor();
+const exactly = (text) => new RegExp(`^\\s*${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*$`);
+
+/** Does what brings another page, and waits until that page stands in the place of this one. */
+export async function turn(page, act) {
+  await page.evaluate(() => document.documentElement.setAttribute('data-left', ''));
+  await act();
+  await page.locator('html:not([data-left])').waitFor();
+  await page.waitForLoadState();
+}
 export const strip = (page) => page.locator('.strip');
 
 /**
@@ -101,7 +113,7 @@ export async function replaceCard(page, number) {
 
 /** Presses a button of the strip's clock, and answers with what the strip tells then. */
 export async function jump(page, name) {
-  await Promise.all([page.waitForEvent('load'), button(page, name).click()]);
+  await turn(page, () => button(page, name).click());
   return strip(page).locator('.told').innerText();
 }
 
