@@ -18,8 +18,7 @@ pub(crate) fn clock(tx: &Tx) -> &'static str {
 /// The schema's version, if there is a schema.
 pub(crate) fn has_schema(tx: &Tx) -> &'static Statement {
     static POSTGRES: Statement = Statement::new(
-        "select count(*) from information_schema.tables \
-         where table_name = 'schema_versions' and table_schema = current_schema()",
+        "select count(*) from pg_class where oid = to_regclass('schema_versions')::oid",
         "",
     );
     static SQLITE: Statement =

@@ -82,7 +82,7 @@ impl StoreError {
         self.code().is_some_and(|code| is_full(&code))
     }
 
-    fn code(&self) -> Option<Cow<'_, str>> {
+    pub(crate) fn code(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.code(),
             _ => None,

@@ -1,5 +1,7 @@
 //! The schema, up and down, one folder per database. All steps of one call are one transaction.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use crate::dialect;
@@ -39,6 +41,13 @@ statements! {
     CURRENT = "select coalesce(max(version), 0) from schema_versions";
     ADD = "insert into schema_versions (version) values ($1)";
     REMOVE = "delete from schema_versions where version = $1";
+}
+
+/// Tells the schema of Postgres from every other that this program, or another build of it, makes.
+pub(crate) fn fingerprint() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    POSTGRES.iter().for_each(|it| it.up.hash(&mut hasher));
+    hasher.finish()
 }
 
 /// Where a database's schema stands.

@@ -35,9 +35,9 @@ fn pair(db: &Db, column: &str) -> String {
 async fn columns(db: &Db, table: &'static str) -> Result<Vec<String>, StoreError> {
     let text = if db.is_postgres() {
         format!(
-            "select column_name::text as name from information_schema.columns \
-             where table_name = '{table}' and table_schema = current_schema() \
-             order by ordinal_position"
+            "select attname::text as name from pg_attribute \
+             where attrelid = '{table}'::regclass and attnum > 0 and not attisdropped \
+             order by attnum"
         )
     } else {
         format!("select name from pragma_table_info('{table}')")

@@ -95,7 +95,7 @@ fn one(arguments: &Arguments, seed: u64) -> anyhow::Result<Result<Played, Box<Fa
             let folder = tempfile::tempdir().context("a folder for the database")?;
             return Ok(on(folder.path().join("specie.db").display().to_string()).await);
         };
-        let own = Own::on(server, &format!("simulate_{seed}"), "").await?;
+        let own = Own::migrated(server, &format!("simulate_{seed}")).await?;
         let played = on(own.url()).await;
         own.remove().await?;
         Ok(played)
