@@ -164,7 +164,7 @@ impl App {
 
     /// The same of what waits for its next try for certain: the key may lack the right to do it.
     pub(crate) fn waits_for_a_right(&self, rounds: usize) -> bool {
-        rounds >= BLIP && self.stripe.right_missing().is_some()
+        rounds >= BLIP && self.stripe.may_not_read()
     }
 
     /// Says that something moved on and that there may be more to do.

@@ -150,10 +150,15 @@ impl Client {
         self.0.notes.key_refused()
     }
 
-    /// An endpoint that the key lacked the right to read when it was last asked. None, if there is
-    /// none.
+    /// An endpoint that the key lacked the right to when it was last asked, as `POST/v1/refunds`. None,
+    /// if there is none.
     pub fn right_missing(&self) -> Option<String> {
-        self.0.notes.right_missing()
+        self.0.notes.right_missing("")
+    }
+
+    /// Whether there is an endpoint that the key lacked the right to read.
+    pub fn may_not_read(&self) -> bool {
+        self.0.notes.right_missing("GET").is_some()
     }
 
     /// What Stripe's clock showed at its last answer, to the second; none before the first.
@@ -191,7 +196,7 @@ impl Client {
                 }
                 _ => {
                     let read = answer.and_then(|answer| answer::read(&answer));
-                    self.0.notes.read(&endpoint_of("GET", &path), &read);
+                    self.0.notes.asked(&endpoint_of("GET", &path), &read);
                     return self.counted(read).map(|answer| answer.body);
                 }
             }
@@ -248,7 +253,9 @@ impl Client {
         let key = Some(stored.idempotency_key.as_str());
         let StoredRequest { path, body, version, .. } = stored;
         let response = self.call(&method, path, body, key, version, Priority::Interactive).await;
-        self.counted(response.and_then(|response| answer::read(&response)))
+        let answer = response.and_then(|response| answer::read(&response));
+        self.0.notes.asked(&endpoint_of(method.as_str(), path), &answer);
+        self.counted(answer)
     }
 
     /// Notes whether this was an outage: callers wait the longer, the more of them there are.

@@ -64,7 +64,7 @@ both! {
         let id = text(&stage.sandbox.list("subscription")[0]["id"]).to_owned();
         let path = format!("/v1/subscriptions/{id}");
         let right = Right::new();
-        let process = beside(stage, right.way(stage, &path));
+        let process = beside(stage, right.way(stage, &Method::GET, &path));
         let app = &process.app;
         ada.api(Method::POST, &path, "metadata[from]=dashboard").await.unwrap();
         process.conductor.pulse().await.unwrap();
@@ -82,6 +82,20 @@ both! {
         process.conductor.settle().await.unwrap();
         assert!(lanes::at_rest(&mut app.db.read().await.unwrap()).await.unwrap());
         assert!(!standing(app).await.contains(&"stripe_right_missing"));
+    }
+
+    async fn a_right_to_write_that_is_missing_stands_until_it_is_given(stage: &Stage) {
+        let right = Right::new();
+        let process = beside(stage, right.way(stage, &Method::POST, "/v1/checkout/sessions"));
+        let app = &process.app;
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        ada.checkout("pro", "monthly").await.unwrap_err();
+        watermark::pass(app).await.unwrap();
+        assert_eq!(standing(app).await, ["stripe_right_missing"], "what is read is answered");
+
+        right.missing.store(false, Ordering::SeqCst);
+        ada.checkout("pro", "monthly").await.unwrap();
+        assert_eq!(standing(app).await, [""; 0]);
     }
 
     async fn a_key_of_another_mode_stands(stage: &Stage) {
@@ -127,12 +141,13 @@ impl Right {
         Self { missing: Arc::new(AtomicBool::new(true)), refused: Arc::default() }
     }
 
-    /// A way on which what lies at a path may not be read without it.
-    pub fn way(&self, stage: &Stage, path: &str) -> Transport {
-        let (inner, right, path) = (stage.stripe.transport.clone(), self.clone(), path.to_owned());
+    /// A way on which this is not done at a path without it.
+    pub fn way(&self, stage: &Stage, method: &Method, path: &str) -> Transport {
+        let (inner, right) = (stage.stripe.transport.clone(), self.clone());
+        let refused = (method.clone(), path.to_owned());
         way(move |request: Request<Bytes>| {
             let (inner, right) = (inner.clone(), right.clone());
-            let needed = request.method() == Method::GET && request.uri().path() == path;
+            let needed = (request.method(), request.uri().path()) == (&refused.0, &*refused.1);
             async move {
                 if !needed || !right.missing.load(Ordering::SeqCst) {
                     return inner.oneshot(request).await;

@@ -148,13 +148,13 @@ both! {
             leases::end_all(&mut tx, now).await.unwrap();
             tx.commit().await.unwrap();
         }));
-        let without = Right::new().way(stage, "/v1/webhook_endpoints");
+        let without = Right::new().way(stage, &Method::GET, "/v1/webhook_endpoints");
         let waiting = beside_but(stage, without, |parts| {
             parts.db = parts.db.clone().with_gate(gate.clone());
             parts.patience = Patience::Yields;
         });
         alarms::look_at_endpoint(&waiting.app).await.unwrap_err();
-        assert!(waiting.app.stripe.right_missing().is_some());
+        assert!(waiting.app.stripe.may_not_read());
 
         take(stage, &lane).await;
         gate.acts_in(25);

@@ -90,7 +90,8 @@ pub const ALARMS: [Alarm; 20] = [
     ),
     state(
         "stripe_right_missing",
-        "the API key may not read something that is needed; what needs it waits",
+        "the API key may not read something that is needed, and what needs it waits, or may not change \
+         something, and who asked for that change was refused",
         "add the right to the key in Stripe's dashboard (Developers, API keys); `specie doctor` names it",
     ),
     state(

@@ -16,7 +16,7 @@ use crate::StripeError;
 pub const OUTCOMES: [&str; 6] =
     ["answered", "refused", "unauthorized", "limited", "failed", "unreachable"];
 
-/// An endpoint that is read no more may have got its right: its refusal counts for so many seconds.
+/// An endpoint that is asked no more may have got its right: its refusal counts for so many seconds.
 const REMEMBERED: i64 = 600;
 
 /// Before the first answer.
@@ -29,7 +29,7 @@ pub(super) struct Notes {
     outages: AtomicU32,
     outcomes: [AtomicU64; OUTCOMES.len()],
     key_refused: AtomicBool,
-    /// Endpoints whose last answer said that the key may not read them, and when, by Stripe's clock.
+    /// Endpoints whose last answer said that the key has no right to them, and when, by Stripe's clock.
     forbidden: Mutex<BTreeMap<String, Option<i64>>>,
     /// Unix seconds.
     date: AtomicI64,
@@ -59,9 +59,9 @@ impl Notes {
         }
     }
 
-    /// Notes whether the key may read an endpoint. An outage, or a key that is refused, says nothing of
-    /// it.
-    pub(super) fn read<T>(&self, endpoint: &str, answer: &Result<T, StripeError>) {
+    /// Notes whether the key has the right to an endpoint. An outage, or a key that is refused, says
+    /// nothing of it.
+    pub(super) fn asked<T>(&self, endpoint: &str, answer: &Result<T, StripeError>) {
         let mut forbidden = self.forbidden();
         match answer {
             Err(error) if error.is_forbidden() => {
@@ -78,14 +78,15 @@ impl Notes {
         self.forbidden.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    pub(super) fn right_missing(&self) -> Option<String> {
+    /// An endpoint whose name begins so, and to which the key has no right.
+    pub(super) fn right_missing(&self, method: &str) -> Option<String> {
         let now = self.date();
         let counts = |at: &Option<i64>| {
             at.zip(now).is_none_or(|(at, now)| now.saturating_sub(at) <= REMEMBERED)
         };
         let mut forbidden = self.forbidden();
         forbidden.retain(|_, at| counts(at));
-        forbidden.first_key_value().map(|(endpoint, _)| endpoint.clone())
+        forbidden.keys().find(|endpoint| endpoint.starts_with(method)).cloned()
     }
 
     pub(super) fn outage(&self) {
@@ -150,24 +151,26 @@ mod tests {
     }
 
     #[test]
-    fn a_right_is_missing_until_its_endpoint_is_read() {
+    fn a_right_is_missing_until_its_endpoint_answers() {
         let refused = |status| {
             let fault = crate::ApiFault { status, ..Default::default() };
             Err::<(), _>(StripeError::Refused(Box::new(fault)))
         };
         let notes = Notes::default();
-        let reads = |endpoint: &str, answer: Result<(), StripeError>| {
-            notes.read(endpoint, &answer);
-            notes.right_missing()
+        let asks = |endpoint: &str, answer: Result<(), StripeError>| {
+            notes.asked(endpoint, &answer);
+            notes.right_missing("")
         };
-        assert_eq!(reads("GET/a", Ok(())), None);
-        assert_eq!(reads("GET/b", refused(403)).as_deref(), Some("GET/b"));
-        assert_eq!(reads("GET/a", refused(403)).as_deref(), Some("GET/a"));
-        assert_eq!(reads("GET/a", Ok(())).as_deref(), Some("GET/b"), "the other one's is missing");
+        assert_eq!(asks("GET/a", Ok(())), None);
+        assert_eq!(asks("GET/b", refused(403)).as_deref(), Some("GET/b"));
+        assert_eq!(asks("GET/a", refused(403)).as_deref(), Some("GET/a"));
+        assert_eq!(asks("GET/a", Ok(())).as_deref(), Some("GET/b"), "the other one's is missing");
         for unknown in [StripeError::RateLimited, StripeError::Unauthorized] {
-            assert_eq!(reads("GET/b", Err(unknown)).as_deref(), Some("GET/b"));
+            assert_eq!(asks("GET/b", Err(unknown)).as_deref(), Some("GET/b"));
         }
-        assert_eq!(reads("GET/b", refused(404)), None, "it was looked for");
+        assert_eq!(asks("GET/b", refused(404)), None, "it was looked for");
+        assert_eq!(asks("POST/c", refused(403)).as_deref(), Some("POST/c"));
+        assert_eq!(notes.right_missing("GET"), None, "what is read waits for no right");
     }
 
     #[test]
@@ -175,11 +178,11 @@ mod tests {
         let notes = Notes::default();
         let answered = |time: &str| {
             notes.answered(Some(&with(200, &format!("Sun, 06 Nov 1994 {time} GMT"))));
-            notes.right_missing()
+            notes.right_missing("")
         };
         answered("08:00:00");
         let fault = crate::ApiFault { status: 403, ..Default::default() };
-        notes.read("GET/a", &Err::<(), _>(StripeError::Refused(Box::new(fault))));
+        notes.asked("GET/a", &Err::<(), _>(StripeError::Refused(Box::new(fault))));
         assert_eq!(answered("08:10:00").as_deref(), Some("GET/a"));
         assert_eq!(answered("08:10:01"), None);
     }
