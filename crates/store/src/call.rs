@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, Decode, Encode, Postgres, Row, SqlStr, Sqlite, Type};
 
 use crate::column::{Column, Id};
+use crate::link::Waiting;
 use crate::pools::Inner;
 use crate::{StoreError, Tx};
 
@@ -102,9 +103,9 @@ impl Call {
     pub(crate) fn execute(self, tx: &mut Tx) -> Answer<'_, u64> {
         Box::pin(async move {
             Ok(match self.split(tx)? {
-                Ready::Postgres(db, lasts, text, values) => {
+                Ready::Postgres((db, waiting), lasts, text, values) => {
                     let query = sqlx::query_with(text, values).persistent(lasts);
-                    query.execute(db).await?.rows_affected()
+                    waiting.for_answer(query.execute(db)).await?.rows_affected()
                 }
                 Ready::Sqlite(db, text, values) => {
                     sqlx::query_with(text, values).execute(db).await?.rows_affected()
@@ -117,9 +118,10 @@ impl Call {
     pub(crate) fn fetch(self, tx: &mut Tx) -> Answer<'_, Vec<Fetched>> {
         Box::pin(async move {
             Ok(match self.split(tx)? {
-                Ready::Postgres(db, lasts, text, values) => {
+                Ready::Postgres((db, waiting), lasts, text, values) => {
                     let query = sqlx::query_with(text, values).persistent(lasts);
-                    query.fetch_all(db).await?.into_iter().map(Fetched::Postgres).collect()
+                    let rows = waiting.for_answer(query.fetch_all(db)).await?;
+                    rows.into_iter().map(Fetched::Postgres).collect()
                 }
                 Ready::Sqlite(db, text, values) => {
                     let rows = sqlx::query_with(text, values).fetch_all(db).await?;
@@ -135,7 +137,7 @@ impl Call {
         }
         Ok(match (&mut tx.inner, self.values) {
             (Inner::Postgres(db, lasts), Values::Postgres(values)) => {
-                Ready::Postgres(db, *lasts, self.text, values)
+                Ready::Postgres(db.parts(), *lasts, self.text, values)
             }
             (Inner::Sqlite(db), Values::Sqlite(values)) => Ready::Sqlite(db, self.text, values),
             _ => return Err(sqlx::Error::Protocol("another database's values".into()).into()),
@@ -145,7 +147,7 @@ impl Call {
 
 enum Ready<'a> {
     /// And whether the statement stays prepared.
-    Postgres(&'a mut sqlx::PgConnection, bool, SqlStr, PgArguments),
+    Postgres((&'a mut sqlx::PgConnection, Waiting<'a>), bool, SqlStr, PgArguments),
     Sqlite(&'a mut sqlx::SqliteConnection, SqlStr, SqliteArguments),
 }
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use specie_vocab::{WallClock, WallTime};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::pools::{Inner, Open, Place, Pools};
+use crate::link::Place;
+use crate::pools::{Inner, Pools};
 use crate::sql::{Statement, value};
 use crate::{StoreError, dialect};
 
@@ -188,8 +189,8 @@ impl Tx {
     pub async fn commit(self) -> Result<(), StoreError> {
         let Some(gate) = self.gate.clone() else {
             return match (self.inner, self.place) {
-                (Inner::Postgres(Open::Single(connection), _), Some(mut place)) => {
-                    *place = Some(connection);
+                (Inner::Postgres(link, _), Some(mut place)) => {
+                    link.put_back(&mut place);
                     Ok(())
                 }
                 (inner, _) => inner.commit().await,
@@ -204,6 +205,13 @@ impl Tx {
         drop(self.turn);
         gate.after_commit().await;
         if fate == Fate::Lasts { Ok(()) } else { Err(lost(ErrorKind::ConnectionReset)) }
+    }
+
+    /// From now on the database's answers are waited for however long they take.
+    pub(crate) fn wait_for_ever(&mut self) {
+        if let Inner::Postgres(link, _) = &mut self.inner {
+            link.wait_for_ever();
+        }
     }
 
     pub(crate) fn is_postgres(&self) -> bool {

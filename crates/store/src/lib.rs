@@ -9,6 +9,7 @@ mod column;
 mod db;
 mod dialect;
 mod error;
+mod link;
 mod lock;
 mod migrations;
 mod open;

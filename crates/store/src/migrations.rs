@@ -98,6 +98,7 @@ pub async fn migration_status(db: &Db) -> Result<Status, StoreError> {
 /// migration may take long, and so may whoever uses a table.
 async fn begin(tx: &mut Tx) -> Result<i64, StoreError> {
     if tx.is_postgres() {
+        tx.wait_for_ever();
         run!(tx, dialect::NO_LIMIT, []);
         run!(tx, dialect::MIGRATION_LOCK, []);
     }

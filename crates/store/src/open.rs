@@ -6,7 +6,6 @@ use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -14,12 +13,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, PgConnection, SqlitePool};
 use tokio::sync::Semaphore;
 
+use crate::link::{Limits, RESTED};
 use crate::pools::{PATIENCE, Pools, in_time};
 use crate::{StoreError, dialect, lock};
 
 const READERS: u32 = 4;
-/// After so long without use a connection is asked whether it still stands.
-const RESTED: Duration = Duration::from_secs(1);
 /// How many prepared statements a connection keeps: ours, in all sizes that occur.
 const STATEMENTS: usize = 512;
 /// A setting that only a server that is reached without a pooler keeps for the connection.
@@ -74,6 +72,7 @@ impl Pools {
             single: pool(1, writing),
             kept: Arc::default(),
             direct,
+            limits: Limits::default(),
         }
     }
 }

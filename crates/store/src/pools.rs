@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Database, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
-use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use sqlx::{PgPool, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::call::Answer;
+use crate::link::{self, Limits, Link, Place, Shelf};
 use crate::{StoreError, dialect};
 
 /// How long a connection is waited for.
@@ -24,9 +25,10 @@ pub(crate) enum Pools {
         /// One connection for single statements, so that events wait for no lane.
         single: PgPool,
         /// Where it lies between two of them: a pool would ask it each time whether it still stands.
-        kept: Arc<Mutex<Option<PoolConnection<Postgres>>>>,
+        kept: Arc<Shelf>,
         /// Whether nothing stands between us and the server.
         direct: bool,
+        limits: Limits,
     },
     /// One connection writes, and others queue for it, so nobody meets a locked file.
     Sqlite {
@@ -38,28 +40,25 @@ pub(crate) enum Pools {
     },
 }
 
-/// Where a connection is put back.
-pub(crate) type Place = OwnedMutexGuard<Option<PoolConnection<Postgres>>>;
-
 pub(crate) enum Inner {
     /// And whether prepared statements may outlive their use: not where a pooler may give the
     /// next transaction another connection.
-    Postgres(Open<Postgres>, bool),
-    Sqlite(Open<Sqlite>),
+    Postgres(Link, bool),
+    Sqlite(Open),
 }
 
-/// A connection on which statements run.
-pub(crate) enum Open<DB: Database> {
+/// SQLite's connection, on which statements run.
+pub(crate) enum Open {
     /// In a transaction.
-    Transaction(Transaction<'static, DB>),
+    Transaction(Transaction<'static, Sqlite>),
     /// Each by itself.
-    Single(PoolConnection<DB>),
+    Single(PoolConnection<Sqlite>),
 }
 
-impl<DB: Database> Deref for Open<DB> {
-    type Target = DB::Connection;
+impl Deref for Open {
+    type Target = SqliteConnection;
 
-    fn deref(&self) -> &DB::Connection {
+    fn deref(&self) -> &SqliteConnection {
         match self {
             Self::Transaction(it) => it,
             Self::Single(it) => it,
@@ -67,8 +66,8 @@ impl<DB: Database> Deref for Open<DB> {
     }
 }
 
-impl<DB: Database> DerefMut for Open<DB> {
-    fn deref_mut(&mut self) -> &mut DB::Connection {
+impl DerefMut for Open {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
         match self {
             Self::Transaction(it) => it,
             Self::Single(it) => it,
@@ -76,7 +75,7 @@ impl<DB: Database> DerefMut for Open<DB> {
     }
 }
 
-impl<DB: Database> Open<DB> {
+impl Open {
     async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Transaction(it) => it.commit().await,
@@ -113,12 +112,9 @@ impl Pools {
     pub(crate) fn begin(&self) -> Answer<'_, Inner> {
         Box::pin(async move {
             Ok(match self {
-                Self::Postgres { write, direct, .. } => {
-                    let begun = match *direct {
-                        true => write.begin().await?,
-                        false => write.begin_with(dialect::BEGIN).await?,
-                    };
-                    Inner::Postgres(Open::Transaction(begun), *direct)
+                Self::Postgres { write, direct, limits, .. } => {
+                    let how = if *direct { "begin" } else { dialect::BEGIN };
+                    Inner::Postgres(Link::begin(write, *limits, how).await?, *direct)
                 }
                 // A deferred transaction would find out at its first write that it came too late.
                 Self::Sqlite { write, .. } => {
@@ -135,13 +131,10 @@ impl Pools {
     pub(crate) fn single(&self) -> Answer<'_, Option<(Inner, Option<Place>)>> {
         Box::pin(async move {
             Ok(match self {
-                Self::Postgres { single, kept, direct: true, .. } => {
+                Self::Postgres { single, kept, direct: true, limits, .. } => {
                     let mut place = in_time(Arc::clone(kept).lock_owned()).await?;
-                    let connection = match place.take() {
-                        Some(connection) => connection,
-                        None => single.acquire().await?,
-                    };
-                    Some((Inner::Postgres(Open::Single(connection), true), Some(place)))
+                    let link = link::taken(&mut place, single, *limits).await?;
+                    Some((Inner::Postgres(link, true), Some(place)))
                 }
                 Self::Postgres { .. } => None,
                 Self::Sqlite { write, .. } => {
@@ -177,12 +170,11 @@ impl Pools {
     pub(crate) fn read(&self) -> Answer<'_, Inner> {
         Box::pin(async move {
             Ok(match self {
-                Self::Postgres { read, direct: true, .. } => {
-                    Inner::Postgres(Open::Single(read.acquire().await?), true)
+                Self::Postgres { read, direct: true, limits, .. } => {
+                    Inner::Postgres(Link::single(read, *limits).await?, true)
                 }
-                Self::Postgres { read, .. } => {
-                    let begun = read.begin_with("begin read only").await?;
-                    Inner::Postgres(Open::Transaction(begun), false)
+                Self::Postgres { read, limits, .. } => {
+                    Inner::Postgres(Link::begin(read, *limits, "begin read only").await?, false)
                 }
                 Self::Sqlite { read, .. } => Inner::Sqlite(Open::Single(read.acquire().await?)),
             })
@@ -193,9 +185,9 @@ impl Pools {
     pub(crate) fn snapshot(&self) -> Answer<'_, Inner> {
         Box::pin(async move {
             Ok(match self {
-                Self::Postgres { read, direct, .. } => {
+                Self::Postgres { read, direct, limits, .. } => {
                     let how = "begin isolation level repeatable read read only";
-                    Inner::Postgres(Open::Transaction(read.begin_with(how).await?), *direct)
+                    Inner::Postgres(Link::begin(read, *limits, how).await?, *direct)
                 }
                 Self::Sqlite { read, .. } => Inner::Sqlite(Open::Transaction(read.begin().await?)),
             })
