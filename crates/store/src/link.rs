@@ -149,8 +149,7 @@ impl DerefMut for Link {
 /// A pool would wait for the answers of a connection that it gets back, and count it meanwhile.
 impl Drop for Link {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        connection.close_on_drop();
+        let Some(connection) = self.connection.take() else { return };
         match Handle::try_current() {
             Ok(runtime) if !self.is_busy => {
                 runtime.spawn(give_back(connection, self.is_begun, self.limits.sign));
@@ -162,6 +161,7 @@ impl Drop for Link {
 
 async fn give_back(mut connection: PoolConnection<Postgres>, is_begun: bool, limit: Duration) {
     if is_begun {
+        connection.close_on_drop();
         let undone = timeout(limit, sqlx::raw_sql("rollback").execute(&mut *connection)).await;
         if !matches!(undone, Ok(Ok(_))) {
             return;
@@ -176,16 +176,17 @@ pub(crate) async fn taken(
     pool: &PgPool,
     limits: Limits,
 ) -> Result<Link, sqlx::Error> {
-    if let Some((mut connection, since)) = place.take() {
+    let Some((mut connection, since)) = place.take() else {
+        return Link::single(pool, limits).await;
+    };
+    if since.elapsed() >= RESTED {
         connection.close_on_drop();
-        if since.elapsed() < RESTED
-            || matches!(timeout(limits.sign, connection.ping()).await, Ok(Ok(())))
-        {
-            return Ok(Link::new(connection, limits));
+        if !matches!(timeout(limits.sign, connection.ping()).await, Ok(Ok(()))) {
+            drop(connection.detach());
+            return Link::single(pool, limits).await;
         }
-        drop(connection.detach());
     }
-    Link::single(pool, limits).await
+    Ok(Link::new(connection, limits))
 }
 
 #[cfg(test)]
