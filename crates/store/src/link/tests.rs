@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{Limits, RESTED};
+use super::{Limits, PATIENCE, RESTED};
 use crate::inbox::{self, InboxState, NewEvent};
 use crate::own::Own;
 use crate::pools::Pools;
@@ -76,6 +76,11 @@ async fn behind_a_network() -> Option<(Own, Network, Db)> {
     Some((own, network, db))
 }
 
+/// What comes to no end fails, and does not hold the other tests up.
+async fn in_the_end<T>(act: impl Future<Output = T>) -> T {
+    timeout(10 * PATIENCE, act).await.expect("it is given up")
+}
+
 async fn add(db: &Db, id: &str) -> Result<u64, StoreError> {
     let created = BusinessTime::from_second(1_700_000_000);
     let received_at = WallTime::from_second(1_700_000_000);
@@ -94,11 +99,11 @@ async fn add(db: &Db, id: &str) -> Result<u64, StoreError> {
         received_at,
         state: InboxState::Pending,
     };
-    inbox::add(db, &[event]).await
+    in_the_end(inbox::add(db, &[event])).await
 }
 
 async fn count(db: &Db) -> Result<i64, StoreError> {
-    inbox::count(&mut db.begin().await?).await
+    in_the_end(async { inbox::count(&mut db.begin().await?).await }).await
 }
 
 #[tokio::test]
@@ -109,7 +114,7 @@ async fn an_answer_that_does_not_come_is_given_up_and_the_next_comes_by_another_
         let mut begun = db.begin().await.unwrap();
         network.swallow();
         assert!(add(&db, "evt_lost").await.unwrap_err().is_transient());
-        assert!(inbox::count(&mut begun).await.unwrap_err().is_transient());
+        assert!(in_the_end(inbox::count(&mut begun)).await.unwrap_err().is_transient());
     }
     assert_eq!(count(&db).await.unwrap(), 3);
     db.close().await;
