@@ -58,6 +58,12 @@ pub enum OpenError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A snapshot stands alone: what came after it is gone.
+    #[error(
+        "`{}` is missing beside its snapshot: put back a copy of both, or start with `--fresh`, \
+         which moves the rest aside", .0.display()
+    )]
+    JournalMissing(PathBuf),
     /// The folder or a file in it cannot be used.
     #[error("`{}` cannot be used: {source}", .path.display())]
     Folder {
@@ -136,6 +142,7 @@ impl Journal {
         let snapshot = read_snapshot(&folder.join("snapshot"))?;
         let path = folder.join("journal");
         let bytes = read_if_there(&path)?;
+        check_pair(&path, snapshot.is_some(), bytes.is_some())?;
         let mut opened = Opened::default();
         let (mut seq, snapshot_bytes) = snapshot.as_ref().map_or((0, 0), |s| (s.0, s.2));
         let mut state = snapshot.map(|s| s.1);
@@ -143,6 +150,7 @@ impl Journal {
         let (mut kept, mut is_before) = (0, false);
         if let Some(bytes) = bytes {
             let lines = parse(&path, &bytes)?;
+            check_follows(&path, &lines.header, seq)?;
             (kept, is_before) = (lines.kept, lines.header.version == BEFORE);
             opened.cut = bytes.len() as u64 - lines.kept;
             let world = state.get_or_insert_with(|| State::new(World::new(lines.header.config)));
@@ -345,6 +353,25 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Lines, OpenError> {
         }
     }
     Ok(found)
+}
+
+/// That a snapshot has its journal: the journal is there before the first snapshot, and each later
+/// one is put in its place at once.
+fn check_pair(journal: &Path, has_snapshot: bool, has_journal: bool) -> Result<(), OpenError> {
+    match has_snapshot && !has_journal {
+        true => Err(OpenError::JournalMissing(journal.into())),
+        false => Ok(()),
+    }
+}
+
+/// That a journal goes on from what the snapshot ends with, or from the beginning without one. An
+/// older journal may stand beside a newer snapshot: it is replaced after the snapshot is.
+fn check_follows(journal: &Path, header: &Header, seq: u64) -> Result<(), OpenError> {
+    let what = "the snapshot that it follows is missing or older";
+    match header.seq > seq {
+        true => Err(OpenError::Damaged { path: journal.into(), line: 1, what }),
+        false => Ok(()),
+    }
 }
 
 fn version(json: &[u8]) -> Option<String> {

@@ -155,6 +155,48 @@ fn a_damaged_snapshot_is_refused() {
     assert!(matches!(error, OpenError::Damaged { line: 2, .. }), "{error}");
 }
 
+/// Opens a folder that is refused. Nothing in it has changed by that.
+#[track_caller]
+fn refused(folder: &Path) -> OpenError {
+    let files = || ["journal", "snapshot"].map(|name| fs::read(folder.join(name)).ok());
+    let before = files();
+    let error = Desk::open(folder).err().unwrap();
+    assert_eq!(files(), before, "{error}");
+    assert!(error.to_string().contains("--fresh"), "{error}");
+    error
+}
+
+#[test]
+fn a_journal_without_the_snapshot_that_it_follows_is_refused() {
+    let folder = with_three_lines();
+    let snapshot = folder.path().join("snapshot");
+    Desk::kept(folder.path()).sandbox.snapshot().unwrap();
+    let older = fs::read(&snapshot).unwrap();
+    let desk = Desk::kept(folder.path());
+    desk.sandbox.advance(START + 10 * 86_400).unwrap();
+    desk.sandbox.snapshot().unwrap();
+    drop(desk);
+    let newer = fs::read(&snapshot).unwrap();
+
+    fs::write(&snapshot, older).unwrap();
+    let error = refused(folder.path());
+    assert!(matches!(error, OpenError::Damaged { line: 1, .. }), "{error}");
+    fs::remove_file(&snapshot).unwrap();
+    let error = refused(folder.path());
+    assert!(matches!(error, OpenError::Damaged { line: 1, .. }), "{error}");
+    fs::write(&snapshot, newer).unwrap();
+    assert_eq!(Desk::kept(folder.path()).sandbox.now(), START + 10 * 86_400);
+}
+
+#[test]
+fn a_snapshot_without_its_journal_is_refused() {
+    let folder = with_three_lines();
+    Desk::kept(folder.path()).sandbox.snapshot().unwrap();
+    fs::remove_file(folder.path().join("journal")).unwrap();
+    let error = refused(folder.path());
+    assert!(matches!(error, OpenError::JournalMissing(_)), "{error}");
+}
+
 #[test]
 fn the_journal_of_another_version_is_refused_with_one_sentence() {
     let folder = tempdir().unwrap();
