@@ -69,6 +69,9 @@ pub(super) async fn advance(
         let message = format!("the clock stands at {now} and goes on to {LATEST} at most");
         return refuse(StatusCode::BAD_REQUEST, &message);
     }
+    if let Some(why) = sandbox.read(|state| state.world.too_far(to)) {
+        return refuse(StatusCode::BAD_REQUEST, &why);
+    }
     match sandbox.advance(to) {
         Ok(()) => Json(shown(&sandbox)).into_response(),
         Err(broken) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &broken.to_string()),

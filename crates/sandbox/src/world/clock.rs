@@ -2,11 +2,43 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use super::World;
-use super::state::{rank, text};
+use super::state::{int, is, items, rank, text};
+use super::subscriptions::interval;
+
+/// How many periods of subscriptions one jump of a clock goes through at most.
+const MOST_PERIODS: i64 = 20_000;
+
+/// Why no clock of these subscriptions goes on to `to` in one jump; none if it does.
+pub(super) fn too_far<'a>(subs: impl Iterator<Item = &'a Value>, to: i64) -> Option<String> {
+    let periods = subs.fold(0_i64, |sum, sub| sum.saturating_add(periods_until(sub, to)));
+    (periods > MOST_PERIODS).then(|| {
+        format!(
+            "until {to} {periods} periods of subscriptions go by, and one jump goes through \
+             {MOST_PERIODS} at most: advance in smaller jumps"
+        )
+    })
+}
+
+/// How many whole periods of a running subscription lie between the end of this one and `to`.
+fn periods_until(sub: &Value, to: i64) -> i64 {
+    let renews = matches!(text(sub, "status"), "active" | "past_due" | "unpaid" | "trialing");
+    let first = items(sub, "items.data").first().filter(|_| renews);
+    let Some(first) = first.filter(|_| !is(sub, "cancel_at_period_end")) else { return 0 };
+    let end = int(first, "current_period_end");
+    let next = interval(&first["price"]).boundary(end, 1).filter(|_| end < to);
+    next.map_or(0, |next| to.saturating_sub(end) / (next - end).max(1))
+}
 
 impl World {
+    /// Why the world's own clock does not go on to `to` in one jump; none if it does.
+    pub(crate) fn too_far(&self, to: i64) -> Option<String> {
+        let own = self.newest("subscription").filter(|sub| sub["test_clock"].is_null());
+        too_far(own, to)
+    }
+
     /// The year and month of the world's clock.
     pub(super) fn year_and_month(&self) -> (i16, i8) {
         let now = Timestamp::from_second(self.now).unwrap_or(Timestamp::UNIX_EPOCH);

@@ -9,6 +9,7 @@ use std::mem::swap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::clock::too_far;
 use super::fault::{Answer, Fault};
 use super::given::Given;
 use super::pages::List;
@@ -170,6 +171,10 @@ impl World {
             return Err(Fault::invalid(message).param("frozen_time"));
         }
         self.check_reach(id, from, to)?;
+        if let Some(why) = too_far(self.newest_with("subscription", "test_clock", id), to) {
+            let message = format!("Invalid `frozen_time`: {why}.");
+            return Err(Fault::invalid(message).param("frozen_time"));
+        }
         let details = json!({ "advancing": { "target_frozen_time": to } });
         self.set(id, [("status", json!("advancing")), ("status_details", details)]);
         let request = self.request.clone();

@@ -5,6 +5,7 @@ use http::Request;
 use serde_json::json;
 
 use crate::desk::{Desk, HOME, KEY, START};
+use crate::shop::{self, typed};
 
 #[tokio::test]
 async fn the_clock_moves_on_and_never_back() {
@@ -31,6 +32,25 @@ async fn the_clock_moves_on_and_never_back() {
         desk.control("POST", "clock/advance", wrong).await.expect(400);
     }
     assert_eq!(desk.sandbox.now(), START + 120);
+}
+
+#[tokio::test]
+async fn a_jump_through_too_many_periods_is_refused_and_smaller_ones_go() {
+    let desk = Desk::in_memory();
+    let shop = shop::open(&desk).await;
+    let path = format!("/c/pay/{}", shop.session);
+    desk.form(&path, &typed("4242424242424242")).await.expect(303);
+    let advance = async |days: i64| {
+        let body = json!({ "seconds": days * 86_400 }).to_string();
+        desk.control("POST", "clock/advance", &body).await
+    };
+    let changes = desk.sandbox.changes();
+    let refused = advance(30 * 20_003).await.expect(400).json();
+    let why = refused["error"]["message"].as_str().unwrap();
+    assert!(why.contains(" 20002 periods ") && why.contains("smaller jumps"), "{why}");
+    assert_eq!((desk.sandbox.now(), desk.sandbox.changes()), (START, changes));
+    advance(95).await.expect(200);
+    assert_eq!(desk.sandbox.list("invoice").len(), 4);
 }
 
 /// An event is kept from when it happened, not from when somebody last called.

@@ -223,6 +223,22 @@ fn a_clock_has_three_customers_with_three_subscriptions_each() {
 }
 
 #[test]
+fn without_limits_a_clock_still_goes_through_so_many_periods_at_once() {
+    let mut lab = Lab::new();
+    lab.world.switch(&serde_json::json!({ "test_clock_limits": false })).unwrap();
+    let clock = lab.clock(FROZEN);
+    lab.clocked(&clock, "pm_card_visa", "day");
+    let path = format!("{CLOCKS}/{clock}/advance");
+    let far = (FROZEN + 20_003 * DAY).to_string();
+    let error = lab.refused("POST", &path, &[("frozen_time", &far)], 400);
+    assert_eq!(error["param"], "frozen_time");
+    assert!(error["message"].as_str().unwrap().contains("smaller jumps"), "{error}");
+    assert_eq!(lab.get(&format!("{CLOCKS}/{clock}"), &[])["status"], "ready");
+    lab.advanced(&clock, FROZEN + 5 * DAY);
+    assert_eq!(lab.world.list("invoice").len(), 6);
+}
+
+#[test]
 fn lists_hide_what_belongs_to_clocks_unless_it_is_asked_for() {
     let mut lab = Lab::new();
     let clock = lab.clock(FROZEN);
