@@ -44,6 +44,7 @@ mod tokens;
 mod upcoming;
 pub(crate) mod wire;
 
+pub(crate) use clock::LATEST;
 use serve::Way;
 
 /// The version of the API that is spoken.

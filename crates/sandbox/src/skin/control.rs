@@ -13,9 +13,7 @@ use serde_json::{Value, json};
 use crate::chaos::Chaos;
 use crate::local;
 use crate::sandbox::{Sandbox, Unwritable};
-
-/// The end of the year 9999.
-const LATEST: i64 = 253_402_300_799;
+use crate::world::LATEST;
 
 /// Where the clock shall go.
 #[derive(Deserialize)]

@@ -8,6 +8,8 @@ use super::World;
 use super::state::{int, is, items, rank, text};
 use super::subscriptions::interval;
 
+/// How far a clock goes: the end of the year 9990. What begins then still ends within the calendar.
+pub(crate) const LATEST: i64 = 253_118_303_999;
 /// How many periods of subscriptions one jump of a clock goes through at most.
 const MOST_PERIODS: i64 = 20_000;
 

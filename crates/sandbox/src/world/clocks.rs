@@ -9,7 +9,7 @@ use std::mem::swap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::clock::too_far;
+use super::clock::{LATEST, too_far};
 use super::fault::{Answer, Fault};
 use super::given::Given;
 use super::pages::List;
@@ -23,8 +23,6 @@ pub(super) const KIND: &str = "test_helpers.test_clock";
 const CUSTOMERS: usize = 3;
 const SUBSCRIPTIONS: usize = 3;
 const DAY: i64 = 86_400;
-/// The end of the year 9999.
-const LATEST: i64 = 253_402_300_799;
 
 /// What the world knows of a clock beside its object.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

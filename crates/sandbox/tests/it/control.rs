@@ -53,6 +53,16 @@ async fn a_jump_through_too_many_periods_is_refused_and_smaller_ones_go() {
     assert_eq!(desk.sandbox.list("invoice").len(), 4);
 }
 
+#[tokio::test]
+async fn the_clock_goes_on_to_the_end_of_the_year_9990() {
+    let desk = Desk::in_memory();
+    let latest = 253_118_303_999_i64;
+    let to = |at: i64| json!({ "to": at }).to_string();
+    desk.control("POST", "clock/advance", &to(latest + 1)).await.expect(400);
+    desk.control("POST", "clock/advance", &to(latest)).await.expect(200);
+    assert_eq!(desk.sandbox.now(), latest);
+}
+
 /// An event is kept from when it happened, not from when somebody last called.
 #[tokio::test]
 async fn what_falls_due_after_a_long_silence_is_listed_for_thirty_days() {

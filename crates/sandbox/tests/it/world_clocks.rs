@@ -239,6 +239,19 @@ fn without_limits_a_clock_still_goes_through_so_many_periods_at_once() {
 }
 
 #[test]
+fn what_begins_at_the_end_of_time_is_as_whole_as_anything() {
+    let mut lab = Lab::new();
+    let latest = 253_118_303_999; // 9990-12-31T23:59:59Z
+    lab.refused("POST", CLOCKS, &[("frozen_time", &(latest + 1_i64).to_string())], 400);
+    let clock = lab.clock(latest);
+    let (_, sub) = lab.clocked(&clock, "pm_card_visa", "year");
+    let held = lab.get(&format!("/v1/subscriptions/{sub}"), &[]);
+    assert_eq!(held["items"]["data"][0]["current_period_end"], latest + 365 * DAY);
+    let card = &lab.world.list("payment_method")[0]["card"];
+    assert!(card["exp_year"].as_i64() > Some(9990), "{card}");
+}
+
+#[test]
 fn lists_hide_what_belongs_to_clocks_unless_it_is_asked_for() {
     let mut lab = Lab::new();
     let clock = lab.clock(FROZEN);
