@@ -20,9 +20,9 @@ use crate::input::{Input, State};
 use crate::world::{Config, World};
 
 /// Grows with every change of the files' form, and of what the same inputs come to.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/6");
-/// The version before: the same form, and the same answers but for late reads.
-const BEFORE: &str = concat!(env!("CARGO_PKG_VERSION"), "/5");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/7");
+/// The version before: the same form, and the same answers but for who is delinquent.
+const BEFORE: &str = concat!(env!("CARGO_PKG_VERSION"), "/6");
 /// A snapshot is written after so many inputs, if the journal has outgrown the last one by then.
 const SNAPSHOT_EVERY: u64 = 5_000;
 /// How long a line may wait for the disk.

@@ -196,6 +196,7 @@ impl World {
             self.emit_as("invoice.created", &draft, None);
             self.emit_as("invoice.finalized", &open, None);
             self.tell_paid(invoice);
+            self.review_customer(&customer);
             return;
         }
         self.set(sub, [("status", json!("incomplete"))]);

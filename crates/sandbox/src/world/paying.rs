@@ -194,6 +194,7 @@ impl World {
         self.emit_as("invoice.created", &draft, None);
         self.emit_as("invoice.finalized", &open, None);
         self.tell_paid(&invoice);
+        self.review_customer(&customer);
         Ok(text(&session, "success_url").replace("{CHECKOUT_SESSION_ID}", id))
     }
 }

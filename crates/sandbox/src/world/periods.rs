@@ -127,15 +127,27 @@ impl World {
             }
             self.emit_change("customer.subscription.updated", &id, previous);
         }
-        let customer = text(&held, "customer").to_owned();
-        if self.find("customer", &customer).is_none() || status == "incomplete" {
+        self.review_customer(text(&held, "customer"));
+    }
+
+    /// Whether a customer's newest invoice failed, of those that are collected by themselves. A
+    /// first one that is open waits for its customer, and does not count yet.
+    pub(super) fn review_customer(&mut self, customer: &str) {
+        if self.find("customer", customer).is_none() {
             return;
         }
-        let owes = self
-            .newest_with("invoice", "customer", &customer)
-            .any(|other| text(other, "status") == "open" && is(other, "attempted"));
-        let previous = self.set(&customer, [("delinquent", json!(owes))]);
-        self.emit_change("customer.updated", &customer, previous);
+        let newest = self.newest_with("invoice", "customer", customer).find(|invoice| {
+            let is_first = text(invoice, "billing_reason") == "subscription_create";
+            text(invoice, "collection_method") == "charge_automatically"
+                && match text(invoice, "status") {
+                    "draft" | "void" => false,
+                    "open" => !is_first,
+                    _ => true,
+                }
+        });
+        let owes = newest.is_some_and(|it| text(it, "status") == "open" && is(it, "attempted"));
+        let previous = self.set(customer, [("delinquent", json!(owes))]);
+        self.emit_change("customer.updated", customer, previous);
     }
 
     pub(super) fn retry(&mut self, invoice: &str) {

@@ -130,6 +130,7 @@ impl World {
             self.emit_as("invoice.created", &draft, None);
             self.emit_as("invoice.finalized", &open, None);
             self.tell_paid(&invoice);
+            self.review_customer(&id);
             return Ok(self.copy(&sub));
         };
         let tried = match (&method, behavior) {

@@ -213,8 +213,8 @@ fn the_journal_of_another_version_is_refused_with_one_sentence() {
 #[test]
 fn the_journal_of_the_version_before_is_read_if_it_comes_to_the_same() {
     let folder = with_three_lines();
-    let this = concat!("\"", env!("CARGO_PKG_VERSION"), "/6\"");
-    let before = concat!("\"", env!("CARGO_PKG_VERSION"), "/5\"");
+    let this = concat!("\"", env!("CARGO_PKG_VERSION"), "/7\"");
+    let before = concat!("\"", env!("CARGO_PKG_VERSION"), "/6\"");
     rewrite(folder.path(), this, before);
     let journal = || fs::read_to_string(folder.path().join("journal")).unwrap();
     assert!(journal().contains(before));

@@ -20,5 +20,6 @@ mod world_billing;
 mod world_clocks;
 mod world_facts;
 mod world_lists;
+mod world_owing;
 mod world_refusals;
 mod world_wire;
