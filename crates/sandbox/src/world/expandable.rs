@@ -1,7 +1,7 @@
 //! What `expand[]` can reach, whatever an object holds.
 
 /// Which fields of which objects are references, and to what: to nothing, where it is of several kinds,
-/// and to `-` where the sandbox has none of that kind.
+/// and to `-` where the sandbox has none of that kind: then it is empty, but for a tax code.
 const REFERENCES: &[(&str, &str, &str)] = &[
     ("customer", "default_source", ""),
     ("customer", "invoice_settings.default_payment_method", "payment_method"),
@@ -63,7 +63,7 @@ const REFERENCES: &[(&str, &str, &str)] = &[
     ("checkout.session", "payment_link", "-"),
     ("checkout.session", "setup_intent", "-"),
     ("checkout.session", "subscription", "subscription"),
-    ("billing_portal.session", "configuration", "-"),
+    ("billing_portal.session", "configuration", "billing_portal.configuration"),
 ];
 
 /// Parts that every object has, or gets when they are asked for: hashes, objects, and lists (`[]`).
@@ -80,8 +80,12 @@ const PARTS: &[(&str, &str, &str)] = &[
     ("invoice", "lines", "line_item[]"),
     ("invoice", "payments", "invoice_payment[]"),
     ("charge", "refunds", "refund[]"),
-    ("checkout.session", "line_items", ""),
+    ("checkout.session", "line_items", "item[]"),
+    ("item", "price", "price"),
 ];
+
+/// Names what the sandbox does not have, and so never opens.
+const TAX_CODE: &str = "tax_code";
 
 /// What the writes below a path answer.
 const ANSWERS: &[(&str, &str)] = &[
@@ -93,6 +97,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ("/v1/subscriptions", "subscription"),
     ("/v1/invoices", "invoice"),
     ("/v1/refunds", "refund"),
+    ("/v1/billing_portal/sessions", "billing_portal.session"),
 ];
 
 /// Whether a field of an object is a reference.
@@ -128,7 +133,7 @@ fn opens(kind: &str, path: &str, parts: &[&str]) -> bool {
     let path = if path.is_empty() { (*part).to_owned() } else { format!("{path}.{part}") };
     let mut known = REFERENCES.iter().chain(PARTS);
     match (known.find(|(of, field, _)| *of == kind && *field == path), rest) {
-        (Some((_, _, "-")), _) => false,
+        (Some((_, field, "-")), _) => *field != TAX_CODE,
         (Some(_), []) => true,
         (Some((_, _, to)), rest) => match (to.strip_suffix("[]"), rest) {
             (Some(of), ["data", rest @ ..]) => opens(of, "", rest),
@@ -198,6 +203,7 @@ mod tests {
         let line = [("line_items[0][price]", &*price), ("line_items[0][quantity]", "1")];
         let back = [("mode", "subscription"), ("success_url", "http://localhost/")];
         post(&mut world, "/v1/checkout/sessions", &[&line[..], &back[..]].concat());
+        post(&mut world, "/v1/billing_portal/sessions", &[("customer", &ada)]);
         world
     }
 
@@ -205,7 +211,7 @@ mod tests {
     fn below(kind: &str, room: usize) -> Vec<String> {
         let mut paths = Vec::new();
         let known = REFERENCES.iter().chain(PARTS);
-        for (_, field, to) in known.filter(|(of, _, to)| *of == kind && *to != "-") {
+        for (_, field, to) in known.filter(|(of, field, _)| *of == kind && *field != TAX_CODE) {
             let (to, own) = match to.strip_suffix("[]") {
                 Some(of) => (of, format!("{field}.data")),
                 None => (*to, (*field).to_owned()),
@@ -238,6 +244,20 @@ mod tests {
             }
         }
         assert!(tried > 1_000, "{tried}");
+    }
+
+    #[test]
+    fn what_is_always_empty_opens_surely_as_well() {
+        for (path, expand) in [
+            ("/v1/subscriptions", "pending_setup_intent"),
+            ("/v1/subscriptions", "schedule"),
+            ("/v1/subscriptions", "items.data.discounts"),
+            ("/v1/subscriptions", "latest_invoice.discounts"),
+            ("/v1/checkout/sessions", "line_items.data.price.product"),
+            ("/v1/billing_portal/sessions", "configuration"),
+        ] {
+            assert!(opens_surely(path, expand), "{path} {expand}");
+        }
     }
 
     #[test]
