@@ -45,7 +45,7 @@ pub struct Chaos {
     pub error_before: u32,
     /// 500, and all is done. The same key gives the true answer.
     pub error_after: u32,
-    /// 500, nothing is done, and the same key gives 500 again. For calls with a key alone.
+    /// 500, nothing is done, and the same key gives 500 again. For `POST` with a key alone.
     pub error_stored: u32,
 }
 
@@ -273,13 +273,16 @@ impl State {
                 world.call(call, wall);
                 world.refuse(call, &broken(), wall)
             }
-            Some(Mishap::Stored) if call.idempotency_key.is_some() => {
-                world.fail(call, &broken(), wall)
-            }
+            Some(Mishap::Stored) if keeps_its_answer(call) => world.fail(call, &broken(), wall),
             Some(Mishap::Stored) => world.call(call, wall),
         };
         Answer::Reply(reply)
     }
+}
+
+/// Whether the answer to a call is kept under its key.
+fn keeps_its_answer(call: &Call) -> bool {
+    call.method == "POST" && call.idempotency_key.as_ref().is_some_and(|key| !key.is_empty())
 }
 
 fn refusal(status: u16, error: Value) -> Refusal {

@@ -131,6 +131,24 @@ async fn a_stored_error_stands_under_its_key() {
 }
 
 #[tokio::test]
+async fn an_error_is_stored_for_a_post_with_a_key_alone() {
+    let desk = Desk::in_memory();
+    let made = desk.api("POST", "/v1/customers", &[]).await.expect(200).json();
+    only(&desk, "error_stored").await;
+    let one = format!("/v1/customers/{}", id(&made));
+    for (method, key, status) in
+        [("GET", "once", 200), ("POST", "", 200), ("POST", "once", 500), ("DELETE", "twice", 200)]
+    {
+        let request = Request::builder().method(method).uri(format!("{HOME}{one}"));
+        let request = request
+            .header("authorization", "Bearer sk_test_a")
+            .header("idempotency-key", key)
+            .body(Body::empty());
+        assert_eq!(desk.send(request.unwrap()).await.status, status, "{method} {key}");
+    }
+}
+
+#[tokio::test]
 async fn a_stale_read_shows_the_world_before_the_last_write() {
     let desk = Desk::in_memory();
     only(&desk, "stale").await;
