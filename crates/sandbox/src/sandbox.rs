@@ -344,6 +344,9 @@ impl Sandbox {
 
     /// Sets the switches that are named in `wanted`. All of them, or none and why not.
     pub fn switch(&self, wanted: &Value) -> Result<Result<(), String>, Unwritable> {
+        if let Err(wrong) = self.read(|state| state.world.switched(wanted).map(|_| ())) {
+            return Ok(Err(wrong)); // Nothing of it is written down.
+        }
         match self.put(What::Switch { wanted: wanted.clone() })? {
             Answer::Switched(done) => Ok(done),
             _ => unreachable!("switches answer whether they were set"),
@@ -363,6 +366,9 @@ impl Sandbox {
 
     /// Sets the knobs of the chaos that are named. All of them, or none and why not.
     pub(crate) fn set_chaos(&self, wanted: &Value) -> Result<Result<(), String>, Unwritable> {
+        if let Err(wrong) = self.chaos().with(wanted) {
+            return Ok(Err(wrong));
+        }
         match self.put(What::Chaos { wanted: wanted.clone() })? {
             Answer::Switched(done) => Ok(done),
             _ => unreachable!("the chaos answers whether it was set"),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::chaos::Chaos;
 use crate::local;
+use crate::numbers::has_number;
 use crate::sandbox::{Sandbox, Unwritable};
 use crate::world::LATEST;
 
@@ -120,6 +121,9 @@ pub(super) async fn roll(
         let message = "`expire_in` is how many seconds the old secret still signs: 0 to 86400";
         return refuse(StatusCode::BAD_REQUEST, message);
     };
+    if let Some(refusal) = number_in(&id) {
+        return refusal;
+    }
     match sandbox.roll_secret(&id, expire_in) {
         Ok(Some(secret)) => Json(json!({ "id": id, "secret": secret.expose() })).into_response(),
         Ok(None) => refuse(StatusCode::NOT_FOUND, "there is no such webhook endpoint"),
@@ -129,7 +133,8 @@ pub(super) async fn roll(
 
 /// From now on a request with this idempotency key is told that another one is under way.
 pub(super) async fn hold_key(State(sandbox): State<Sandbox>, Path(key): Path<String>) -> Response {
-    done(sandbox.hold_key(&key, true), json!({ "key": key, "in_use": true }))
+    let held = || done(sandbox.hold_key(&key, true), json!({ "key": key, "in_use": true }));
+    number_in(&key).unwrap_or_else(held)
 }
 
 /// The request that held the key is over.
@@ -137,7 +142,8 @@ pub(super) async fn release_key(
     State(sandbox): State<Sandbox>,
     Path(key): Path<String>,
 ) -> Response {
-    done(sandbox.hold_key(&key, false), json!({ "key": key, "in_use": false }))
+    let free = || done(sandbox.hold_key(&key, false), json!({ "key": key, "in_use": false }));
+    number_in(&key).unwrap_or_else(free)
 }
 
 /// The named switches and how they stand.
@@ -153,6 +159,9 @@ pub(super) async fn switch(
     let Ok(Json(wanted)) = body else {
         return refuse(StatusCode::BAD_REQUEST, "send the switches to set as a JSON object");
     };
+    if let Some(refusal) = number_in(&wanted.to_string()) {
+        return refusal;
+    }
     match sandbox.switch(&wanted) {
         Ok(Err(wrong)) => refuse(StatusCode::BAD_REQUEST, &wrong),
         Ok(Ok(())) => Json(sandbox.switches()).into_response(),
@@ -173,6 +182,9 @@ pub(super) async fn set_chaos(
     let Ok(Json(wanted)) = body else {
         return refuse(StatusCode::BAD_REQUEST, "send the knobs to set as a JSON object");
     };
+    if let Some(refusal) = number_in(&wanted.to_string()) {
+        return refusal;
+    }
     match sandbox.set_chaos(&wanted) {
         Ok(Err(wrong)) => refuse(StatusCode::BAD_REQUEST, &wrong),
         Ok(Ok(())) => Json(json!(sandbox.chaos())).into_response(),
@@ -183,6 +195,12 @@ pub(super) async fn set_chaos(
 /// From now on nothing goes wrong.
 pub(super) async fn end_chaos(State(sandbox): State<Sandbox>) -> Response {
     done(sandbox.unsettle(&Chaos::default()), json!(Chaos::default()))
+}
+
+/// The refusal of a text that holds a card's number: none is ever kept.
+fn number_in(text: &str) -> Option<Response> {
+    let message = "a card number stands where none belongs";
+    has_number(text).then(|| refuse(StatusCode::BAD_REQUEST, message))
 }
 
 fn done(done: Result<(), Unwritable>, shown: Value) -> Response {

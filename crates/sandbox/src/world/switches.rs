@@ -171,6 +171,12 @@ impl World {
 
     /// Sets the switches that are named in `wanted`, all or none. What was planned before stays.
     pub fn switch(&mut self, wanted: &Value) -> Result<(), String> {
+        (self.config.dunning, self.config.switches) = self.switched(wanted)?;
+        Ok(())
+    }
+
+    /// How the switches stand once those in `wanted` are set, or why they cannot be.
+    pub(crate) fn switched(&self, wanted: &Value) -> Result<(Dunning, Switches), String> {
         let Value::Object(wanted) = wanted else { return Err("send a JSON object".into()) };
         let mut all = self.switches();
         for (name, value) in wanted {
@@ -192,8 +198,7 @@ impl World {
             .map_err(|error| format!("`dunning`: {error}"))?;
         let switches: Switches = serde_json::from_value(all).map_err(|error| error.to_string())?;
         check(&dunning, &switches)?;
-        (self.config.dunning, self.config.switches) = (dunning, switches);
-        Ok(())
+        Ok((dunning, switches))
     }
 }
 

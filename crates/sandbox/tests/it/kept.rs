@@ -336,6 +336,21 @@ async fn no_card_number_is_kept() {
     desk.api("GET", &format!("/v1/customers?email={number}"), &[]).await.expect(400);
     desk.api("GET", &format!("/v1/customers/{number}"), &[]).await.expect(400);
     desk.form("/c/pay/cs_test_1", &[("number", number), ("name", number)]).await;
+    for (method, path, body) in [
+        ("POST", format!("idempotency_keys/{number}"), String::new()),
+        ("DELETE", format!("idempotency_keys/{number}"), String::new()),
+        ("POST", format!("webhook_endpoints/{number}/roll"), String::new()),
+        ("POST", "switches".into(), format!(r#"{{"x":"{number}"}}"#)),
+        ("POST", "switches".into(), format!(r#"{{"draft_seconds":{number}}}"#)),
+        ("POST", "chaos".into(), format!(r#"{{"x":"{number}"}}"#)),
+        ("POST", "chaos".into(), format!(r#"{{"seed":{number}}}"#)),
+    ] {
+        let refused = desk.control(method, &path, &body).await.expect(400).body;
+        assert!(!refused.contains(number), "{refused}");
+    }
+    desk.sandbox.switch(&serde_json::json!({ "x": number })).unwrap().unwrap_err();
+    let journal = fs::read_to_string(folder.path().join("journal")).unwrap();
+    assert!(!journal.contains("4242424242"), "{journal}");
     desk.sandbox.snapshot().unwrap();
     drop(desk);
     for file in ["journal", "snapshot"] {
