@@ -10,7 +10,7 @@ use specie_vocab::SeededChance;
 
 use crate::faults::{Fault, Odds, below};
 use crate::input::{Answer, State, What};
-use crate::world::{Call, Refusal, Reply, World};
+use crate::world::{Call, Refusal, Reply, World, brief};
 
 /// How often what goes wrong. All but the seed and the longest times are in percent: of all
 /// attempts to send a webhook, and of all calls to the API.
@@ -86,6 +86,16 @@ pub(crate) enum Mishap {
     Stored,
 }
 
+/// The largest number that a knob takes.
+fn most(knob: &str) -> u64 {
+    match knob {
+        "seed" => u64::MAX,
+        "longest_delay" => 864_000,
+        "slowest" => 600_000,
+        _ => 100,
+    }
+}
+
 impl Chaos {
     /// Reads `lose=5,fail=2` (also a knob a line), a JSON object of knobs, or `off`. The error says
     /// what is wrong.
@@ -119,10 +129,16 @@ impl Chaos {
         let Value::Object(wanted) = wanted else { return Err("send a JSON object".into()) };
         let mut all = json!(self);
         for (name, value) in wanted {
-            match all.get_mut(name) {
-                Some(knob) => *knob = value.clone(),
-                None => return Err(format!("there is no knob `{name}`")),
+            let Some(knob) = all.get_mut(name) else {
+                return Err(format!("there is no knob `{name}`"));
+            };
+            let most = most(name);
+            if value.as_u64().is_none_or(|number| number > most) {
+                let found = brief(value);
+                let wanted = format!("a whole number from 0 to {most}");
+                return Err(format!("`{name}` is {found}, and has to be {wanted}"));
             }
+            *knob = value.clone();
         }
         let chaos: Self = serde_json::from_value(all).map_err(|error| error.to_string())?;
         chaos.check()?;
@@ -332,6 +348,8 @@ mod tests {
             ("lose=-1", "`lose=-1` is not `name=number`"),
             ("lose=1,lose=2", "`lose` is set twice"),
             ("win=5", "there is no knob `win`"),
+            ("lose=5000000000", "`lose` is 5000000000, and has to be a whole number from 0 to 100"),
+            (r#"{"slow":-1}"#, "`slow` is -1, and has to be a whole number from 0 to 100"),
             ("lose=60,fail=60", "the knobs of webhooks make up more than 100 %"),
             ("slow=60,limit=60", "the knobs of answers make up more than 100 %"),
             ("longest_delay=0", "`longest_delay` goes from 1 s to 864000"),

@@ -46,6 +46,7 @@ pub(crate) mod wire;
 
 pub(crate) use clock::LATEST;
 use serve::Way;
+pub(crate) use switches::brief;
 
 /// The version of the API that is spoken.
 pub const VERSION: &str = "2026-10-28.endive";

@@ -3,6 +3,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
@@ -53,11 +54,14 @@ pub(super) async fn clock(State(sandbox): State<Sandbox>) -> Json<Value> {
 /// Moves the clock on.
 pub(super) async fn advance(
     State(sandbox): State<Sandbox>,
-    body: Result<Json<Target>, axum::extract::rejection::JsonRejection>,
+    body: Result<Json<Target>, JsonRejection>,
 ) -> Response {
-    let Ok(Json(target)) = body else {
-        let message = r#"send `{"to": <Unix seconds>}` or `{"seconds": <how many>}` as JSON"#;
-        return refuse(StatusCode::BAD_REQUEST, message);
+    let target = match body {
+        Ok(Json(target)) => target,
+        Err(why) => {
+            let wanted = r#"send `{"to": <Unix seconds>}` or `{"seconds": <how many>}` as JSON"#;
+            return unread(&why, wanted);
+        }
     };
     let now = sandbox.now();
     let to = match target {
@@ -154,10 +158,11 @@ pub(super) async fn switches(State(sandbox): State<Sandbox>) -> Json<Value> {
 /// Sets the switches that are named, all or none.
 pub(super) async fn switch(
     State(sandbox): State<Sandbox>,
-    body: Result<Json<Value>, axum::extract::rejection::JsonRejection>,
+    body: Result<Json<Value>, JsonRejection>,
 ) -> Response {
-    let Ok(Json(wanted)) = body else {
-        return refuse(StatusCode::BAD_REQUEST, "send the switches to set as a JSON object");
+    let wanted = match body {
+        Ok(Json(wanted)) => wanted,
+        Err(why) => return unread(&why, "send the switches to set as a JSON object"),
     };
     if let Some(refusal) = number_in(&wanted.to_string()) {
         return refusal;
@@ -177,10 +182,11 @@ pub(super) async fn chaos(State(sandbox): State<Sandbox>) -> Json<Value> {
 /// Sets the knobs that are named, all or none.
 pub(super) async fn set_chaos(
     State(sandbox): State<Sandbox>,
-    body: Result<Json<Value>, axum::extract::rejection::JsonRejection>,
+    body: Result<Json<Value>, JsonRejection>,
 ) -> Response {
-    let Ok(Json(wanted)) = body else {
-        return refuse(StatusCode::BAD_REQUEST, "send the knobs to set as a JSON object");
+    let wanted = match body {
+        Ok(Json(wanted)) => wanted,
+        Err(why) => return unread(&why, "send the knobs to set as a JSON object"),
     };
     if let Some(refusal) = number_in(&wanted.to_string()) {
         return refusal;
@@ -195,6 +201,17 @@ pub(super) async fn set_chaos(
 /// From now on nothing goes wrong.
 pub(super) async fn end_chaos(State(sandbox): State<Sandbox>) -> Response {
     done(sandbox.unsettle(&Chaos::default()), json!(Chaos::default()))
+}
+
+/// The refusal of a body that cannot be read. `wanted` says what to send.
+fn unread(why: &JsonRejection, wanted: &str) -> Response {
+    let message = match why {
+        JsonRejection::MissingJsonContentType(_) => {
+            format!("the header `Content-Type: application/json` is missing: {wanted}")
+        }
+        _ => wanted.to_owned(),
+    };
+    refuse(StatusCode::BAD_REQUEST, &message)
 }
 
 /// The refusal of a text that holds a card's number: none is ever kept.

@@ -2,11 +2,20 @@
 //! known for certain.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::World;
 
 const DAY: i64 = 86_400;
+
+/// The switches that are one of some words.
+const WORDS: [(&str, &[&str]); 5] = [
+    ("checkout_times", &["real", "simulated"]),
+    ("dunning.then", &["cancel", "unpaid", "past_due"]),
+    ("event_times", &["simulated", "wall"]),
+    ("test_clock_lists", &["hidden", "shown"]),
+    ("webhook_retries", &["sandbox", "live"]),
+];
 
 /// What happens after a payment of a renewal failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,19 +188,8 @@ impl World {
     pub(crate) fn switched(&self, wanted: &Value) -> Result<(Dunning, Switches), String> {
         let Value::Object(wanted) = wanted else { return Err("send a JSON object".into()) };
         let mut all = self.switches();
-        for (name, value) in wanted {
-            match (all.get_mut(name), value) {
-                (None, _) => return Err(format!("there is no switch `{name}`")),
-                (Some(old), Value::String(preset)) if name == "dunning" => {
-                    *old = match preset.as_str() {
-                        "smart" => json!(Dunning::smart()),
-                        "fixed" => json!(Dunning::default()),
-                        other => return Err(format!("`dunning` has no preset `{other}`")),
-                    };
-                }
-                (Some(Value::Object(old)), Value::Object(more)) => old.extend(more.clone()),
-                (Some(old), value) => *old = value.clone(),
-            }
+        if let Value::Object(all) = &mut all {
+            set_all("", all, wanted)?;
         }
         let dunning = all.as_object_mut().and_then(|all| all.remove("dunning"));
         let dunning: Dunning = serde_json::from_value(dunning.unwrap_or_default())
@@ -199,6 +197,65 @@ impl World {
         let switches: Switches = serde_json::from_value(all).map_err(|error| error.to_string())?;
         check(&dunning, &switches)?;
         Ok((dunning, switches))
+    }
+}
+
+/// Puts `wanted` over what the switches below `prefix` say.
+fn set_all(
+    prefix: &str,
+    all: &mut Map<String, Value>,
+    wanted: &Map<String, Value>,
+) -> Result<(), String> {
+    for (name, value) in wanted {
+        let name_here = format!("{prefix}{name}");
+        let Some(old) = all.get_mut(name) else {
+            return Err(format!("there is no switch `{name_here}`"));
+        };
+        match (old, value) {
+            (Value::Object(old), Value::Object(more)) => {
+                set_all(&format!("{name_here}."), old, more)?;
+            }
+            (old @ Value::Object(_), Value::String(preset)) => {
+                *old = match preset.as_str() {
+                    "smart" => json!(Dunning::smart()),
+                    "fixed" => json!(Dunning::default()),
+                    _ => return Err(format!("`{name_here}` has no preset {}", brief(value))),
+                };
+            }
+            (old, value) => {
+                check_kind(&name_here, old, value)?;
+                *old = value.clone();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// That `value` may stand where `old` does.
+fn check_kind(name: &str, old: &Value, value: &Value) -> Result<(), String> {
+    let is_whole = |value: &Value| value.as_i64().is_some();
+    let words = WORDS.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, words)| *words);
+    let (fits, kind) = match old {
+        Value::Bool(_) => (value.is_boolean(), "true or false".into()),
+        Value::Number(_) => (is_whole(value), "a whole number".into()),
+        Value::String(_) => {
+            (value.as_str().is_some_and(|v| words.contains(&v)), words.join(" or "))
+        }
+        Value::Array(_) => {
+            let all_whole = value.as_array().is_some_and(|all| all.iter().all(is_whole));
+            (all_whole, "a list of whole numbers".into())
+        }
+        _ => (false, "`smart`, `fixed` or a JSON object".to_owned()),
+    };
+    if fits { Ok(()) } else { Err(format!("`{name}` is {}, and has to be {kind}", brief(value))) }
+}
+
+/// A value as it was sent, its beginning if it is long.
+pub(crate) fn brief(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -236,6 +293,23 @@ mod tests {
         assert!(whole <= 3 * DAY && whole + 43_200 > 3 * DAY, "{whole}");
         let few: Vec<i64> = (1..).map_while(|n| Retries::Sandbox.pause_after(n)).collect();
         assert_eq!(few, [300, 3_600]);
+    }
+
+    #[test]
+    fn each_switch_that_is_a_word_takes_all_of_its_words_and_no_other() {
+        let mut world = World::new(super::super::Config::new(1, 0, "http://localhost"));
+        for (name, words) in WORDS {
+            let set = |word: &str| match name.split_once('.') {
+                Some((outer, inner)) => json!({ outer: { inner: word } }),
+                None => json!({ name: word }),
+            };
+            for word in words {
+                assert_eq!(world.switch(&set(word)), Ok(()), "{name} {word}");
+            }
+            let wrong = world.switch(&set("other")).unwrap_err();
+            let wanted = format!("`{name}` is \"other\", and has to be {}", words.join(" or "));
+            assert_eq!(wrong, wanted);
+        }
     }
 
     #[test]

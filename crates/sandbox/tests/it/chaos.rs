@@ -51,9 +51,9 @@ async fn knobs_are_set_all_or_none_and_kept() {
     for (wrong, why) in [
         (r#"{"fail": 2, "win": 1}"#, "there is no knob `win`"),
         (r#"{"fail": 96}"#, "more than 100 %"),
-        (r#"{"fail": "x"}"#, "invalid type"),
+        (r#"{"fail": "x"}"#, "`fail` is \"x\", and has to be a whole number from 0 to 100"),
         ("[]", "send a JSON object"),
-        ("", "as a JSON object"),
+        ("", "to set as a JSON object"),
     ] {
         let error = desk.control("POST", "chaos", wrong).await.expect(400).json();
         assert!(error["error"]["message"].as_str().unwrap().contains(why), "{error}");

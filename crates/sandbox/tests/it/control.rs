@@ -167,6 +167,23 @@ async fn switches_keys_and_secrets_have_doors_of_their_own() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_not_said_to_be_json_is_told_so() {
+    let desk = Desk::in_memory();
+    for (path, body) in [
+        ("clock/advance", r#"{"seconds": 5}"#),
+        ("switches", r#"{"draft_seconds": 60}"#),
+        ("chaos", r#"{"lose": 5}"#),
+    ] {
+        let request = Request::post(format!("{HOME}/_sandbox/{path}"))
+            .header("specie-sandbox-key", KEY)
+            .header("content-type", "application/x-www-form-urlencoded");
+        let answer = desk.send(request.body(Body::from(body)).unwrap()).await.expect(400);
+        assert!(answer.body.contains("`Content-Type: application/json` is missing"), "{path}");
+    }
+    assert_eq!(desk.sandbox.now(), START);
+}
+
+#[tokio::test]
 async fn the_deliveries_can_be_seen_and_flushed() {
     let desk = Desk::in_memory();
     let seen = desk.control("GET", "deliveries", "").await.expect(200).json();

@@ -146,11 +146,15 @@ fn switches_are_set_by_name_all_or_none() {
     for (wanted, says) in [
         (json!({ "draft_seconds": 0 }), "`draft_seconds` goes from 1"),
         (json!({ "upcoming_days": 3, "nonsense": 1 }), "no switch `nonsense`"),
-        (json!({ "dunning": { "then": "forgive" } }), "unknown variant"),
-        (json!({ "dunning": { "thn": "cancel" } }), "unknown field"),
-        (json!({ "dunning": "hopeful" }), "no preset `hopeful`"),
+        (json!({ "dunning": { "then": "forgive" } }), "`dunning.then` is \"forgive\""),
+        (json!({ "dunning": { "thn": "cancel" } }), "no switch `dunning.thn`"),
+        (json!({ "dunning": 5 }), "`smart`, `fixed` or a JSON object"),
+        (json!({ "dunning": { "retries": [1.5] } }), "a list of whole numbers"),
+        (json!({ "draft_seconds": "x" }), "`draft_seconds` is \"x\", and has to be a whole"),
+        (json!({ "test_clock_limits": 1 }), "true or false"),
+        (json!({ "dunning": "hopeful" }), "no preset \"hopeful\""),
         (json!({ "dunning": { "retries": [0] } }), "pauses of 1 s"),
-        (json!({ "event_times": 5 }), "expected"),
+        (json!({ "event_times": 5 }), "has to be simulated or wall"),
         (json!([]), "JSON object"),
     ] {
         let refused = lab.world.switch(&wanted).unwrap_err();
