@@ -85,7 +85,10 @@ fn answer(sandbox: &Sandbox, head: &Parts, body: Bytes) -> (Reply, Option<Mishap
         let call = call_of(head, String::new());
         return (refuse(sandbox, call, 400, "Invalid request: the body is not UTF-8"), None);
     };
-    let is_form = |kind: &str| kind.trim_start().starts_with("application/x-www-form-urlencoded");
+    if !is_of_v1(head) {
+        // Whatever it holds, there is no such address.
+        return called(sandbox, call_of(head, String::new()));
+    }
     let kind = text(&head.headers, header::CONTENT_TYPE);
     if let Some(kind) = kind.filter(|kind| !body.is_empty() && !is_form(kind)) {
         let message = format!(
@@ -95,7 +98,21 @@ fn answer(sandbox: &Sandbox, head: &Parts, body: Bytes) -> (Reply, Option<Mishap
         );
         return (refuse(sandbox, call_of(head, String::new()), 400, &message), None);
     }
-    sandbox.call_astray(call_of(head, body)).unwrap_or_else(|broken| (unwritable(&broken), None))
+    called(sandbox, call_of(head, body))
+}
+
+fn called(sandbox: &Sandbox, call: Call) -> (Reply, Option<Mishap>) {
+    sandbox.call_astray(call).unwrap_or_else(|broken| (unwritable(&broken), None))
+}
+
+fn is_of_v1(head: &Parts) -> bool {
+    let rest = head.uri.path().strip_prefix("/v1");
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn is_form(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 fn call_of(head: &Parts, body: String) -> Call {

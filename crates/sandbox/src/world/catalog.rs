@@ -11,6 +11,9 @@ use super::payments::vocab_currency;
 use super::state::{difference, maybe, object, text};
 use super::subscriptions::plan_of;
 
+/// The longest trial: two years.
+const MOST_TRIAL_DAYS: i64 = 730;
+
 /// Some of the currencies that Stripe takes; the others of ISO 4217 are refused like wrong ones.
 const CURRENCIES: &str = "usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bif bmd bnd bob \
     brl bsd bwp byn bzd cad cdf chf clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp \
@@ -56,9 +59,16 @@ pub(super) fn recurring(given: &Given, path: &str, name: &str) -> Answer<Value> 
         )
         .param(&param));
     }
+    let trial = given.int(&format!("{path}.trial_period_days"));
+    if trial.is_some_and(|days| !(0..=MOST_TRIAL_DAYS).contains(&days)) {
+        let param = format!("{name}[trial_period_days]");
+        let message =
+            format!("Invalid {param}: the trial has to be of 0 to {MOST_TRIAL_DAYS} days.");
+        return Err(Fault::invalid(message).param(&param));
+    }
     Ok(json!({
         "interval": word, "interval_count": count, "meter": null,
-        "trial_period_days": given.int(&format!("{path}.trial_period_days")),
+        "trial_period_days": trial,
         "usage_type": "licensed",
     }))
 }
@@ -103,7 +113,7 @@ impl World {
             None => {
                 let data = Given(given.at("product_data").cloned().unwrap_or_default());
                 let id = match data.filled("id") {
-                    Some(id) if self.objects.contains_key(id) => {
+                    Some(id) if self.is_taken(id) => {
                         let message = format!("Product already exists with the ID: {id}.");
                         return Err(Fault::invalid(message).code("resource_already_exists"));
                     }

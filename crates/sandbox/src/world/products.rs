@@ -12,7 +12,7 @@ use super::state::{difference, object, text};
 impl World {
     pub(super) fn create_product(&mut self, given: &Given) -> Answer {
         let id = match given.filled("id") {
-            Some(id) if self.objects.contains_key(id) => {
+            Some(id) if self.is_taken(id) => {
                 return Err(Fault::invalid(format!("Product already exists with the ID: {id}."))
                     .code("resource_already_exists")
                     .param("id"));

@@ -140,10 +140,15 @@ impl World {
     fn fresh(&mut self, prefix: &str, make: impl Fn(&mut Self) -> String) -> String {
         loop {
             let id = format!("{prefix}{}", make(self));
-            if !self.objects.contains_key(&id) && !self.events.contains_key(&id) {
+            if !self.is_taken(&id) {
                 return id;
             }
         }
+    }
+
+    /// Whether something has this id already.
+    pub(super) fn is_taken(&self, id: &str) -> bool {
+        self.objects.contains_key(id) || self.events.contains_key(id)
     }
 
     /// An id with 14 random characters.

@@ -48,6 +48,41 @@ async fn every_reply_has_stripes_headers() {
 }
 
 #[tokio::test]
+async fn a_form_is_one_however_its_type_is_written() {
+    let desk = Desk::in_memory();
+    for kind in [
+        FORM,
+        "APPLICATION/X-WWW-FORM-URLENCODED",
+        " application/x-www-form-urlencoded ; charset=utf-8",
+    ] {
+        post(&desk, kind, "name=Ada").await.expect(200);
+    }
+    post(&desk, "application/x-www-form-urlencodedish", "name=Ada").await.expect(400);
+}
+
+#[tokio::test]
+async fn an_address_that_the_api_does_not_have_is_told_in_its_own_words() {
+    let desk = Desk::in_memory();
+    for (method, path, kind) in [
+        ("GET", "/v1", FORM),
+        ("GET", "/v1/", FORM),
+        ("GET", "/v2/core/events", FORM),
+        ("POST", "/v2/core/event_destinations", "application/json"),
+        ("GET", "/v2/", FORM),
+    ] {
+        let request = Request::builder().method(method).uri(format!("{HOME}{path}"));
+        let request = request
+            .header("authorization", "Bearer sk_test_aaaaaaaaaaaaaaaaaaaaaaaa")
+            .header("content-type", kind)
+            .body(Body::from(if method == "POST" { "{}" } else { "" }));
+        let told = desk.send(request.unwrap()).await.expect(404).json();
+        let said = told["error"]["message"].as_str().unwrap();
+        let begin = format!("Unrecognized request URL ({method}: {path}).");
+        assert!(said.starts_with(&begin), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_form_is_refused() {
     let desk = Desk::in_memory();
     for (kind, body) in [

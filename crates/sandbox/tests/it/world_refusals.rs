@@ -379,3 +379,42 @@ fn keys_and_versions_are_looked_at_first() {
         }
     }
 }
+
+#[test]
+fn a_trial_of_a_price_has_up_to_730_days() {
+    let mut lab = Lab::new();
+    let product = id(&lab.post("/v1/products", &[("name", "Pro")]));
+    let price = |days| {
+        [
+            ("product", product.as_str()),
+            ("currency", "usd"),
+            ("unit_amount", "2900"),
+            ("recurring[interval]", "month"),
+            ("recurring[trial_period_days]", days),
+        ]
+    };
+    for days in ["-1", "731", "9223372036854775807"] {
+        let error = lab.refused("POST", "/v1/prices", &price(days), 400);
+        assert_eq!(error["param"], "recurring[trial_period_days]", "{days}");
+    }
+    for days in ["0", "730"] {
+        lab.post("/v1/prices", &price(days));
+    }
+}
+
+#[test]
+fn a_product_does_not_take_the_id_of_an_event() {
+    let mut lab = Lab::new();
+    lab.post("/v1/customers", &[]);
+    let event = id(&lab.event("customer.created"));
+    let error = lab.refused("POST", "/v1/products", &[("name", "Pro"), ("id", &event)], 400);
+    assert_eq!(error["code"], "resource_already_exists");
+    let price = [
+        ("currency", "usd"),
+        ("unit_amount", "2900"),
+        ("product_data[name]", "Pro"),
+        ("product_data[id]", event.as_str()),
+    ];
+    let error = lab.refused("POST", "/v1/prices", &price, 400);
+    assert_eq!(error["code"], "resource_already_exists");
+}
