@@ -31,8 +31,9 @@ pub struct Arguments {
     /// Moves the old state aside and begins anew.
     #[arg(long)]
     fresh: bool,
-    /// Where ids come from: the same seed and calls give the same ids. Kept state stays with its
-    /// first seed, which is 1 if nobody says.
+    /// Where ids come from: the same seed and calls give the same ids, but for the characters that
+    /// tell the time in longer ones (`price_…`). Kept state stays with its first seed, which is 1 if
+    /// nobody says.
     #[arg(long)]
     seed: Option<u64>,
     /// What goes wrong, in percent: knobs such as `lose=5,error_after=2,seed=7`, a file of them, or
