@@ -346,7 +346,7 @@ impl Caller {
         let mut parts = name.rsplit('[').map(|part| part.trim_end_matches(']'));
         let last = parts.find(|part| part.parse::<u8>().is_err()).unwrap_or(name);
         let words: Vec<&str> = kind.split_once(':').map_or("", |it| it.1).split(',').collect();
-        let far = ["9223372036854775807", "-9223372036854775808", "253402300799", "0", "-1"];
+        let far = ["9223372036854775807", "-9223372036854775808", "253118303999", "0", "-1"];
         match (kind.as_bytes().first(), last) {
             (Some(b'i'), _) if die.below(8) == 0 => (*die.one(&far)).to_owned(),
             (Some(b'i'), _) => {
