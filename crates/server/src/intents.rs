@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use specie_store::customers::{self, Payer};
-use specie_store::intents::{self as stored, Intent, IntentState};
+use specie_store::intents::{self as stored, Intent, IntentState, Step};
 use specie_store::{StoreError, Tx};
 use specie_vocab::{IntentId, WallTime};
 
@@ -153,7 +153,7 @@ async fn walk(app: &App, intent: &Intent, until: WallTime) -> Result<Driven, Api
             seen(app, &payer).await?;
             return end(app, intent, IntentState::Done, request::result(intent, &steps)).await;
         };
-        if steps.is_empty() && request::is_over(app, intent, &payer).await? {
+        if is_over(app, intent, &payer, name, &steps).await? {
             return end(app, intent, IntentState::Undone, json!({ "why": "over already" })).await;
         }
         match step::take(app, intent, &payer, n, name, &steps).await? {
@@ -169,6 +169,23 @@ async fn walk(app: &App, intent: &Intent, until: WallTime) -> Result<Driven, Api
             }
             Stepped::Overtaken => return Ok(Driven::Busy),
         }
+    }
+}
+
+/// Whether there is nothing left to do, before the first step; or before the end of a second
+/// subscription is asked for once more, which cannot be taken back and may come long after the first
+/// time.
+async fn is_over(
+    app: &App,
+    intent: &Intent,
+    payer: &Payer,
+    name: &str,
+    steps: &[Step],
+) -> Result<bool, ApiError> {
+    match name {
+        _ if steps.is_empty() => request::is_over(app, intent, payer).await,
+        "cancel" => request::is_the_only_one(app, intent, payer).await,
+        _ => Ok(false),
     }
 }
 

@@ -65,6 +65,21 @@ fn without_sessions(stage: &Stage, status: &Arc<AtomicU16>) -> Transport {
     })
 }
 
+/// A way to Stripe on which nobody answers whoever ends a subscription.
+fn without_ends(stage: &Stage) -> Transport {
+    let inner = stage.stripe.transport.clone();
+    way(move |request: Request<Bytes>| {
+        let inner = inner.clone();
+        async move {
+            let of_one = request.uri().path().starts_with("/v1/subscriptions/");
+            if of_one && request.method() == Method::DELETE {
+                return Err(TransportError::new("nobody answers"));
+            }
+            inner.oneshot(request).await
+        }
+    })
+}
+
 /// Ada's checkout is stuck. Answers it.
 async fn stuck(stage: &Stage, carried_out: bool) -> IntentId {
     let to = (Method::POST, "/v1/checkout/sessions");
@@ -85,6 +100,14 @@ async fn second_stuck(stage: &Stage, carried_out: bool) -> IntentId {
     let process = beside(stage, mistaken(stage, to, carried_out));
     process.conductor.settle().await.unwrap();
     the_stuck(stage).await
+}
+
+/// Somebody ends in the dashboard what Ada was subscribed to first.
+async fn the_first_ends(stage: &Stage) {
+    let ada = Person::new(stage, "ada", "Ada");
+    let view = ada.subscription().await.unwrap();
+    let first = format!("/v1/subscriptions/{}", text(&view["subscription"]));
+    ada.api(Method::DELETE, &first, "").await.unwrap();
 }
 
 async fn the_stuck(stage: &Stage) -> IntentId {
@@ -293,16 +316,30 @@ both! {
 
     async fn what_is_the_only_subscription_by_now_is_not_taken_back(stage: &Stage) {
         let id = second_stuck(stage, false).await;
-        let ada = Person::new(stage, "ada", "Ada");
-        let view = ada.subscription().await.unwrap();
-        let first = format!("/v1/subscriptions/{}", text(&view["subscription"]));
-        ada.api(Method::DELETE, &first, "").await.unwrap();
+        the_first_ends(stage).await;
         stage.conductor.settle().await.unwrap();
         decided(stage, id, Decision::Retry).await.unwrap();
         a_minute(stage).await;
         assert_eq!(state_of(stage, id).await, IntentState::Undone);
         assert_eq!(having(stage, "subscription", "active").len(), 1);
         assert_eq!(stage.sandbox.list("refund").len(), 0);
+    }
+
+    async fn what_is_the_only_subscription_by_now_is_not_asked_back_again(stage: &Stage) {
+        pay_a_second_session(stage).await;
+        let process = beside(stage, without_ends(stage));
+        process.conductor.pulse().await.unwrap();
+        let begun = of_ada(stage).await;
+        let back = begun.iter().find(|it| it.kind == "cancel_and_refund").unwrap();
+        assert_eq!(outcomes(stage, back.id).await, ["1 None"]);
+        the_first_ends(stage).await;
+        process.conductor.pulse().await.unwrap();
+        a_minute(stage).await;
+        assert_eq!(state_of(stage, back.id).await, IntentState::Undone);
+        assert_eq!(having(stage, "subscription", "active").len(), 1);
+        assert_eq!(stage.sandbox.list("refund").len(), 0);
+        let ada = Person::new(stage, "ada", "Ada");
+        assert_eq!(ada.subscription().await.unwrap()["status"], "active");
     }
 
     async fn whether_a_canceled_one_is_paid_back_is_for_a_person_to_say(stage: &Stage) {

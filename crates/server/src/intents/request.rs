@@ -292,10 +292,8 @@ pub(crate) async fn is_over(app: &App, intent: &Intent, payer: &Payer) -> Result
             let mut tx = app.db.read().await?;
             let row = subscriptions::get(&mut tx, &back.subscription).await?;
             let status = row.as_ref().map_or("", |row| &row.status);
-            let group = intent.plan_group.as_deref().unwrap_or_default();
-            let holds = kept::slot_of(&mut tx, payer.id, group).await?;
-            let holds = holds.subscription() == Some(&back.subscription);
-            Ok(holds || matches!(status, "canceled" | "incomplete_expired"))
+            let ended = matches!(status, "canceled" | "incomplete_expired");
+            Ok(ended || is_held(&mut tx, intent, &back).await?)
         }
         "recover" => {
             let recovery: Recovery = read(intent)?;
@@ -307,6 +305,31 @@ pub(crate) async fn is_over(app: &App, intent: &Intent, payer: &Payer) -> Result
         }
         _ => Ok(false),
     }
+}
+
+/// Whether a second subscription whose end was asked for without an answer, read freshly, is the only
+/// one by now. One that has ended holds nothing: that was the answer, and its payment is still to be
+/// given back.
+pub(crate) async fn is_the_only_one(
+    app: &App,
+    intent: &Intent,
+    payer: &Payer,
+) -> Result<bool, ApiError> {
+    let mut tx = app.db.read().await?;
+    let Some(customer) = owner(&mut tx, intent, payer).await? else { return Ok(false) };
+    drop(tx);
+    let back: TakeBack = read(intent)?;
+    let (look, why) = (WishFor::object(back.subscription.to_string()), intent.id.to_string());
+    lanes::look_now(app, customer.as_str(), look, &why).await?;
+    let mut tx = app.db.read().await?;
+    is_held(&mut tx, intent, &back).await
+}
+
+/// Whether a second subscription is what its plan group holds by now.
+async fn is_held(tx: &mut Tx, intent: &Intent, back: &TakeBack) -> Result<bool, ApiError> {
+    let group = intent.plan_group.as_deref().unwrap_or_default();
+    let slot = kept::slot_of(tx, intent.payer, group).await?;
+    Ok(slot.subscription() == Some(&back.subscription))
 }
 
 /// Whether a refused step has nevertheless what it aimed at, or does no harm when it is left out.
