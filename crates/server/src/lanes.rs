@@ -124,8 +124,8 @@ impl LaneError {
                 !error.is_outage() && matches!(error, StripeError::Unreadable(_))
             }
             Self::Unreadable { .. } => true,
-            // The events are not at fault.
-            Self::Store(error) => !error.is_transient() && !error.is_corrupt(),
+            // A database that is out of order says nothing of them, either.
+            Self::Store(error) => error.is_of_the_data(),
             Self::Overslept | Self::Unbound(_) => false,
         }
     }
@@ -136,7 +136,8 @@ impl LaneError {
         match self {
             Self::Stripe(error) => error.is_outage(),
             Self::Unbound(error) => error.code == "stripe_unavailable",
-            Self::Store(_) | Self::Overslept => true,
+            Self::Store(error) => error.is_transient(),
+            Self::Overslept => true,
             Self::Unreadable { .. } => false,
         }
     }

@@ -82,6 +82,16 @@ impl StoreError {
         self.code().is_some_and(|code| is_full(&code))
     }
 
+    /// Whether what was to be written or read is at fault, and not the state that the database is in: it
+    /// would fail in the same way on any other day.
+    pub fn is_of_the_data(&self) -> bool {
+        match self {
+            Self::Conflict(_)
+            | Self::Database(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => true,
+            _ => self.code().is_some_and(|code| is_of_the_data(&code)),
+        }
+    }
+
     pub(crate) fn code(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.code(),
@@ -134,11 +144,22 @@ fn is_full(code: &str) -> bool {
 }
 
 /// Postgres: connection lost, shutting down, too many connections, deadlock, serialisation, a lock that
-/// was waited for too long, a transaction that stood still for too long; SQLite: busy.
+/// was waited for too long, a transaction that stood still for too long, a statement that was ended from
+/// outside, one that may only read since another server has taken over, a server that is not ready, or
+/// does not know the password or the database yet; SQLite: busy.
 fn passes(code: &str) -> bool {
-    code.starts_with("08")
-        || code.starts_with("57P")
-        || ["25P03", "40001", "40P01", "53300", "55P03", "5"].contains(&&*plain(code))
+    const PASSING: [&str; 11] = [
+        "25006", "25P03", "28P01", "3D000", "40001", "40P01", "53300", "55000", "55P03", "57014",
+        "5",
+    ];
+    code.starts_with("08") || code.starts_with("57P") || PASSING.contains(&&*plain(code))
+}
+
+/// Postgres: classes 22 and 23, a value that its column does not take, or that a constraint forbids;
+/// SQLite: too big, a constraint, another type than the column's.
+fn is_of_the_data(code: &str) -> bool {
+    let of_postgres = code.len() == 5 && (code.starts_with("22") || code.starts_with("23"));
+    of_postgres || ["18", "19", "20"].contains(&&*plain(code))
 }
 
 /// A code without what SQLite's extended ones add to it: their last byte. Postgres's have five
@@ -171,8 +192,32 @@ mod tests {
             ("55P03", false, true),
             ("23505", false, false),
             ("08006", false, true),
+            ("57014", false, true),
+            ("25006", false, true),
+            ("55000", false, true),
+            ("28P01", false, true),
+            ("3D000", false, true),
         ] {
             assert_eq!((is_full(code), passes(code)), (full, passing), "{code}");
         }
+    }
+
+    #[test]
+    fn only_what_a_value_is_at_fault_for_is_of_the_data() {
+        // Of SQLite: too big, a constraint, one of its kinds, another type.
+        for code in ["22P02", "22021", "23502", "23514", "18", "19", "1811", "2067", "20"] {
+            assert!(is_of_the_data(code) && !passes(code), "{code}");
+        }
+        // No memory, a disk that fails, a fault of the server's, no right, no such column or table;
+        // of SQLite: any error, a disk that fails, one that is full.
+        let of_the_database =
+            ["53200", "58030", "XX000", "42501", "42703", "42P01", "1", "10", "13"];
+        for code in of_the_database {
+            assert!(!is_of_the_data(code), "{code}");
+        }
+        assert!(StoreError::Conflict("a name".into()).is_of_the_data());
+        assert!(StoreError::from(sqlx::Error::Decode("no number".into())).is_of_the_data());
+        assert!(!StoreError::from(sqlx::Error::PoolTimedOut).is_of_the_data());
+        assert!(!StoreError::from(sqlx::Error::ColumnNotFound("more".into())).is_of_the_data());
     }
 }

@@ -10,7 +10,7 @@ use specie_store::intents::{Intent, IntentState};
 use specie_store::{
     customers, inbox, intents as intent_list, lanes as stored, outbox, raw, raw_texts,
 };
-use specie_vocab::IntentId;
+use specie_vocab::{IntentId, WallClock};
 
 use crate::set::{beside, both, stage};
 
@@ -117,6 +117,26 @@ both! {
         assert!(event.reason.as_deref().unwrap().starts_with("`inbox.payload` of evt_"), "{event:?}");
         drop(tx);
         stage.conductor.settle().await.unwrap();
+    }
+
+    async fn no_event_is_parked_because_the_database_is_out_of_order(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        ada.is_renamed_at_stripe().await.unwrap();
+        change(stage, "alter table stripe_customers rename to elsewhere".into()).await;
+        for _ in 0..9 {
+            stage.conductor.pulse().await.unwrap();
+            stage.wall.advance_to(stage.wall.now().plus_seconds(20).timestamp());
+        }
+        let mut tx = stage.app.db.read().await.unwrap();
+        let pending = inbox::Filter { state: Some(InboxState::Pending), ..Default::default() };
+        assert!(!inbox::list(&mut tx, &pending, 9).await.unwrap().is_empty());
+        assert_eq!(stored::parked(&mut tx).await.unwrap(), 0);
+        drop(tx);
+        change(stage, "alter table elsewhere rename to stripe_customers".into()).await;
+        stage.conductor.settle().await.unwrap();
+        checks::at_rest(&stage.sides()).await.unwrap();
     }
 }
 
