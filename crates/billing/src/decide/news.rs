@@ -246,11 +246,12 @@ impl Teller<'_, '_> {
         }
     }
 
-    /// Sends a mail, unless it was sent or is old. One that nobody can receive yet waits.
+    /// Sends a mail, unless it was sent or is old. One that nobody can receive yet waits: the customer
+    /// has no address, or has not been read.
     fn mail(&mut self, key: String, kind: MailKind, about: MailFacts) {
         let customer = self.view.facts.customer.as_ref();
         let deleted = customer.is_some_and(|customer| customer.deleted);
-        if !deleted && customer.is_some_and(|customer| !customer.email_known) {
+        if !deleted && customer.is_none_or(|customer| !customer.email_known) {
             return;
         }
         let fresh = self.view.now.seconds_since(about.at) <= FRESH;

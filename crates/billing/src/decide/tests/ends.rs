@@ -153,6 +153,8 @@ fn the_renewal_of_a_year_is_announced_a_month_ahead() {
 fn a_mail_waits_for_an_address_and_a_deleted_customer_gets_none() {
     let mut life = Life(with_slot(Slot::Held { subscription: sub_id(1) }));
     let mut seen = facts(&[sub(1)], &[invoice(0)]);
+    seen.customer = None;
+    assert_eq!(kinds(&life.sees(&seen, day(0))), []);
     seen.customer = Some(CustomerFact { email_known: false, ..customer() });
     assert_eq!(kinds(&life.sees(&seen, day(0))), []);
     seen.customer = Some(customer());
