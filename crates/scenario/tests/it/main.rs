@@ -17,6 +17,7 @@ mod full;
 mod generations;
 mod gone;
 mod happenings;
+mod lag;
 mod late;
 mod lifecycle;
 mod losses;

@@ -3,8 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::json;
 use specie_billing::{Held, Slot};
+use specie_store::Tx;
 use specie_store::customers::Payer;
-use specie_store::intents as stored;
+use specie_store::intents::{self as stored, IntentState};
 use specie_vocab::SubscriptionId;
 
 use super::{Begun, Settled, SoFar, locked, settled, with_view};
@@ -96,13 +97,16 @@ async fn begin(
     };
     let held = kept::held(&mut tx, payer.id).await?;
     let cancel_at_period_end = change.wanted == Wanted::End;
+    let opposite =
+        Ending { subscription: subscription.clone(), cancel_at_period_end: !cancel_at_period_end };
+    let undone = !so_far.done && is_the_latest(&mut tx, &payer, &opposite).await?;
     match held.get(&subscription) {
         // Somebody has set its end in Stripe's dashboard; going on would not take that back.
         Some(held) if !cancel_at_period_end && dated(held) => {
             let text = "the end of this subscription was set by the operator";
             return Err(ApiError::conflict("not_possible", text));
         }
-        Some(held) if held.cancel_at_period_end == cancel_at_period_end => {
+        Some(held) if held.cancel_at_period_end == cancel_at_period_end && !undone => {
             return Ok(Begun::Found(true));
         }
         Some(_) if !so_far.done => {}
@@ -123,6 +127,19 @@ async fn begin(
     let intent = intents::begin(app, &mut tx, &payer, new).await?;
     tx.commit().await?;
     Ok(Begun::New(intent.id))
+}
+
+/// Whether this is what was changed last, and so lately that reads may not show it yet: what they show
+/// is what was so before.
+async fn is_the_latest(tx: &mut Tx, payer: &Payer, ending: &Ending) -> Result<bool, ApiError> {
+    let now = tx.now().await?;
+    let all = stored::of_kind(tx, payer.id, "cancellation").await?;
+    let mut done = all.into_iter().filter(|it| it.state == IntentState::Done).filter_map(|it| {
+        let what: Ending = serde_json::from_value(it.what).ok()?;
+        Some((what, it.finished_at?))
+    });
+    let newest = done.find(|(what, _)| what.subscription == ending.subscription);
+    Ok(newest.is_some_and(|(what, at)| what == *ending && now.seconds_since(at) < lanes::LAG))
 }
 
 /// Whether it ends at a moment that is not the end of its period.

@@ -1,0 +1,67 @@
+//! What customers ask for while Stripe's reads do not show what they asked for before.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use serde_json::Value;
+use specie_scenario::{Card, Person, Stage, agree};
+use specie_stripe::Transport;
+use tower::ServiceExt;
+
+use crate::set::{beside, both, text, way};
+
+/// A way to Stripe on which whoever reads what begins with `path` gets another answer, as long as reads
+/// are late.
+fn lagging(
+    stage: &Stage,
+    path: &str,
+    status: u16,
+    old: &Value,
+    late: &Arc<AtomicBool>,
+) -> Transport {
+    let (inner, late) = (stage.stripe.transport.clone(), Arc::clone(late));
+    let (path, old) = (path.to_owned(), Bytes::from(old.to_string()));
+    way(move |request: Request<Bytes>| {
+        let (inner, path, old) = (inner.clone(), path.clone(), old.clone());
+        let is_late = late.load(Ordering::SeqCst);
+        async move {
+            let of_it = request.method() == Method::GET && request.uri().path().starts_with(&path);
+            if !(of_it && is_late) {
+                return inner.oneshot(request).await;
+            }
+            Ok(Response::builder().status(status).body(old).unwrap())
+        }
+    })
+}
+
+/// All is at rest, and says what Stripe says.
+async fn assert_agreed(stage: &Stage) {
+    stage.conductor.settle().await.unwrap();
+    let found = agree::compare(&stage.app.db, &stage.stripe).await.unwrap();
+    assert_eq!(found.differing, [] as [String; 0]);
+}
+
+both! {
+    async fn who_cancels_before_a_resumption_shows_is_canceled(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        ada.cancel().await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let ends = || stage.sandbox.list("subscription")[0]["cancel_at_period_end"] == true;
+        let old = stage.sandbox.list("subscription").remove(0);
+        let late = Arc::new(AtomicBool::new(true));
+        let path = format!("/v1/subscriptions/{}", text(&old["id"]));
+        let process = beside(stage, lagging(stage, &path, 200, &old, &late));
+        let ada = ada.at(&process.service);
+        assert!(ends());
+        ada.resume().await.unwrap();
+        assert!(!ends());
+        ada.cancel().await.unwrap();
+        assert!(ends());
+        late.store(false, Ordering::SeqCst);
+        assert_agreed(stage).await;
+        assert!(ends());
+    }
+}
