@@ -76,7 +76,8 @@ where
         let id = match look(so_far).await? {
             Begun::Found(it) => return Ok(Settled::Found(it)),
             Begun::New(id) => {
-                so_far.own = Some(id);
+                // What it makes may be as late to be seen as what was there before.
+                so_far = SoFar { own: Some(id), unseen: 0, ..so_far };
                 id
             }
             Begun::Open(id) => id,

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
-use serde_json::Value;
+use http::{Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
 use specie_scenario::{Card, Person, Stage, agree};
 use specie_stripe::Transport;
 use tower::ServiceExt;
 
-use crate::set::{beside, both, text, way};
+use crate::set::{beside, both, having, text, way};
 
 /// A way to Stripe on which whoever reads what begins with `path` gets another answer, as long as reads
 /// are late.
@@ -63,5 +63,26 @@ both! {
         late.store(false, Ordering::SeqCst);
         assert_agreed(stage).await;
         assert!(ends());
+    }
+
+    async fn a_session_that_reads_do_not_show_for_long_is_not_made_again_and_again(stage: &Stage) {
+        let missing = json!({ "error": {
+            "type": "invalid_request_error", "code": "resource_missing", "message": "none",
+        } });
+        let late = Arc::new(AtomicBool::new(true));
+        let process = beside(stage, lagging(stage, "/v1/checkout/sessions/", 404, &missing, &late));
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        for made in [1, 2] {
+            let choice = json!({ "plan": "pro", "price": "monthly" });
+            let reply = ada.call(Method::POST, "checkout", choice).await.unwrap();
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(stage.sandbox.list("checkout.session").len(), made);
+        }
+        late.store(false, Ordering::SeqCst);
+        let checkout = ada.checkout("pro", "monthly").await.unwrap();
+        let open = having(stage, "checkout.session", "open");
+        assert_eq!(open.iter().map(|it| &it["id"]).collect::<Vec<_>>(), [&checkout["id"]]);
+        assert_eq!(stage.sandbox.list("checkout.session").len(), 2);
+        assert_agreed(stage).await;
     }
 }

@@ -36,7 +36,8 @@ pub struct Choice {
 ///
 /// 409 `already_subscribed` when the group is held, `conflict` when it needs a person,
 /// `checkout_in_progress` when another call does not come to an end in time, or Stripe does not expire
-/// the session that is open; 503 when Stripe does not answer (the intent is then finished by itself).
+/// the session that is open; 503 when Stripe does not answer (the intent is then finished by itself), or
+/// does not show for a while what it has made.
 pub async fn start(
     app: &App,
     payer: &Payer,
@@ -108,6 +109,10 @@ async fn begin(
         Slot::Claimed { intent } => match (made_by(&mut tx, intent).await?, &payer.stripe) {
             (Some(session), Some(customer)) if so_far.may_wait() => {
                 return Ok(Begun::Unseen(customer.clone(), session.to_string()));
+            }
+            // Another one would be seen no sooner.
+            (Some(_), _) if so_far.own == Some(intent) => {
+                return Err(ApiError::stripe_unavailable());
             }
             (made, _) => made,
         },
