@@ -4,18 +4,25 @@
 //! last complete pass that began ten minutes or more before. No event's time is compared. The first
 //! pass only notes the head. What the inbox lacks is stored there as a delivery would be, page by
 //! page: nothing is held but one of them, and what was read before a call fails is not lost. The
-//! next pass reads back to the same event.
+//! next pass reads back to the same event. If that is not listed any more, and the last pass is so long
+//! ago that others may be gone, too, each customer is looked at.
 
 use serde_json::Value;
-use specie_store::inbox;
-use specie_store::lanes;
 use specie_store::watermarks::{self, Watermark};
+use specie_store::{StoreError, customers, inbox, lanes};
 use specie_stripe::{Form, Priority};
+use specie_vocab::PayerId;
 
+use crate::lanes::{WishFor, wish};
+use crate::trail::why;
 use crate::{ApiError, App, account, ingest};
 
 /// How far passes overlap, in seconds: events may appear in the list a little late.
 const OVERLAP: i64 = 600;
+/// For so long, in seconds, Stripe lists every event for certain: it lists each for 30 days.
+const LISTED: i64 = 29 * 86_400;
+/// How many customers are to be looked at with one commit.
+const AT_ONCE: i64 = 500;
 
 /// Runs one pass. Answers how many events the inbox had lacked.
 pub async fn pass(app: &App) -> Result<u64, ApiError> {
@@ -23,7 +30,9 @@ pub async fn pass(app: &App) -> Result<u64, ApiError> {
     let mut tx = app.db.begin().await?;
     let began_at = tx.now().await?;
     let until = watermarks::latest_before(&mut tx, began_at.plus_seconds(-OVERLAP)).await?;
-    let known = watermarks::any(&mut tx).await?;
+    let latest = watermarks::latest(&mut tx).await?.map(|mark| mark.began_at);
+    let known = latest.is_some();
+    let was_away = latest.is_some_and(|at| began_at.seconds_since(at) > LISTED);
     tx.commit().await?;
 
     let until = match until {
@@ -38,6 +47,9 @@ pub async fn pass(app: &App) -> Result<u64, ApiError> {
     let read = read_back(app, until.as_deref(), known).await?;
     if let Some(stripe) = app.stripe.stripe_time() {
         app.watch.compared(stripe, app.wall.now());
+    }
+    if was_away && !read.to_the_mark {
+        look_at_all(app).await?;
     }
     let mut tx = app.db.begin().await?;
     // What it brought is not known before its lanes have looked, nor what a parked event told.
@@ -61,6 +73,8 @@ struct Read {
     events: i64,
     /// How many of them the inbox had lacked.
     added: u64,
+    /// Whether it found the event that it was to stop at.
+    to_the_mark: bool,
 }
 
 /// Stores the events of the list down to `until` (all of them, if it is not there any more).
@@ -85,7 +99,30 @@ async fn read_back(app: &App, until: Option<&str>, known: bool) -> Result<Read, 
         store(app, &mut read, &page.data[..end.unwrap_or(page.data.len())]).await?;
         after = ids.last().copied().flatten().map(String::from);
         if end.is_some() || !page.has_more || after.is_none() {
+            read.to_the_mark = end.is_some();
             return Ok(read);
+        }
+    }
+}
+
+/// Asks for a look at all that Stripe has of each customer. Their lanes are restless then: none is
+/// confirmed before it has looked.
+async fn look_at_all(app: &App) -> Result<(), StoreError> {
+    tracing::warn!("stripe does not list all events since the last pass: customers are looked at");
+    let mut after: Option<PayerId> = None;
+    loop {
+        let mut tx = app.db.begin().await?;
+        let now = tx.now().await?;
+        let some = customers::at_stripe(&mut tx, after, AT_ONCE).await?;
+        for customer in some.iter().filter_map(|payer| payer.stripe.as_ref()) {
+            let (lane, what) = (customer.as_str(), WishFor::Everything);
+            wish(app, &mut tx, lane, &what, now, why::CONFIRM).await?;
+        }
+        tx.commit().await?;
+        app.work.notify_one();
+        match some.last() {
+            Some(last) => after = Some(last.id),
+            None => return Ok(()),
         }
     }
 }

@@ -47,6 +47,8 @@ statements! {
     REMEMBER = "insert into former_customers (stripe, payer) values ($2, $1) on conflict do nothing";
     BUMP = "update customers set version = version + 1 where id = $1 returning version";
     LIST: Payer = "select {columns} from customers order by created_at, id limit $1";
+    AT_STRIPE: Payer = "select {columns} from customers \
+                        where stripe is not null and (id > $1 or $1 is null) order by id limit $2";
 }
 
 /// The payer whom the app calls `app_id`.
@@ -108,6 +110,15 @@ pub async fn former(tx: &mut Tx, payer: PayerId) -> Result<Vec<CustomerId>, Stor
 /// Raises the version, and answers with it.
 pub async fn bump(tx: &mut Tx, id: PayerId) -> Result<i64, StoreError> {
     Ok(value!(tx, i64, BUMP, [id]))
+}
+
+/// Payers whom Stripe knows, in the order of their ids, from after one of them on.
+pub async fn at_stripe(
+    tx: &mut Tx,
+    after: Option<PayerId>,
+    limit: i64,
+) -> Result<Vec<Payer>, StoreError> {
+    Ok(all!(tx, AT_STRIPE, [after, limit]))
 }
 
 /// Payers in the order in which they came.

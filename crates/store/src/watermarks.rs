@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use specie_vocab::WallTime;
 use uuid::Uuid;
 
-use crate::sql::{all, found, one, row, run, statements, value};
+use crate::sql::{all, found, one, row, run, statements};
 use crate::{StoreError, Tx, dialect};
 
 row! {
@@ -49,7 +49,6 @@ statements! {
     SINCE: Watermark = "select {columns} from watermarks where began_at >= $1 \
                         order by began_at desc, id desc";
     OLDEST: Watermark = "select {columns} from watermarks order by began_at, id limit 1";
-    COUNT = "select count(*) from watermarks";
     // The newest of the old ones stays: the next pass may have to read back to it.
     PRUNE = "delete from watermarks where began_at < \
              (select max(old.began_at) from watermarks old where old.began_at <= $1)";
@@ -89,11 +88,6 @@ pub async fn confirmed(
 /// The oldest pass that is kept.
 pub async fn oldest(tx: &mut Tx) -> Result<Option<Watermark>, StoreError> {
     Ok(one!(tx, OLDEST, []))
-}
-
-/// Whether there was ever a pass.
-pub async fn any(tx: &mut Tx) -> Result<bool, StoreError> {
-    Ok(value!(tx, i64, COUNT, []) > 0)
 }
 
 /// Forgets passes that began before the latest of those that began at `moment` or before.

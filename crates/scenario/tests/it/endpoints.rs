@@ -7,16 +7,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode};
 use jiff::fmt::rfc2822;
-use serde_json::Value;
+use serde_json::{Value, json};
 use specie_scenario::{Card, Person, Stage, agree};
 use specie_server::{App, alarms};
-use specie_store::inbox;
-use specie_store::mails;
+use specie_store::{inbox, mails, watermarks};
 use specie_stripe::{Secrets, Transport};
 use specie_vocab::{ManualClock, Secret, WallClock, WallTime};
 use tower::ServiceExt;
 
-use crate::set::{Process, beside_but, both, having, private, text, way};
+use crate::set::{Process, beside_but, both, having, lose_all, private, text, way};
 
 const DAY: i64 = 86_400;
 
@@ -89,6 +88,29 @@ both! {
         alarms::look_at_endpoint(&stage.app).await.unwrap();
         assert_eq!(codes(&stage.app).await, [""; 0]);
         assert!(stage.sandbox.attempts().len() > before, "deliveries come again");
+        assert_agreed(stage).await;
+    }
+
+    async fn who_was_away_for_longer_than_events_are_listed_looks_at_each_customer(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        stage.conductor.watermark().await.unwrap();
+        lose_all(stage, true);
+        named(&ada, "Countess").await;
+        stage.conductor.settle().await.unwrap();
+        wait(stage, 31 * DAY);
+        let listed = ada.api(Method::GET, "/v1/events", "").await.unwrap();
+        assert_eq!(listed["data"], json!([]), "nobody is told any more");
+        stage.conductor.pass().await.unwrap();
+        assert_ne!(name_here(stage).await, "Countess");
+        let mut tx = stage.app.db.read().await.unwrap();
+        let latest = watermarks::latest(&mut tx).await.unwrap().unwrap();
+        let list = ada.api(Method::GET, "/v1/customers", "").await.unwrap();
+        assert!(!latest.confirms(text(&list["data"][0]["id"])), "it has not been looked at");
+        drop(tx);
+        stage.conductor.settle().await.unwrap();
+        assert_eq!(name_here(stage).await, "Countess");
         assert_agreed(stage).await;
     }
 
