@@ -151,14 +151,18 @@ async fn walk(app: &App, intent: &Intent, until: WallTime) -> Result<Driven, Api
         let Some((n, name)) = request::next_step(intent, &payer, &steps) else {
             // Until the lane has seen what was done, whoever comes next would do it again.
             seen(app, &payer).await?;
-            return end(app, intent, IntentState::Done, request::result(intent, &steps)).await;
+            let result = request::result(intent, &steps);
+            return end(app, intent, until, IntentState::Done, result).await;
         };
         if is_over(app, intent, &payer, name, &steps).await? {
-            return end(app, intent, IntentState::Undone, json!({ "why": "over already" })).await;
+            let result = json!({ "why": "over already" });
+            return end(app, intent, until, IntentState::Undone, result).await;
         }
         match step::take(app, intent, &payer, n, name, &steps).await? {
             Stepped::Done => {}
-            Stepped::Ends(state, result) => return end(app, intent, state, result).await,
+            Stepped::Ends(state, result) => {
+                return end(app, intent, until, state, result).await;
+            }
             Stepped::Waits(seconds) if seconds <= INLINE && app.patience.sleeps() && inline < 3 => {
                 inline += 1;
                 tokio::time::sleep(Duration::from_millis(250 << inline)).await;
@@ -216,10 +220,11 @@ async fn let_go(app: &App, intent: &Intent, until: WallTime, seconds: i64) -> Re
     Ok(tx.commit().await?)
 }
 
-/// Ends an intent, frees what it had claimed, and tells the story.
+/// Ends an intent that was leased until `until`, frees what it had claimed, and tells the story.
 async fn end(
     app: &App,
     intent: &Intent,
+    until: WallTime,
     state: IntentState,
     result: Value,
 ) -> Result<Driven, ApiError> {
@@ -228,6 +233,10 @@ async fn end(
     let found = stored::get(&mut tx, intent.id).await?.map(|found| found.state);
     if let Some(ended) = found.filter(|found| *found != IntentState::Open) {
         return Ok(Driven::Finished(ended)); // Another has ended it, and told the story.
+    }
+    // What is done stays done. Of what is not, whoever took it over may be asking for it just now.
+    if state != IntentState::Done && !stored::is_leased(&mut tx, intent.id, until).await? {
+        return Ok(Driven::Busy);
     }
     // What a stuck one has done at Stripe is not known: its slot stays claimed.
     if !matches!(state, IntentState::Done | IntentState::Stuck) {

@@ -151,6 +151,7 @@ statements! {
               where id = $1 and state = 'stuck'";
     LEASE = "update intents set leased_until = $2 where id = $1 and state = 'open' \
              and (leased_until is null or leased_until <= $3)";
+    IS_LEASED = "select count(*) from intents where id = $1 and leased_until = $2";
     LET_GO = "update intents set leased_until = $3 \
               where id = $1 and state = 'open' and leased_until = $2";
     PUT_OFF = "update intents set leased_until = $2 where id = $1 and state = 'open'";
@@ -294,6 +295,11 @@ pub async fn lease(
     now: WallTime,
 ) -> Result<bool, StoreError> {
     Ok(run!(tx, LEASE, [id, until, now]) == 1)
+}
+
+/// Whether nobody has taken an intent since it was leased until `ours`.
+pub async fn is_leased(tx: &mut Tx, id: IntentId, ours: WallTime) -> Result<bool, StoreError> {
+    Ok(value!(tx, i64, IS_LEASED, [id, ours]) > 0)
 }
 
 /// Lets go of an open intent that was leased until `ours`: the next may take it from `not_before` on.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{Method, Request, Response};
 use serde_json::json;
 use specie_scenario::{Card, Person, Stage, agree};
 use specie_server::intents::{Driven, drive};
@@ -76,6 +76,25 @@ impl Reading {
     }
 }
 
+/// A way on which no subscription is changed: Stripe refuses to, or does not answer.
+fn unchanging(inner: Transport, refuses: bool) -> Transport {
+    way(move |request: Request<Bytes>| {
+        let inner = inner.clone();
+        async move {
+            let of_one = request.uri().path().starts_with("/v1/subscriptions/");
+            if !of_one || request.method() != Method::POST {
+                return inner.oneshot(request).await;
+            }
+            if !refuses {
+                return Err(TransportError::new("nobody answers"));
+            }
+            let error = json!({ "error": { "type": "invalid_request_error", "message": "no" } });
+            let answer = Response::builder().status(400).body(Bytes::from(error.to_string()));
+            Ok(answer.unwrap())
+        }
+    })
+}
+
 /// Reads ada's subscription in a process of its own, and cancels it in the dashboard, and does
 /// `meanwhile`, before that process hears what it was like.
 async fn read_while(stage: &Stage, meanwhile: impl AsyncFnOnce()) {
@@ -107,6 +126,31 @@ async fn assert_agreed(stage: &Stage) {
 }
 
 both! {
+    async fn a_refusal_that_is_told_late_ends_nothing_that_another_asks_for(stage: &Stage) {
+        let ada = Person::new(stage, "ada", "Ada");
+        ada.subscribe("pro", "monthly", Card::GOOD).await.unwrap();
+        stage.conductor.settle().await.unwrap();
+        let cut_off = beside(stage, unchanging(stage.stripe.transport.clone(), false));
+        ada.at(&cut_off.service).cancel().await.unwrap_err();
+        let id = intent_of_ada(stage).await;
+
+        let (first, second) = (Reading::new(), Reading::new());
+        let slow = beside(stage, unchanging(first.way(stage), true)).app;
+        let quick = beside(stage, second.way(stage)).app;
+        a_lease_ends(stage);
+        let refused = tokio::spawn(async move { drive(&slow, id).await });
+        first.wait().await; // It looks at what it was refused to change.
+        a_lease_ends(stage);
+        let asked = tokio::spawn(async move { drive(&quick, id).await });
+        second.wait().await;
+        first.go_on();
+        assert_eq!(refused.await.unwrap().unwrap(), Driven::Busy);
+        second.go_on();
+        let done = Driven::Finished(intents::IntentState::Done);
+        assert_eq!(asked.await.unwrap().unwrap(), done);
+        assert_agreed(stage).await;
+    }
+
     async fn what_comes_while_a_lane_is_read_is_looked_at_afterwards(stage: &Stage) {
         read_while(stage, async || stage.conductor.pulse().await.unwrap()).await;
         stage.conductor.settle().await.unwrap();
