@@ -150,7 +150,7 @@ pub async fn stored(
         let mut own = customers::former(&mut tx, payer.id).await?;
         own.extend(payer.stripe.clone());
         for back in ours.iter().filter(|it| it.kind == "cancel_and_refund") {
-            let group = back.plan_group.as_deref();
+            let group = back.what["group"].as_str();
             must(once::has_others(sandbox, &own, group), || {
                 format!("the only subscription of {} in {group:?} is taken back", payer.app_id)
             })?;

@@ -44,7 +44,8 @@ row! {
         pub id: IntentId,
         /// For whom.
         pub payer: PayerId,
-        /// The plan group whose slot it holds while it is open; none, if it holds no slot.
+        /// The plan group whose slot it holds while it is open; none, if it holds no slot, or none any
+        /// more.
         pub plan_group: Option<String>,
         /// What kind of change.
         pub kind: String,
@@ -154,6 +155,7 @@ statements! {
     IS_LEASED = "select count(*) from intents where id = $1 and leased_until = $2";
     LET_GO = "update intents set leased_until = $3 \
               where id = $1 and state = 'open' and leased_until = $2";
+    LEAVE_GROUP = "update intents set plan_group = null where id = $1";
     PUT_OFF = "update intents set leased_until = $2 where id = $1 and state = 'open'";
     SAVE_STEP: Step = "insert into steps ({columns}) values ({places}) \
                        on conflict (intent, n) do update \
@@ -311,6 +313,12 @@ pub async fn let_go(
     not_before: WallTime,
 ) -> Result<(), StoreError> {
     run!(tx, LET_GO, [id, ours, not_before]);
+    Ok(())
+}
+
+/// Lets others have the slot of an intent that changes nothing more there, though it is not over.
+pub async fn leave_group(tx: &mut Tx, id: IntentId) -> Result<(), StoreError> {
+    run!(tx, LEAVE_GROUP, [id]);
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use specie_scenario::{Card, Person, Stage, agree};
 use specie_stripe::Transport;
 use tower::ServiceExt;
 
+use crate::losses::pay_a_second_session;
 use crate::set::{beside, both, having, text, way};
 
 /// A way to Stripe on which whoever reads what begins with `path` gets another answer, as long as reads
@@ -34,6 +35,14 @@ fn lagging(
             Ok(Response::builder().status(status).body(old).unwrap())
         }
     })
+}
+
+/// The same, on which nothing is found there.
+fn missing(stage: &Stage, path: &str, late: &Arc<AtomicBool>) -> Transport {
+    let error = json!({ "error": {
+        "type": "invalid_request_error", "code": "resource_missing", "message": "none",
+    } });
+    lagging(stage, path, 404, &error, late)
 }
 
 /// All is at rest, and says what Stripe says.
@@ -66,11 +75,8 @@ both! {
     }
 
     async fn a_session_that_reads_do_not_show_for_long_is_not_made_again_and_again(stage: &Stage) {
-        let missing = json!({ "error": {
-            "type": "invalid_request_error", "code": "resource_missing", "message": "none",
-        } });
         let late = Arc::new(AtomicBool::new(true));
-        let process = beside(stage, lagging(stage, "/v1/checkout/sessions/", 404, &missing, &late));
+        let process = beside(stage, missing(stage, "/v1/checkout/sessions/", &late));
         let ada = Person::new(stage, "ada", "Ada").at(&process.service);
         for made in [1, 2] {
             let choice = json!({ "plan": "pro", "price": "monthly" });
@@ -84,5 +90,21 @@ both! {
         assert_eq!(open.iter().map(|it| &it["id"]).collect::<Vec<_>>(), [&checkout["id"]]);
         assert_eq!(stage.sandbox.list("checkout.session").len(), 2);
         assert_agreed(stage).await;
+    }
+
+    async fn a_refund_that_cannot_be_made_yet_keeps_nobody_from_a_change(stage: &Stage) {
+        pay_a_second_session(stage).await;
+        let late = Arc::new(AtomicBool::new(true));
+        let process = beside(stage, missing(stage, "/v1/payment_intents/", &late));
+        process.conductor.pulse().await.unwrap();
+        assert_eq!(having(stage, "subscription", "canceled").len(), 1);
+        assert_eq!(stage.sandbox.list("refund").len(), 0);
+
+        let ada = Person::new(stage, "ada", "Ada").at(&process.service);
+        ada.cancel().await.unwrap();
+        assert_eq!(having(stage, "subscription", "active")[0]["cancel_at_period_end"], true);
+        late.store(false, Ordering::SeqCst);
+        assert_agreed(stage).await;
+        assert_eq!(stage.sandbox.list("refund").len(), 1);
     }
 }

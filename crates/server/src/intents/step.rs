@@ -20,6 +20,9 @@ const FORGETFUL: i64 = 20 * 3600;
 /// How long until what a failure may have done is first looked for, in seconds.
 const LOOK_AFTER: i64 = 10;
 
+/// No wait for what cannot be read yet is longer, in seconds.
+const LONGEST_LOOK: i64 = 600;
+
 /// What became of one step.
 pub(super) enum Stepped {
     Done,
@@ -43,7 +46,7 @@ pub(super) async fn take(
         Prepared::Send(prepared) => prepared,
         Prepared::Ends(state, result) => return Ok(Stepped::Ends(state, result)),
         Prepared::NotNeeded => return Ok(Stepped::Done),
-        Prepared::NotYet => return Ok(Stepped::Waits(10)),
+        Prepared::NotYet(wait) => return Ok(Stepped::Waits(wait)),
         Prepared::InHand => return Ok(Stepped::Waits(1)),
     };
     if prepared.look_first {
@@ -88,8 +91,8 @@ struct Ready {
 enum Prepared {
     Send(Box<Ready>),
     NotNeeded,
-    /// What it needs cannot be read yet.
-    NotYet,
+    /// What it needs cannot be read yet, and is waited for so many seconds.
+    NotYet(i64),
     /// Another intent has sent the same, and does not know yet what came of it.
     InHand,
     Ends(IntentState, Value),
@@ -142,8 +145,11 @@ async fn prepare(
             return Ok(Prepared::Ends(IntentState::Undone, json!({ "why": "nobody there" })));
         }
         Built::NotYet => {
+            // A payment that is under way may take days: what is held is not touched any more.
+            stored::leave_group(&mut tx, intent.id).await?;
             tx.commit().await?;
-            return Ok(Prepared::NotYet);
+            let lasted = now.seconds_since(intent.created_at);
+            return Ok(Prepared::NotYet((lasted / 8).clamp(LOOK_AFTER, LONGEST_LOOK)));
         }
         Built::NotNeeded => {
             let (name, state) = (name.into(), StepState::Done);
