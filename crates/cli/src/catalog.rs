@@ -9,13 +9,14 @@ use axum::http::Method;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use specie_billing::{Catalog, Diagnostic, SAASKIT, Severity, catalog};
+use specie_server::account;
 use specie_server::catalog::{self as in_stripe, CatalogError, Endpoint};
-use specie_store::migrate_up;
+use specie_store::{migrate_up, migration_status};
 use specie_stripe::{Client, StripeError};
-use specie_vocab::Secret;
+use specie_vocab::{Chance, Secret, SystemChance, SystemClock, WallClock};
 
 use crate::config::{self, CATALOG, Environment};
-use crate::database::{self, Writer};
+use crate::database::{self, For, Writer};
 use crate::fail::Fail;
 use crate::operator::{self, NewCatalog};
 use crate::out;
@@ -125,6 +126,8 @@ struct Ready {
     text: String,
     catalog: Catalog,
     stripe: Client,
+    /// Whether its key moves real money.
+    live: bool,
     endpoint: Endpoint,
     database: String,
     /// Whether the service knows a webhook secret already.
@@ -145,6 +148,7 @@ fn ready(file: &Path) -> Result<Ready, Fail> {
             text,
             catalog,
             stripe: client(&stripe),
+            live: stripe.live,
             endpoint: Endpoint { url: format!("{public_url}/api/billing/webhook") },
             database,
             has_secret,
@@ -158,12 +162,31 @@ fn failed(error: CatalogError) -> Fail {
         CatalogError::Stripe(error @ StripeError::Unauthorized) => Fail::Input(format!(
             "{error}\n\nhint: `STRIPE_SECRET_KEY` must be a key of this account and mode that still counts"
         )),
+        error @ CatalogError::WrongAccount => Fail::Input(format!("{error}\n\n{WRONG_ACCOUNT}")),
         other => Fail::Failed(other.to_string()),
     }
 }
 
+const WRONG_ACCOUNT: &str =
+    "hint: use the key of the account that this database belongs to, or another database";
+
+/// What would change at Stripe, if this is the account of what is in the database.
 async fn changes(ready: &Ready) -> Result<Vec<in_stripe::Change>, Fail> {
+    compare(ready).await?;
     in_stripe::plan(&ready.stripe, &ready.catalog, Some(&ready.endpoint)).await.map_err(failed)
+}
+
+/// A database that is not there yet, or has no tables, is nobody's.
+async fn compare(ready: &Ready) -> Result<(), Fail> {
+    if database::file_of(&ready.database).is_some_and(|path| !path.exists()) {
+        return Ok(());
+    }
+    let db = database::connect(&ready.database, For::Reading).await?;
+    if migration_status(&db).await?.current > 0 {
+        account::compare(&db, &ready.stripe, ready.live).await.map_err(failed)?;
+    }
+    db.close().await;
+    Ok(())
 }
 
 async fn plan(file: &Path, as_json: bool) -> Result<(), Fail> {
@@ -230,6 +253,8 @@ async fn carry_out(ready: &Ready) -> Result<Done, Fail> {
         Writer::Through(path) => return through(&path, ready).await,
     };
     migrate_up(&db).await?;
+    let id = SystemChance.uuid(SystemClock.now());
+    account::claim(&db, &ready.stripe, id, ready.live).await.map_err(failed)?;
     let applied = in_stripe::apply(&db, &ready.stripe, &ready.catalog, Some(&ready.endpoint))
         .await
         .map_err(failed)?;

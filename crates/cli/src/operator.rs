@@ -19,7 +19,7 @@ use specie_server::auth::key::sha256;
 use specie_server::catalog::{self as in_stripe, Endpoint};
 use specie_server::events::{self, NotReplayed};
 use specie_server::intents::stuck::{self, Decision, NotDecided};
-use specie_server::{App, api_keys};
+use specie_server::{App, account, api_keys};
 use specie_stripe::https_transport;
 use specie_vocab::{Chance, IntentId, Secret, SystemChance, SystemClock, WallClock};
 use uuid::Uuid;
@@ -160,6 +160,9 @@ async fn apply(State(app): State<App>, Json(new): Json<NewCatalog>) -> Response 
     let Ok(catalog) = catalog::parse(&new.text, "the catalog") else {
         return refused(StatusCode::BAD_REQUEST, "the running service does not take this catalog");
     };
+    if let Err(error) = account::ensure(&app).await {
+        return refused(error.status, error.detail);
+    }
     let endpoint = Endpoint { url: new.endpoint };
     match in_stripe::apply(&app.db, &app.stripe, &catalog, Some(&endpoint)).await {
         Ok(applied) => {

@@ -122,6 +122,9 @@ pub enum CatalogError {
     /// Something in Stripe is not what it must be.
     #[error("{0}")]
     Unexpected(String),
+    /// The key is not this installation's.
+    #[error("{}", crate::account::WRONG)]
+    WrongAccount,
 }
 
 impl From<specie_stripe::Unreadable> for CatalogError {

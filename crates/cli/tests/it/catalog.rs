@@ -3,6 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use specie_store::raw;
+
+use crate::doctor::in_database;
 use crate::place::{Place, Running};
 use crate::web::stripe;
 
@@ -169,5 +172,37 @@ fn what_it_needs_is_told_at_once_and_a_wrong_key_has_its_mend() {
     let ended = place.run(&["catalog", "plan"]);
     ended.refused(2, &["stripe does not accept the API key", "`STRIPE_SECRET_KEY` must be"]);
     assert!(!ended.err.contains("rk_test_other"));
+    sandbox.stops_by("INT", SOON);
+}
+
+#[test]
+fn a_key_of_another_account_is_refused_and_nothing_is_written() {
+    let (place, sandbox, url) = project();
+    place.run(&APPLY).fine();
+    // As if the database had been bound by a key of somebody else's.
+    in_database(&place, async |db| {
+        let mut tx = db.begin().await.unwrap();
+        let other = "update installation set account = 'acct_ofSomebodyElse'";
+        raw(&mut tx, other).await.unwrap();
+        tx.commit().await.unwrap();
+    });
+    let text = place.read("specie.toml");
+    place.write("specie.toml", &text.replace("\"29.00\"", "\"39.00\""));
+    let prices = || stripe("GET", &url, "/v1/prices", "")["data"].as_array().unwrap().len();
+    let before = prices();
+    let said = ["of another account or mode", "hint: use the key of the account"];
+    for what in [&["catalog", "plan"][..], &["catalog", "apply"]] {
+        place.run(what).refused(2, &said);
+    }
+    assert_eq!(prices(), before);
+    in_database(&place, async |db| {
+        let mut tx = db.begin().await.unwrap();
+        raw(&mut tx, "update installation set account = null, livemode = null, bound_at = null")
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    });
+    place.run(&APPLY[..2]).fine();
+    assert!(prices() > before, "one that is bound to nobody is bound by it");
     sandbox.stops_by("INT", SOON);
 }

@@ -139,7 +139,7 @@ impl Tools {
             Ok(applied) => Ok(format!("{} changes", applied.changes.len())),
             Err(CatalogError::Store(error)) => Err(error.into()),
             Err(CatalogError::Stripe(error)) => Ok(error.to_string()),
-            Err(error @ CatalogError::Unexpected(_)) => Err(NotDone::Wrong(error.to_string())),
+            Err(error) => Err(NotDone::Wrong(error.to_string())),
         }
     }
 
