@@ -98,6 +98,7 @@ class Service:
             **settings,
         }
         self.log = open(os.path.join(self.folder.name, "log"), "w+")
+        self.run("init")
         self.run("migrate", "up")
         self.run("catalog", "apply", "--secret-file", "webhook.secret")
         self.start()

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use axum::http::Method;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use specie_billing::{Catalog, Diagnostic, SAASKIT, Severity, catalog};
+use specie_billing::{Catalog, Diagnostic, Severity, catalog};
 use specie_server::account;
 use specie_server::catalog::{self as in_stripe, CatalogError, Endpoint};
 use specie_store::{migrate_up, migration_status};
@@ -136,8 +136,7 @@ struct Ready {
 
 fn ready(file: &Path) -> Result<Ready, Fail> {
     let environment = Environment::read()?;
-    let catalog = config::catalog(file)?;
-    let text = std::fs::read_to_string(file).unwrap_or_else(|_| SAASKIT.to_owned());
+    let (catalog, text) = config::catalog(file)?;
     let mut faults = Faults::default();
     let stripe = faults.keep(settings::stripe(&environment));
     let public_url = faults.keep(settings::public_url(&environment));

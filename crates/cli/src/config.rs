@@ -27,7 +27,7 @@ impl Environment {
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
             Err(error) => return Err(Fail::Input(format!("`.env` cannot be read: {error}"))),
         };
-        Ok(Self { file: parse(&text)? })
+        Ok(Self { file: settings(&text)? })
     }
 
     /// A setting; empty ones count as absent.
@@ -62,8 +62,8 @@ pub fn of_process(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn parse(text: &str) -> Result<BTreeMap<String, String>, Fail> {
-    let mut settings = BTreeMap::new();
+fn settings(text: &str) -> Result<BTreeMap<String, String>, Fail> {
+    let mut found = BTreeMap::new();
     for (n, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -73,9 +73,9 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, Fail> {
             return Err(Fail::Input(format!("`.env` line {}: expected `NAME=value`", n + 1)));
         };
         let name = name.trim().trim_start_matches("export ").trim();
-        settings.insert(name.into(), value_of(value.trim()).into());
+        found.insert(name.into(), value_of(value.trim()).into());
     }
-    Ok(settings)
+    Ok(found)
 }
 
 /// What stands in quotes, or what stands before a remark.
@@ -92,18 +92,25 @@ fn value_of(text: &str) -> &str {
     text.find(" #").map_or(text, |remark| text[..remark].trim_end())
 }
 
+/// The catalog in `path`, with its text.
+pub fn catalog(path: &Path) -> Result<(Catalog, String), Fail> {
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    let catalog = parsed(&text, &path.display().to_string())?;
+    Ok((catalog, text))
+}
+
 /// The catalog in `path`; SaaSKit's, if the default file is not there.
-pub fn catalog(path: &Path) -> Result<Catalog, Fail> {
-    let (text, name) = match std::fs::read_to_string(path) {
-        Ok(text) => (text, path.display().to_string()),
-        Err(error) if error.kind() == ErrorKind::NotFound && path == Path::new(CATALOG) => {
-            (SAASKIT.to_owned(), "the SaaSKit catalog".into())
-        }
-        Err(error) => return Err(unreadable(path, &error)),
-    };
-    catalog::parse(&text, &name).map_err(|faults| {
+pub fn catalog_or_saaskit(path: &Path) -> Result<Catalog, Fail> {
+    if path == Path::new(CATALOG) && !path.exists() {
+        return parsed(SAASKIT, "the SaaSKit catalog");
+    }
+    Ok(catalog(path)?.0)
+}
+
+fn parsed(text: &str, name: &str) -> Result<Catalog, Fail> {
+    catalog::parse(text, name).map_err(|faults| {
         for fault in &faults {
-            eprintln!("{}\n", fault.full(&text));
+            eprintln!("{}\n", fault.full(text));
         }
         let faults = out::count(faults.len(), "fault");
         Fail::Input(format!("`{name}` has {faults}; nothing was started"))
@@ -140,9 +147,9 @@ mod tests {
     #[test]
     fn a_settings_file_is_names_and_values() {
         let text = "# a\nA=1\nexport B = \"two # words\" # b\n\nC='x=y'\nD=e#f # g\nE= # h\n";
-        let found = parse(text).unwrap();
+        let found = settings(text).unwrap();
         let expected = [("A", "1"), ("B", "two # words"), ("C", "x=y"), ("D", "e#f"), ("E", "")];
         assert_eq!(found, expected.map(|(name, value)| (name.into(), value.into())).into());
-        assert!(matches!(parse("A"), Err(Fail::Input(_))));
+        assert!(matches!(settings("A"), Err(Fail::Input(_))));
     }
 }

@@ -81,7 +81,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     logs::start(LevelFilter::WARN);
     let mut asked = Asked::listen()?;
     refuse_live_key()?;
-    let catalog = config::catalog(&arguments.catalog)?;
+    let catalog = config::catalog_or_saaskit(&arguments.catalog)?;
     let not_sold = config::not_sold_yet(&catalog);
     let service = ports::listen(arguments.port, "--port").await?;
     let stripe = ports::listen(arguments.sandbox_port, "--sandbox-port").await?;

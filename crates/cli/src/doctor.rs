@@ -55,7 +55,7 @@ struct Patient {
 /// Looks at everything, tells it, and ends with 3 if anything was found.
 pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     let found = serve::read(&Environment::read()?)?;
-    let catalog = config::catalog(&arguments.catalog)?;
+    let (catalog, _) = config::catalog(&arguments.catalog)?;
     let stripe = client(&found.stripe);
     let patient = Patient { found, catalog, stripe };
     let mut report = Report::default();

@@ -157,6 +157,9 @@ fn a_secret_in_the_file_is_refused_and_never_shown() {
 #[test]
 fn what_it_needs_is_told_at_once_and_a_wrong_key_has_its_mend() {
     let place = Place::new();
+    for what in [&["catalog", "plan"][..], &["catalog", "apply"]] {
+        place.run(what).refused(2, &["there is no `specie.toml`", "`specie init`"]);
+    }
     place.run(&["init"]).fine();
     let ended = place.run(&["catalog", "plan"]);
     ended.refused(2, &["2 settings are missing", "`STRIPE_SECRET_KEY`", "`PUBLIC_URL`", "`.env`"]);

@@ -67,6 +67,9 @@ fn settings_that_are_missing_are_wrong_input() {
     let ended = Place::new().run(&["doctor"]);
     ended.refused(2, &["3 settings are missing or wrong", "hint: settings come from"]);
     let (place, _sandbox, _) = sound("");
+    std::fs::rename(place.path("specie.toml"), place.path("other.toml")).unwrap();
+    place.run(&["doctor"]).refused(2, &["there is no `specie.toml`", "`specie init`"]);
+    std::fs::rename(place.path("other.toml"), place.path("specie.toml")).unwrap();
     let place = place.with("MAIL_FROM", "").with("SMTP_URL", "smtp://u:hidden@mail.example.com");
     place.run(&["doctor"]).refused(2, &["`MAIL_FROM` is not set"]);
     let place = place.with("MAIL_FROM", "nobody");
