@@ -89,9 +89,7 @@ impl Drop for Opened {
 }
 
 fn note_of(database: &Path) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".door");
-    path.into()
+    specie_store::beside(database, ".door")
 }
 
 /// Whether whoever holds `database` has a door.

@@ -48,6 +48,7 @@ pub mod wishes;
 
 pub use db::{Db, Fate, Gate, Options, Tx};
 pub use error::StoreError;
+pub use lock::beside;
 pub use migrations::{NEWEST as NEWEST_SCHEMA, Status, migrate_down, migrate_up, migration_status};
 #[doc(hidden)]
 pub use raw::{raw, raw_texts};

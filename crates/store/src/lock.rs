@@ -12,14 +12,25 @@ pub(crate) fn take(path: &Path) -> Result<File, StoreError> {
         path: path.to_owned(),
         reason: reason.to_string(),
     };
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    let file = open_or_make(&PathBuf::from(beside)).map_err(refused)?;
+    // What is not there has no name of its own yet. What is there is not opened: to close it would
+    // end what this process holds of it.
+    if !path.exists() {
+        open_or_make(path).map_err(refused)?;
+    }
+    let file = open_or_make(&beside(path, ".lock")).map_err(refused)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(refused(error)),
     }
+}
+
+/// The file beside a database's that ends with `end`: the same one, whatever name or link leads to
+/// the database.
+pub fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+    name.push(end);
+    name.into()
 }
 
 /// Opens a file for writing as it is, or makes an empty one that only its owner may read: it will

@@ -29,6 +29,20 @@ async fn a_second_process_is_refused_until_the_first_lets_go() {
     assert_eq!(customers::list(&mut tx, 9).await.unwrap().len(), 1);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn who_comes_by_a_link_is_refused_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, link] = ["specie.db", "link.db"].map(|name| folder.path().join(name));
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for (first, second) in [(&link, &path), (&path, &link)] {
+        let db = open(first).await.unwrap();
+        let refused = open(second).await.unwrap_err();
+        assert!(matches!(&refused, StoreError::Locked { path } if path == second), "{refused}");
+        db.close().await;
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_database_is_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
