@@ -88,7 +88,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     let public_url = public_url(&service)?;
     let folder = arguments.data_dir.as_path();
     if arguments.fresh {
-        files::begin_anew(folder)?;
+        files::begin_anew(folder, files::State::Dev)?;
     }
     files::state_folder(folder)?;
     let lock = files::lock(folder)?;

@@ -38,8 +38,13 @@ impl Drop for TemporaryFolder {
     }
 }
 
-/// Makes a folder for state, with those above it, for its owner alone, and out of git's sight.
+const IGNORE: &str = ".gitignore";
+
+/// Makes a folder for state, with those above it, for its owner alone, and out of git's sight. One
+/// that was made by somebody else stays in its sight.
 pub fn state_folder(path: &Path) -> Result<(), Fail> {
+    // The sandbox makes dev's folder on the way to its own.
+    let is_ours = !path.exists() || path.join(SANDBOX).join(IGNORE).exists();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory => Fail::Input(format!(
@@ -48,8 +53,8 @@ pub fn state_folder(path: &Path) -> Result<(), Fail> {
         )),
         _ => not_writable(path, &error),
     })?;
-    let ignore = path.join(".gitignore");
-    if !ignore.exists() {
+    let ignore = path.join(IGNORE);
+    if is_ours && !ignore.exists() {
         fs::write(&ignore, "*\n").map_err(|error| not_writable(path, &error))?;
     }
     Ok(())
@@ -97,30 +102,66 @@ pub fn lock(path: &Path) -> Result<File, Fail> {
     let lock = lock.map_err(|error| not_writable(path, &error))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(_) => Err(Fail::Failed(format!(
-            "another `specie` runs on the folder `{}`\n\nhint: stop it, or name another folder with `--data-dir`",
-            path.display()
-        ))),
+        Err(_) => Err(in_use(path, RUNS)),
     }
 }
 
-/// What our state folders hold, one of which is enough to know one.
-const OURS: [&str; 4] = ["lock", "keys.json", "specie.db", "journal"];
+const RUNS: &str = "another `specie` runs on";
+
+fn in_use(path: &Path, who: &str) -> Fail {
+    Fail::Failed(format!(
+        "{who} the folder `{}`\n\nhint: stop it, or name another folder with `--data-dir`",
+        path.display()
+    ))
+}
+
+/// Whose state a folder holds.
+#[derive(Clone, Copy, Debug)]
+pub enum State {
+    /// That of `specie dev`.
+    Dev,
+    /// That of `specie sandbox`.
+    Sandbox,
+}
+
+impl State {
+    /// What its folder holds, and what lies there before a point or a dash: `specie.db-wal`.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Dev => &["lock", "keys", "specie.db", "sandbox", SANDBOX],
+            Self::Sandbox => &["lock", "journal", "snapshot"],
+        }
+    }
+
+    fn owns(self, name: &str) -> bool {
+        let rest = self.names().iter().find_map(|own| name.strip_prefix(own));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
+    }
+}
+
+/// Where `specie sandbox` keeps its state in the folder of `specie dev`.
+const SANDBOX: &str = "stripe";
+
+/// The locks that a process of ours may hold in a folder, and what is said of who does.
+const LOCKS: [(&str, &str); 4] = [
+    ("lock", RUNS),
+    ("sandbox/lock", "another `specie` runs on what is inside"),
+    ("stripe/lock", "a `specie sandbox` runs on `stripe` inside"),
+    ("specie.db.lock", "another `specie` uses `specie.db` inside"),
+];
 
 /// Moves the state in `path` aside, under a name with the time, and says where it is now.
-pub fn begin_anew(path: &Path) -> Result<(), Fail> {
+pub fn begin_anew(path: &Path, state: State) -> Result<(), Fail> {
     let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
-    if entries.count() == 0 {
+    let names = entries.flatten().map(|it| it.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.collect();
+    if names.is_empty() {
         return Ok(());
     }
-    if !OURS.iter().any(|name| path.join(name).is_file()) {
-        return Err(Fail::Input(format!(
-            "`{}` holds no state of specie, and is not moved\n\nhint: name a folder of its own with `--data-dir`",
-            path.display()
-        )));
-    }
+    names.sort();
+    nothing_else(path, state, &names)?;
     // A running process must not lose its folder.
-    let held = lock(path)?;
+    let held: Vec<_> = LOCKS.iter().map(|lock| hold(path, *lock)).collect::<Result<_, _>>()?;
     let to = aside(path);
     fs::rename(path, &to).map_err(|error| {
         Fail::Failed(format!("`{}` cannot be moved aside: {error}", path.display()))
@@ -128,6 +169,30 @@ pub fn begin_anew(path: &Path) -> Result<(), Fail> {
     drop(held);
     eprintln!("the old state is in {}", to.display());
     Ok(())
+}
+
+/// Refuses a folder that holds none of our state, or anything beside it.
+fn nothing_else(path: &Path, state: State, names: &[String]) -> Result<(), Fail> {
+    let what = if names.iter().any(|name| state.owns(name)) {
+        let other = names.iter().find(|name| !state.owns(name) && *name != IGNORE);
+        let Some(other) = other else { return Ok(()) };
+        format!("`{other}`, which is none of this command's state")
+    } else {
+        "no state of specie".into()
+    };
+    Err(Fail::Input(format!(
+        "`{}` holds {what}, and is not moved\n\nhint: name a folder of its own with `--data-dir`",
+        path.display()
+    )))
+}
+
+/// Takes a lock in the folder, if it is there.
+fn hold(path: &Path, (name, who): (&str, &str)) -> Result<Option<File>, Fail> {
+    let Ok(file) = OpenOptions::new().write(true).open(path.join(name)) else { return Ok(None) };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(_) => Err(in_use(path, who)),
+    }
 }
 
 fn aside(path: &Path) -> PathBuf {

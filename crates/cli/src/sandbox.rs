@@ -58,7 +58,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     let url = ports::address(&listener)?;
     let folder = arguments.data_dir.as_path();
     if arguments.fresh {
-        files::begin_anew(folder)?;
+        files::begin_anew(folder, files::State::Sandbox)?;
     }
     files::state_folder(folder)?;
     let control_key = Secret::new(SystemChance.token());

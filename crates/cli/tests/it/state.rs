@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::dev::start;
 use crate::place::Place;
+use crate::web::stripe;
+
+const SOON: Duration = Duration::from_secs(10);
 
 const DEV: [&str; 5] = ["dev", "--port", "0", "--sandbox-port", "0"];
 const LOCAL: &str = ".specie/local";
@@ -13,7 +17,7 @@ const LOCAL: &str = ".specie/local";
 fn used() -> Place {
     let place = Place::new();
     let (running, _) = start(&place, &[]);
-    running.stops_by("INT", std::time::Duration::from_secs(10));
+    running.stops_by("INT", SOON);
     place
 }
 
@@ -50,7 +54,7 @@ fn a_damaged_database_is_told_with_the_mend() {
     assert!(place.read(&format!("{LOCAL}/specie.db")).starts_with("this is no database"));
 
     let (running, _) = start(&place, &["--fresh"]);
-    running.stops_by("INT", std::time::Duration::from_secs(10));
+    running.stops_by("INT", SOON);
     let aside = std::fs::read_dir(place.path(".specie")).unwrap();
     let aside = aside.map(|it| it.unwrap().path()).find(|it| !it.ends_with("local")).unwrap();
     let kept = std::fs::read_to_string(aside.join("specie.db")).unwrap();
@@ -102,6 +106,55 @@ fn fresh_moves_nothing_that_is_not_ours() {
     ended.refused(2, &["holds no state of specie, and is not moved", "`--data-dir`"]);
     assert_eq!(place.read("pictures/cat.jpg"), "cat");
     assert_eq!(place.names(), ["pictures"]);
+}
+
+#[test]
+fn fresh_leaves_a_folder_in_which_something_else_runs() {
+    let place = Place::new();
+    let sandbox = place.start(&["sandbox", "--port", "0", "--json"]);
+    let url = sandbox.json()["url"].as_str().unwrap().to_owned();
+    let fresh = [&DEV[..], &["--fresh"]].concat();
+    place.run(&fresh).refused(1, &["`specie sandbox` runs on `stripe` inside", LOCAL]);
+    stripe("POST", &url, "/v1/customers", "name=Ada");
+    sandbox.stops_by("INT", SOON);
+
+    // What it has left is ours, too, and dev's folder around it stays out of git's sight.
+    let (running, _) = start(&place, &[]);
+    assert_eq!(place.read(".specie/local/.gitignore"), "*\n");
+    running.stops_by("INT", SOON);
+    let held =
+        std::fs::File::options().write(true).open(place.path(&format!("{LOCAL}/specie.db.lock")));
+    let held = held.unwrap();
+    held.lock().unwrap();
+    place.run(&fresh).refused(1, &["another `specie` uses `specie.db` inside", LOCAL]);
+    drop(held);
+    let (running, _) = start(&place, &["--fresh"]);
+    running.stops_by("INT", SOON);
+    assert!(!place.path(&format!("{LOCAL}/stripe")).exists());
+}
+
+#[test]
+fn dev_begins_anew_where_only_the_sandbox_was() {
+    let place = Place::new();
+    let sandbox = place.start(&["sandbox", "--port", "0", "--json"]);
+    sandbox.json();
+    sandbox.stops_by("INT", SOON);
+    let (running, _) = start(&place, &["--fresh"]);
+    running.stops_by("INT", SOON);
+}
+
+#[test]
+fn a_folder_of_somebody_elses_is_neither_moved_nor_hidden_from_git() {
+    let place = Place::new();
+    place.run(&["init"]).fine();
+    let here = ["sandbox", "--port", "0", "--data-dir", "."];
+    let sandbox = place.start(&[&here[..], &["--json"]].concat());
+    sandbox.json();
+    sandbox.stops_by("INT", SOON);
+    assert!(!place.names().contains(&".gitignore".into()), "{:?}", place.names());
+    let ended = place.run(&[&here[..], &["--fresh"]].concat());
+    ended.refused(2, &["holds `.env.example`", "is not moved", "`--data-dir`"]);
+    assert!(place.names().contains(&"specie.toml".into()));
 }
 
 #[test]
