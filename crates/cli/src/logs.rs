@@ -11,6 +11,8 @@ use tracing_subscriber::{Layer, fmt, registry};
 pub fn start(level: LevelFilter) {
     let targets = Targets::new()
         .with_default(LevelFilter::WARN)
+        // It repeats what it does not know of an address, which may be a password.
+        .with_target("sqlx_postgres::options", LevelFilter::OFF)
         .with_target("specie_server", level)
         .with_target("specie_sandbox", level)
         .with_target("specie_scenario", level)

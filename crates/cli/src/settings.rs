@@ -76,12 +76,69 @@ impl Faults {
 pub fn database_url(environment: &Environment) -> Result<String, Fail> {
     let Some(url) = environment.get("DATABASE_URL")? else { return Ok(DATABASE.into()) };
     match url.split_once("://") {
-        Some(("postgres" | "postgresql" | "sqlite", _)) | None => Ok(url),
+        Some(("postgres" | "postgresql", rest)) => known_parameters(rest).map(|()| url),
+        Some(("sqlite", _)) | None => file_name(url),
         // The rest of it may hold a password.
         Some((scheme, _)) => Err(Fail::Input(format!(
             "`DATABASE_URL` begins with `{scheme}://`, expected `postgres://…` or the name of a SQLite file"
         ))),
     }
+}
+
+/// What the address of a Postgres may say behind its `?`.
+const PARAMETERS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+/// Refuses a parameter that nobody would read. Its value may be a misspelled password's.
+fn known_parameters(rest: &str) -> Result<(), Fail> {
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    let query = query.split('#').next().unwrap_or_default();
+    let mut keys = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    let is_known =
+        |key: &str| key.is_empty() || PARAMETERS.contains(&key) || key.starts_with("options[");
+    match keys.find(|key| !is_known(key)) {
+        None => Ok(()),
+        // A password with a `?` in it was not percent-encoded.
+        Some(_) if query.contains('@') => Err(Fail::Input(
+            "`DATABASE_URL` has a `?` before its `@`; in user and password, such characters are \
+             percent-encoded"
+                .into(),
+        )),
+        Some(key) => Err(Fail::Input(format!(
+            "`DATABASE_URL` has a parameter `{key}` that is not known; those of a Postgres are such \
+             as `sslmode`, `sslrootcert`, `host`, `user`, `password` and `options`"
+        ))),
+    }
+}
+
+/// Refuses what SQLite would read as more than a file's name, or what is kept nowhere.
+fn file_name(url: String) -> Result<String, Fail> {
+    if url.contains('?') || url.contains(":memory:") {
+        return Err(Fail::Input(
+            "`DATABASE_URL` is to name a SQLite file alone, such as `specie.db` or \
+             `sqlite:///var/lib/specie.db`: no parameters behind a `?`, and no `:memory:`"
+                .into(),
+        ));
+    }
+    Ok(url)
 }
 
 /// Where browsers and Stripe reach the service, without a slash at the end.
@@ -120,6 +177,13 @@ pub fn stripe(environment: &Environment) -> Result<Stripe, Fail> {
     let is_other = base.as_deref().is_some_and(|base| base.trim_end_matches('/') != STRIPE);
     let base = base.unwrap_or_else(|| STRIPE.into());
     let base = base.trim_end_matches('/').to_owned();
+    if base.contains('@') {
+        return Err(Fail::Input(
+            "`STRIPE_API_BASE` names a user, which no address of Stripe's does; what is before the \
+             `@` may be a password, and is not repeated here"
+                .into(),
+        ));
+    }
     if !is_private(&base) {
         return Err(Fail::Input(format!(
             "`STRIPE_API_BASE` is `{base}`, expected an https:// address, or http:// on this machine, \

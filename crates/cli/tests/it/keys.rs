@@ -84,6 +84,19 @@ fn a_database_of_another_kind_is_refused_without_its_password() {
     let ended = place.run(&["migrate", "up"]);
     ended.refused(2, &["`DATABASE_URL` begins with `mysql://`"]);
     assert!(!ended.err.contains("secret"));
+    let misspelled = "postgres://me@127.0.0.1:1/db?sslmode=disable&pasword=secret";
+    let ended = place.with("DATABASE_URL", misspelled).run(&["migrate", "up"]);
+    ended.refused(2, &["`DATABASE_URL` has a parameter `pasword` that is not known"]);
+    assert!(!ended.err.contains("secret"), "{}", ended.err);
+    let place = Place::new();
+    for more in ["sqlite://specie.db?mode=rwc", "specie.db?mode=ro", ":memory:", "sqlite::memory:"]
+    {
+        let place = Place::new().with("DATABASE_URL", more);
+        place
+            .run(&["migrate", "up"])
+            .refused(2, &["`DATABASE_URL` is to name a SQLite file alone"]);
+        assert_eq!(place.names(), [""; 0], "{more}");
+    }
     let place = place.with("DATABASE_URL", "postgres://me:secret@127.0.0.1:1/db");
     let ended = place.run(&["migrate", "status"]);
     ended.refused(1, &["the database cannot be reached"]);
