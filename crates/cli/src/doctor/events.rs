@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use specie_server::catalog::EVENTS;
-use specie_store::{Db, inbox, installation, replicas};
+use specie_store::{Db, inbox, installation, replicas, watermarks};
 use specie_stripe::{Event, Form, Priority};
 
 use super::code::Code;
@@ -30,10 +30,14 @@ async fn look(patient: &Patient, db: &Db) -> Result<Option<Vec<Finding>>, Fail> 
     let mut tx = db.read().await?;
     let here = tx.now().await?;
     let bound = installation::get(&mut tx).await?.and_then(|it| it.bound_at);
-    let Some(bound) = bound else { return Ok(None) };
-    let listed = listed(patient, bound.as_second()).await?;
-    // Whichever is later: the clock of a sandbox may have been moved on.
-    let now = listed.iter().map(|event| event.created).max().unwrap_or(0).max(now().as_second());
+    // What was made before the first pass, nobody looks for.
+    let first = watermarks::oldest(&mut tx).await?.map(|it| it.began_at);
+    let (Some(bound), Some(first)) = (bound, first) else { return Ok(None) };
+    let mut listed = listed(patient, bound.max(first).as_second()).await?;
+    // By Stripe's clock, which events bear. What lies ahead of it was made by a sandbox whose time
+    // was moved on: nobody knows when.
+    let now = patient.stripe.stripe_time().unwrap_or_else(|| now().as_second());
+    listed.retain(|event| event.created <= now);
 
     let older = |age: i64| listed.iter().filter(move |event| event.created <= now - age);
     let ids: Vec<String> = older(LATE).map(|event| event.id.to_string()).collect();
