@@ -14,7 +14,7 @@ use specie_stripe::{API_VERSION, Form, Priority, StoredRequest, StripeError, Web
 use specie_stripe::{Client, Price as StripePrice, Product};
 use specie_vocab::{Money, Secret};
 
-pub use versions::{not_applied, sold_as};
+pub use versions::{not_applied, not_in_stripe, sold_as};
 
 /// The events that the service reads; others need not travel.
 pub const EVENTS: [&str; 30] = [
@@ -384,13 +384,16 @@ fn price_form(price: &Price, product: &str, lookup_key: &str) -> Form {
         .set("lookup_key", lookup_key)
 }
 
-/// A price found under our lookup key must have our terms: somebody else may have set it.
-fn check(found: &StripePrice, price: &Price, lookup_key: &str) -> Result<(), CatalogError> {
-    let same = found.unit_amount == Some(price.amount.minor)
+fn can_be_sold_as(found: &StripePrice, price: &Price) -> bool {
+    found.unit_amount == Some(price.amount.minor)
         && found.currency == price.amount.currency
         && found.interval == Some(price.interval)
-        && found.active;
-    if same {
+        && found.active
+}
+
+/// A price found under our lookup key must have our terms: somebody else may have set it.
+fn check(found: &StripePrice, price: &Price, lookup_key: &str) -> Result<(), CatalogError> {
+    if can_be_sold_as(found, price) {
         return Ok(());
     }
     let amount = found.unit_amount.map(|minor| Money::new(minor, found.currency).to_string());

@@ -1,6 +1,6 @@
 //! Stripe: reachable, with a key that it takes, at the same time, and of the right account.
 
-use specie_server::catalog::not_applied;
+use specie_server::catalog::{not_applied, not_in_stripe};
 use specie_store::{Db, installation};
 use specie_stripe::{Form, Priority, StripeError};
 
@@ -96,8 +96,22 @@ async fn binding(patient: &Patient, db: &Db, account: &str) -> Result<Vec<Findin
 
 async fn prices(patient: &Patient, db: &Db) -> Result<Vec<Finding>, Fail> {
     let missing = not_applied(db, &patient.catalog).await?;
-    let found = format!("not in Stripe yet: {}", missing.join(", "));
-    let expected = "each price of the catalog in Stripe, with its amount and its interval";
-    let finding = || warning(Code::PriceMissing, found, expected, "run `specie catalog apply`");
-    Ok((!missing.is_empty()).then(finding).into_iter().collect())
+    let lost = not_in_stripe(db, &patient.stripe, &patient.catalog).await;
+    let lost =
+        lost.map_err(|error| Fail::Failed(format!("the list of prices cannot be read: {error}")))?;
+    let apply = "run `specie catalog apply`";
+    let switch_on = "switch them on in Stripe's dashboard, or run `specie catalog apply`, which names \
+                     what is in its way";
+    let all = [("not in Stripe yet", missing, apply), ("no longer so in Stripe", lost, switch_on)];
+    let found = all.into_iter().filter(|(_, prices, _)| !prices.is_empty());
+    Ok(found.map(|(what, prices, mend)| price_missing(what, &prices, mend)).collect())
+}
+
+fn price_missing(what: &str, prices: &[String], mend: &str) -> Finding {
+    warning(
+        Code::PriceMissing,
+        format!("{what}: {}", prices.join(", ")),
+        "each price of the catalog active in Stripe, with its amount and its interval",
+        mend,
+    )
 }

@@ -309,6 +309,22 @@ fn prices_that_are_not_in_stripe_are_found() {
 }
 
 #[test]
+fn a_price_that_was_archived_at_stripe_is_found() {
+    let (place, sandbox, url) = sound(&good_mail());
+    let all = stripe("GET", &url, "/v1/prices", "");
+    let monthly = all["data"].as_array().unwrap().iter().find(|it| it["unit_amount"] == 2900);
+    let price = format!("/v1/prices/{}", monthly.unwrap()["id"].as_str().unwrap());
+    stripe("POST", &url, &price, "active=false");
+    let ended = doctor(&place, &[]);
+    assert_eq!(codes(&ended), ["price-missing"]);
+    let told = ended.json()["findings"].to_string();
+    assert!(told.contains("no longer so in Stripe: `pro/monthly` at $29.00"), "{told}");
+    stripe("POST", &url, &price, "active=true");
+    assert_eq!(found(&place), [""; 0]);
+    sandbox.stops_by("INT", SOON);
+}
+
+#[test]
 fn a_price_that_was_changed_and_not_applied_is_found_and_told_at_the_start() {
     let (place, sandbox, _) = sound(&good_mail());
     let text = place.read("specie.toml");

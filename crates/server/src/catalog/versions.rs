@@ -5,8 +5,9 @@ use specie_billing::Catalog;
 use specie_billing::catalog::{Plan, PlanGroup, Price};
 use specie_store::price_versions::{self, PriceVersion};
 use specie_store::{Db, StoreError, Tx};
+use specie_stripe::{Client, Form, Priority};
 
-use super::{CatalogError, lookup_key};
+use super::{CatalogError, StripePrice, can_be_sold_as, lookup_key};
 
 /// A price of the catalog with what it belongs to.
 type InCatalog<'a> = (&'a PlanGroup, &'a Plan, &'a Price);
@@ -28,8 +29,32 @@ pub async fn not_applied(db: &Db, catalog: &Catalog) -> Result<Vec<String>, Stor
     let mut found = Vec::new();
     for (group, plan, price) in catalog.prices() {
         if sold_as(&mut tx, (group, plan, price)).await?.is_none() {
-            let Price { key, amount, interval, .. } = price;
-            found.push(format!("`{}/{key}` at {amount} {interval}", plan.key));
+            found.push(named(plan, price));
+        }
+    }
+    Ok(found)
+}
+
+fn named(plan: &Plan, Price { key, amount, interval, .. }: &Price) -> String {
+    format!("`{}/{key}` at {amount} {interval}", plan.key)
+}
+
+/// The prices that were applied, and that Stripe does not have so any more: archived, deleted, or
+/// with other terms. They are named as in [`not_applied`].
+pub async fn not_in_stripe(
+    db: &Db,
+    stripe: &Client,
+    catalog: &Catalog,
+) -> Result<Vec<String>, CatalogError> {
+    let all = stripe.list_all("/v1/prices", &Form::new(), Priority::Interactive).await?;
+    let all = all.iter().map(StripePrice::parse).collect::<Result<Vec<_>, _>>()?;
+    let mut tx = db.read().await?;
+    let mut found = Vec::new();
+    for (group, plan, price) in catalog.prices() {
+        let Some(sold) = sold_as(&mut tx, (group, plan, price)).await? else { continue };
+        let there = all.iter().find(|it| it.id == sold.stripe_price.as_str());
+        if !there.is_some_and(|there| can_be_sold_as(there, price)) {
+            found.push(named(plan, price));
         }
     }
     Ok(found)
