@@ -61,6 +61,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     let environment = Environment::read()?;
     match arguments.what {
         What::Create { name, realm } => {
+            api_keys::check(&realm, &name).map_err(Fail::Input)?;
             let writer = database::writer(&environment).await?;
             let key = create(writer, NewKey { realm, name }).await?;
             if arguments.json {

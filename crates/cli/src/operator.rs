@@ -135,6 +135,9 @@ fn refused(status: StatusCode, why: impl std::fmt::Display) -> Response {
 }
 
 async fn create(State(app): State<App>, Json(new): Json<NewKey>) -> Response {
+    if let Err(wrong) = api_keys::check(&new.realm, &new.name) {
+        return refused(StatusCode::UNPROCESSABLE_ENTITY, wrong);
+    }
     match api_keys::create(&app.db, &SystemChance, &new.realm, &new.name).await {
         Ok(key) => Json(json!({ "key": key.expose() })).into_response(),
         Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),

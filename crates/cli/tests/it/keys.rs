@@ -59,6 +59,8 @@ fn the_schema_goes_up_and_down() {
 fn a_key_is_shown_once_listed_without_its_secret_and_revoked() {
     let place = Place::new();
     place.run(&["migrate", "up"]).fine();
+    place.run(&["keys", "create", "--name", ""]).refused(2, &["a key's name has 1 to 100"]);
+    place.run(&["keys", "create", "--realm", "a b"]).refused(2, &["a realm has 1 to 100"]);
     assert!(place.run(&["keys", "list"]).fine().out.contains("there are no keys yet"));
     let made = place.run(&["keys", "create", "--name", "a back end with a long name"]).fine();
     let key = made.out.trim();
