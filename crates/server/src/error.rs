@@ -104,6 +104,11 @@ impl From<StripeError> for ApiError {
             StripeError::Unreachable(_) | StripeError::RateLimited | StripeError::Server { .. } => {
                 Self::stripe_unavailable()
             }
+            // Nothing was carried out, and the alarm `stripe_key_refused` stands until it can be.
+            StripeError::Unauthorized => {
+                tracing::error!("stripe does not accept the API key");
+                Self::stripe_unavailable()
+            }
             other => Self::internal(other),
         }
     }
@@ -144,5 +149,18 @@ impl IntoResponse for ApiError {
         // Pages show the same error in their own form.
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_stripe_refuses_is_no_fault_of_whoever_asks_and_passes() {
+        let refused = ApiError::from(StripeError::Unauthorized);
+        assert_eq!((refused.status.as_u16(), refused.code), (503, "stripe_unavailable"));
+        let unknown = ApiError::from(StripeError::Unsendable("path".into()));
+        assert_eq!((unknown.status.as_u16(), unknown.code), (500, "internal"));
     }
 }

@@ -407,7 +407,7 @@ async fn back_off(app: &App, claim: &Claim, error: &LaneError) -> Result<(), Sto
             MENDING
         }
         _ if counts => 1_i64 << claim.failures.clamp(0, 8),
-        _ if error.passes() => longer_the_longer(app),
+        _ if error.passes() && !app.stripe.key_refused() => longer_the_longer(app),
         _ => waits_since(claim).map_or(LONGEST_WAIT, |since| longer_since(since, now)),
     };
     stored::back_off(&mut tx, &claim.lane, claim.fence, now.plus_seconds(wait), counted).await?;
