@@ -11,7 +11,7 @@ use crate::force::postgres::Own;
 use crate::place::{Ended, Place, Running};
 use crate::serve::{change, start};
 use crate::way::{Carried, mail_server, way};
-use crate::web::{free_port, send, stripe};
+use crate::web::{free_port, get, send, stripe};
 
 const SOON: Duration = Duration::from_secs(10);
 const SILENT: &str = "http://127.0.0.1:1";
@@ -239,6 +239,11 @@ fn each_fault_of_a_postgres_is_found() {
                       default_transaction_read_only = on', current_database()); end $$";
     change(&own.url(), &[only_reads]);
     assert_eq!(found(&place), ["database-read-only"]);
+    let (serve, private, _) = start(&place, 0);
+    let ready = get(&format!("{private}/readyz"));
+    assert_eq!((ready.status, &ready.json()["stripe"]), (503, &"unknown".into()), "{ready:?}");
+    assert!(ready.body.contains("it can only be read"), "{ready:?}");
+    serve.stops_by("TERM", SOON);
     let closed = format!("postgres://127.0.0.1:{}/specie", free_port());
     let place = place.with("DATABASE_URL", &closed);
     assert_eq!(found(&place), ["database-unreachable"]);

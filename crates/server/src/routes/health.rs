@@ -9,6 +9,10 @@ use specie_store::{StoreError, migration_status, watermarks};
 use crate::App;
 use crate::alarms::{CLOCK_OFF, SILENT};
 
+const NO_ANSWER: &str = "no answer";
+/// Nobody says when its list of events was last read.
+const UNKNOWN: &str = "unknown";
+
 /// Says that the process lives.
 #[utoipa::path(
     get, path = "/healthz", tag = "health", security(()),
@@ -22,7 +26,12 @@ pub(super) async fn healthz() -> &'static str {
 /// unreachable Stripe is told, and stops nothing: webhooks are taken all the same.
 pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let database = database(&app).await;
-    let stripe = stripe(&app).await.unwrap_or("unknown");
+    // A database that is away is not waited for once more.
+    let stripe = match database {
+        Ok(()) => stripe(&app).await.unwrap_or(UNKNOWN),
+        Err(_) if app.stripe.outages() > 0 => NO_ANSWER,
+        Err(_) => UNKNOWN,
+    };
     let status = match database {
         Ok(()) => StatusCode::OK,
         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -53,13 +62,18 @@ async fn database(app: &App) -> Result<(), &'static str> {
     if theirs.seconds_since(app.wall.now()).abs() > CLOCK_OFF {
         return Err("its clock and this machine's differ by more than a minute");
     }
+    drop(tx);
+    // A file was opened for writing, or the process would not run.
+    if app.db.is_postgres() && app.db.only_reads().await.map_err(failed)? {
+        return Err("it can only be read: name the primary server, and a user who may write");
+    }
     Ok(())
 }
 
 /// What is known of Stripe: `no answer` when the last call got none.
 async fn stripe(app: &App) -> Result<&'static str, StoreError> {
     if app.stripe.outages() > 0 {
-        return Ok("no answer");
+        return Ok(NO_ANSWER);
     }
     let mut tx = app.db.read().await?;
     Ok(match watermarks::latest(&mut tx).await? {
