@@ -8,11 +8,13 @@
 //! ago that others may be gone, too, each customer is looked at.
 
 use serde_json::Value;
+use specie_store::inbox::{self, NewEvent};
 use specie_store::watermarks::{self, Watermark};
-use specie_store::{StoreError, customers, inbox, lanes};
+use specie_store::{StoreError, customers, lanes};
 use specie_stripe::{Form, Priority};
 use specie_vocab::PayerId;
 
+use crate::catalog::EVENTS;
 use crate::lanes::{WishFor, wish};
 use crate::trail::why;
 use crate::{ApiError, App, account, ingest};
@@ -57,8 +59,8 @@ pub async fn pass(app: &App) -> Result<u64, ApiError> {
     let mark = Watermark::new(app.id(), read.head, began_at, read.events, &restless);
     watermarks::add(&mut tx, &mark).await?;
     tx.commit().await?;
-    if read.added > 0 {
-        let added = read.added;
+    if read.missed > 0 {
+        let added = read.missed;
         tracing::info!(added, "the watermark pass found events that no delivery had brought");
     }
     Ok(read.added)
@@ -73,6 +75,8 @@ struct Read {
     events: i64,
     /// How many of them the inbox had lacked.
     added: u64,
+    /// How many of those our endpoint should have been sent.
+    missed: u64,
     /// Whether it found the event that it was to stop at.
     to_the_mark: bool,
 }
@@ -129,8 +133,19 @@ async fn look_at_all(app: &App) -> Result<(), StoreError> {
 
 /// Stores what the inbox lacks of `page`.
 async fn store(app: &App, read: &mut Read, page: &[Value]) -> Result<(), ApiError> {
-    let events: Vec<_> =
-        page.iter().map(|event| ingest::listed(app, event, app.wall.now())).collect();
+    let events = page.iter().map(|event| ingest::listed(app, event, app.wall.now()));
+    let (sent, others) = events.partition(|event| EVENTS.contains(&event.kind.as_str()));
+    let missed = add(app, read, sent).await?;
+    read.missed += missed;
+    add(app, read, others).await?;
+    Ok(())
+}
+
+/// Stores what the inbox lacks of these. Answers how many that is.
+async fn add(app: &App, read: &mut Read, events: Vec<NewEvent>) -> Result<u64, ApiError> {
+    if events.is_empty() {
+        return Ok(0);
+    }
     let added = inbox::add(&app.db, &events).await?;
     read.events += events.len() as i64;
     read.added += added;
@@ -138,5 +153,5 @@ async fn store(app: &App, read: &mut Read, page: &[Value]) -> Result<(), ApiErro
         app.shelf.brought(events.into_iter().filter_map(|event| event.lane), app.wall.now());
         app.work.notify_one();
     }
-    Ok(())
+    Ok(added)
 }
