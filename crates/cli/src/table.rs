@@ -1,4 +1,5 @@
-//! Lines in columns: what is too long for its column goes on below, inside the column.
+//! Lines in columns: what is too long for its column goes on below, inside the column. A word stays
+//! whole, and is looked for and copied so: one that is too long pushes the rest of its line on.
 
 /// A column of text.
 #[derive(Clone, Copy)]
@@ -38,33 +39,20 @@ impl Column {
     }
 }
 
-/// Lines of at most `width` characters, broken between words; a word that is longer is cut.
+/// Lines of at most `width` characters, broken between words; a word that is longer stands alone.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    let length = |text: &str| text.chars().count();
+    let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        let mut rest: Vec<char> = word.chars().collect();
-        let last = lines.last().map_or(0, |line| line.chars().count());
-        if last > 0 && last + 1 + rest.len() > width {
-            lines.push(String::new());
+        match lines.last_mut() {
+            Some(line) if length(line) + 1 + length(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
         }
-        while rest.len() > width {
-            let tail = rest.split_off(width);
-            extend(&mut lines, &rest);
-            lines.push(String::new());
-            rest = tail;
-        }
-        extend(&mut lines, &rest);
     }
     lines
-}
-
-fn extend(lines: &mut [String], word: &[char]) {
-    if let Some(line) = lines.last_mut() {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.extend(word);
-    }
 }
 
 #[cfg(test)]
@@ -77,8 +65,13 @@ mod tests {
         let found = row(&columns, &["ada", "pays for a long time", "$29.00", "active, renews"]);
         assert_eq!(found, "ada  pays for a $29.00 active,\n     long time         renews");
         assert_eq!(
+            row(&columns, &["x", "evt_1 abcdefghijklm", "", "y"]),
+            "x    evt_1             y\n     abcdefghijklm"
+        );
+        assert_eq!(
             row(&columns, &["x", "abcdefghijklm", "", "y"]),
-            "x    abcdefghij        y\n     klm"
+            "x    abcdefghijklm        y",
+            "a word is never cut"
         );
         assert_eq!(row(&columns, &["x", "", "", ""]), "x");
     }
