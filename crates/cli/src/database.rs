@@ -31,7 +31,8 @@ pub async fn reader(environment: &Environment) -> Result<Db, Fail> {
     Ok(db)
 }
 
-fn there(url: &str) -> Result<(), Fail> {
+/// Refuses a file that is not there: the path may be a wrong one, and nobody but `migrate up` makes it.
+pub fn there(url: &str) -> Result<(), Fail> {
     match file_of(url) {
         Some(path) if !path.exists() => Err(Fail::Input(format!(
             "there is no database `{}`\n\nhint: `specie migrate up` makes it, `DATABASE_URL` names another one",

@@ -42,10 +42,10 @@ enum What {
 /// Opens the database and does it.
 pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     let url = settings::database_url(&Environment::read()?)?;
-    let there = database::file_of(&url).is_none_or(|path| path.exists());
+    if !matches!(arguments.what, What::Up) {
+        database::there(&url)?;
+    }
     let (before, after) = match arguments.what {
-        // Whoever only asks makes no file.
-        What::Status | What::Down { .. } if !there => none_yet(&url, &arguments.what)?,
         What::Status => {
             let db = database::connect(&url, For::Reading).await?;
             let status = migration_status(&db).await?;
@@ -89,14 +89,6 @@ async fn no_replica_runs(db: &Db, before: Status) -> Result<(), Fail> {
             replicas::GONE
         ))),
     }
-}
-
-fn none_yet(url: &str, what: &What) -> Result<(Status, Status), Fail> {
-    if let What::Down { .. } = what {
-        return Err(Fail::Input(format!("there is no database `{url}` to take back")));
-    }
-    let empty = Status { current: 0, newest: specie_store::NEWEST_SCHEMA };
-    Ok((empty, empty))
 }
 
 fn tell(arguments: &Arguments, before: Status, after: Status) -> Result<(), Fail> {

@@ -116,6 +116,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Fail> {
     let environment = Environment::read()?;
     let found = read(&environment)?;
     let catalog = config::catalog_or_saaskit(&arguments.catalog)?;
+    database::there(&found.database)?;
     let listener = ports::listen(arguments.port, "--port").await?;
     let private = ports::listen(arguments.private_port, "--private-port").await?;
     let db = database::connect(&found.database, For::Writing).await?;

@@ -49,6 +49,6 @@ pub mod wishes;
 pub use db::{Db, Fate, Gate, Options, Tx};
 pub use error::StoreError;
 pub use lock::beside;
-pub use migrations::{NEWEST as NEWEST_SCHEMA, Status, migrate_down, migrate_up, migration_status};
+pub use migrations::{Status, migrate_down, migrate_up, migration_status};
 #[doc(hidden)]
 pub use raw::{raw, raw_texts};

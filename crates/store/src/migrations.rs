@@ -33,7 +33,7 @@ const SQLITE: &[Migration] = migrations!("sqlite":
     "0001_first", "0002_restless", "0003_asked_by", "0004_mail_failures", "0005_roots",
     "0006_former_customers", "0007_looks");
 /// The newest version of the schema that this program knows.
-pub const NEWEST: i64 = POSTGRES.len() as i64;
+const NEWEST: i64 = POSTGRES.len() as i64;
 const _: () = assert!(POSTGRES.len() == SQLITE.len());
 
 statements! {

@@ -91,6 +91,11 @@ fn a_database_without_its_tables_is_refused() {
     }
     place.run(&["init"]).fine();
     let ended = place.run(&["serve", "--port", "0", "--private-port", "0"]);
+    ended.refused(2, &["there is no database `specie.db`", "`specie migrate up` makes it"]);
+    assert_eq!(place.names(), [".env.example", "specie.toml"], "nothing is made");
+    place.run(&["migrate", "up"]).fine();
+    place.run(&["migrate", "down", "--to", "0"]).fine();
+    let ended = place.run(&["serve", "--port", "0", "--private-port", "0"]);
     ended.refused(2, &["schema 0", "hint: run `specie migrate up`"]);
 }
 
