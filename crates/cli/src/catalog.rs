@@ -126,6 +126,8 @@ struct Ready {
     text: String,
     catalog: Catalog,
     stripe: Client,
+    /// Where that is.
+    base: String,
     /// Whether its key moves real money.
     live: bool,
     endpoint: Endpoint,
@@ -147,12 +149,26 @@ fn ready(file: &Path) -> Result<Ready, Fail> {
             text,
             catalog,
             stripe: client(&stripe),
+            base: stripe.base,
             live: stripe.live,
             endpoint: Endpoint { url: format!("{public_url}/api/billing/webhook") },
             database,
             has_secret,
         }),
         _ => Err(faults.into_fail()),
+    }
+}
+
+impl Ready {
+    fn failed(&self, error: CatalogError) -> Fail {
+        match error {
+            CatalogError::Stripe(error) if error.is_outage() => Fail::Failed(format!(
+                "{error} ({})\n\nhint: look at the network, at a proxy on the way, at status.stripe.com, and \
+                 at `STRIPE_API_BASE` if it is set; the command can be repeated",
+                self.base
+            )),
+            other => failed(other),
+        }
     }
 }
 
@@ -172,7 +188,9 @@ const WRONG_ACCOUNT: &str =
 /// What would change at Stripe, if this is the account of what is in the database.
 async fn changes(ready: &Ready) -> Result<Vec<in_stripe::Change>, Fail> {
     compare(ready).await?;
-    in_stripe::plan(&ready.stripe, &ready.catalog, Some(&ready.endpoint)).await.map_err(failed)
+    in_stripe::plan(&ready.stripe, &ready.catalog, Some(&ready.endpoint))
+        .await
+        .map_err(|error| ready.failed(error))
 }
 
 /// A database that is not there yet, or has no tables, is nobody's.
@@ -182,7 +200,9 @@ async fn compare(ready: &Ready) -> Result<(), Fail> {
     }
     let db = database::connect(&ready.database, For::Reading).await?;
     if migration_status(&db).await?.current > 0 {
-        account::compare(&db, &ready.stripe, ready.live).await.map_err(failed)?;
+        account::compare(&db, &ready.stripe, ready.live)
+            .await
+            .map_err(|error| ready.failed(error))?;
     }
     db.close().await;
     Ok(())
@@ -253,10 +273,12 @@ async fn carry_out(ready: &Ready) -> Result<Done, Fail> {
     };
     migrate_up(&db).await?;
     let id = SystemChance.uuid(SystemClock.now());
-    account::claim(&db, &ready.stripe, id, ready.live).await.map_err(failed)?;
+    account::claim(&db, &ready.stripe, id, ready.live)
+        .await
+        .map_err(|error| ready.failed(error))?;
     let applied = in_stripe::apply(&db, &ready.stripe, &ready.catalog, Some(&ready.endpoint))
         .await
-        .map_err(failed)?;
+        .map_err(|error| ready.failed(error))?;
     db.close().await;
     Ok(Done {
         changes: applied.changes.iter().map(ToString::to_string).collect(),

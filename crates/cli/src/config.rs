@@ -64,7 +64,8 @@ pub fn of_process(name: &str) -> Option<String> {
 
 fn settings(text: &str) -> Result<BTreeMap<String, String>, Fail> {
     let mut found = BTreeMap::new();
-    for (n, line) in text.lines().enumerate() {
+    // Some editors begin a file with a mark of its order of bytes.
+    for (n, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -146,9 +147,11 @@ mod tests {
 
     #[test]
     fn a_settings_file_is_names_and_values() {
-        let text = "# a\nA=1\nexport B = \"two # words\" # b\n\nC='x=y'\nD=e#f # g\nE= # h\n";
+        let text =
+            "\u{feff}Z=0\n# a\nA=1\nexport B = \"two # words\" # b\n\nC='x=y'\nD=e#f # g\nE= # h\n";
         let found = settings(text).unwrap();
-        let expected = [("A", "1"), ("B", "two # words"), ("C", "x=y"), ("D", "e#f"), ("E", "")];
+        let expected =
+            [("Z", "0"), ("A", "1"), ("B", "two # words"), ("C", "x=y"), ("D", "e#f"), ("E", "")];
         assert_eq!(found, expected.map(|(name, value)| (name.into(), value.into())).into());
         assert!(matches!(settings("A"), Err(Fail::Input(_))));
     }

@@ -1,5 +1,6 @@
 //! Opening the database that `DATABASE_URL` names, as each command needs it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,9 +46,24 @@ pub fn there(url: &str) -> Result<(), Fail> {
 /// Opens what `url` names.
 pub async fn connect(url: &str, aim: For) -> Result<Db, Fail> {
     Ok(match aim {
-        For::Reading => Db::open_read_only(url, Options::default()).await?,
+        For::Reading => {
+            may_be_read(url)?;
+            Db::open_read_only(url, Options::default()).await?
+        }
         For::Writing => Db::open(url, Options::default()).await?,
     })
+}
+
+/// SQLite says of a file that may not even be read what it says of one that cannot be written.
+fn may_be_read(url: &str) -> Result<(), Fail> {
+    let Some(path) = file_of(url) else { return Ok(()) };
+    match std::fs::File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(Fail::Input(format!(
+            "the database `{}` cannot be read: {error}\n\nhint: give this user the right to read it",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a database that lacks tables of ours.

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use specie_billing::Catalog;
+use specie_server::Smtp;
 use specie_stripe::Client;
 use specie_vocab::{SystemClock, WallClock, WallTime};
 
@@ -54,6 +55,9 @@ struct Patient {
 
 /// Looks at everything, tells it, and ends with 3 if anything was found.
 pub async fn run(arguments: Arguments) -> Result<(), Fail> {
+    if let Some(address) = &arguments.send_to {
+        Smtp::check_sender(address).map_err(|error| Fail::Input(format!("`--send-to` {error}")))?;
+    }
     let found = serve::read(&Environment::read()?)?;
     let (catalog, _) = config::catalog(&arguments.catalog)?;
     let stripe = client(&found.stripe);

@@ -63,9 +63,15 @@ impl From<StoreError> for Fail {
             StoreError::NotWritable { .. }
             | StoreError::CorruptFile { .. }
             | StoreError::SchemaTooNew { .. } => Self::Input(error.to_string()),
-            other => Self::Failed(other.to_string()),
+            other => Self::Failed(without_line(other.to_string())),
         }
     }
+}
+
+/// Postgres' driver adds the line of the server's own source, which helps nobody.
+fn without_line(text: String) -> String {
+    let Some((before, after)) = text.split_once(" at line ") else { return text };
+    format!("{before}{}", after.trim_start_matches(|letter: char| letter.is_ascii_digit()))
 }
 
 impl From<specie_sandbox::OpenError> for Fail {
@@ -74,5 +80,18 @@ impl From<specie_sandbox::OpenError> for Fail {
             specie_sandbox::OpenError::Locked(_) => Self::Failed(error.to_string()),
             other => Self::Input(other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_a_servers_source_is_not_told() {
+        let told = |text: &str| without_line(text.into());
+        assert_eq!(told("(no role \"a\" at line 948); check it"), "(no role \"a\"); check it");
+        assert_eq!(told("relation does not exist at line 12"), "relation does not exist");
+        assert_eq!(told("as it is"), "as it is");
     }
 }

@@ -8,6 +8,7 @@ use super::code::Code;
 use super::report::{Finding, Report, error};
 use super::{Patient, now, off_by};
 use crate::database::{self, For};
+use crate::fail::Fail;
 
 const EXPECTED: &str = "a database that answers";
 
@@ -49,17 +50,17 @@ async fn look(db: &Db, file: Option<&Path>) -> (Vec<Finding>, bool) {
             fine
         }
         Err(error) => {
-            findings.push(unreachable(error.to_string()));
+            findings.push(unreachable(Fail::from(error).told()));
             return (findings, false);
         }
     };
     match read_only(db, file).await {
         Ok(found) => findings.extend(found),
-        Err(error) => findings.push(unreachable(error.to_string())),
+        Err(error) => findings.push(unreachable(Fail::from(error).told())),
     }
     match clock(db).await {
         Ok(found) => findings.extend(found),
-        Err(error) => findings.push(unreachable(error.to_string())),
+        Err(error) => findings.push(unreachable(Fail::from(error).told())),
     }
     (findings, usable)
 }

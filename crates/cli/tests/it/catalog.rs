@@ -167,7 +167,8 @@ fn what_it_needs_is_told_at_once_and_a_wrong_key_has_its_mend() {
         .with("PUBLIC_URL", "http://127.0.0.1:9")
         .with("STRIPE_SECRET_KEY", "sk_test_stranger")
         .with("STRIPE_API_BASE", "http://127.0.0.1:1");
-    place.run(&["catalog", "plan"]).refused(1, &["stripe could not be reached"]);
+    let said = ["stripe could not be reached", "(http://127.0.0.1:1)", "hint: look at the network"];
+    place.run(&["catalog", "plan"]).refused(1, &said);
     assert_eq!(place.names(), [".env.example", "specie.toml"]);
 
     let (place, sandbox, _) = project();

@@ -76,6 +76,8 @@ fn settings_that_are_missing_are_wrong_input() {
     place.run(&["doctor"]).refused(2, &["`MAIL_FROM` is not set"]);
     let place = place.with("MAIL_FROM", "nobody");
     place.run(&["doctor"]).refused(2, &["`MAIL_FROM` is `nobody`"]);
+    let ended = place.run(&["doctor", "--send-to", "nobody"]);
+    ended.refused(2, &["`--send-to` is `nobody`, expected"]);
     let ended = place.with("SMTP_URL", "smtp://u:hidden@host:x").run(&["doctor"]);
     ended.refused(2, &["`SMTP_URL` has a port that is no number"]);
     assert!(!ended.err.contains("hidden"), "{}", ended.err);
@@ -189,6 +191,13 @@ fn each_fault_of_the_database_is_found() {
 
     let file = place.path("specie.db");
     let mode = |bits| std::fs::set_permissions(&file, PermissionsExt::from_mode(bits)).unwrap();
+    mode(0o000);
+    // Whoever may do anything may read it all the same.
+    if std::fs::File::open(&file).is_err() {
+        place
+            .run(&["keys", "list"])
+            .refused(2, &["`specie.db` cannot be read", "the right to read"]);
+    }
     mode(0o400);
     assert_eq!(found(&place), ["database-read-only"]);
     mode(0o600);
