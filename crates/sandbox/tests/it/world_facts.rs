@@ -149,7 +149,7 @@ fn switches_are_set_by_name_all_or_none() {
         (json!({ "dunning": { "then": "forgive" } }), "`dunning.then` is \"forgive\""),
         (json!({ "dunning": { "thn": "cancel" } }), "no switch `dunning.thn`"),
         (json!({ "dunning": 5 }), "`smart`, `fixed` or a JSON object"),
-        (json!({ "dunning": { "retries": [1.5] } }), "a list of whole numbers"),
+        (json!({ "dunning": { "retries": ["two"] } }), "a list of whole numbers"),
         (json!({ "draft_seconds": "x" }), "`draft_seconds` is \"x\", and has to be a whole"),
         (json!({ "test_clock_limits": 1 }), "true or false"),
         (json!({ "dunning": "hopeful" }), "no preset \"hopeful\""),
