@@ -107,48 +107,25 @@ const PARAMETERS: [&str; 18] = [
     "options",
 ];
 
-/// What hosts of Postgres put behind it, too, for other drivers: it changes nothing here.
-const FOR_OTHERS: [&str; 16] = [
-    "channel_binding",
-    "client_encoding",
-    "connect_timeout",
-    "connection_limit",
-    "fallback_application_name",
-    "gssencmode",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "pgbouncer",
-    "pool_timeout",
-    "sslsni",
-    "ssl_min_protocol_version",
-    "target_session_attrs",
-    "tcp_user_timeout",
-];
-
-/// Refuses a parameter that nobody would read. Its value may be a misspelled password's.
+/// Names a parameter that nobody reads, since it may be a misspelled one. Its value may be a password.
 fn known_parameters(rest: &str) -> Result<(), Fail> {
     let query = rest.split_once('?').map_or("", |(_, query)| query);
     let query = query.split('#').next().unwrap_or_default();
-    let mut keys = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
-    let is_known = |key: &str| {
-        let listed = PARAMETERS.contains(&key) || FOR_OTHERS.contains(&key);
-        key.is_empty() || listed || key.starts_with("options[")
-    };
-    match keys.find(|key| !is_known(key)) {
-        None => Ok(()),
+    let keys = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    let is_known =
+        |key: &str| key.is_empty() || PARAMETERS.contains(&key) || key.starts_with("options");
+    for key in keys.filter(|key| !is_known(key)) {
         // A password with a `?` in it was not percent-encoded.
-        Some(_) if query.contains('@') => Err(Fail::Input(
-            "`DATABASE_URL` has a `?` before its `@`; in user and password, such characters are \
-             percent-encoded"
-                .into(),
-        )),
-        Some(key) => Err(Fail::Input(format!(
-            "`DATABASE_URL` has a parameter `{key}` that is not known; those of a Postgres are such \
-             as `sslmode`, `sslrootcert`, `host`, `user`, `password` and `options`"
-        ))),
+        if query.contains('@') {
+            return Err(Fail::Input(
+                "`DATABASE_URL` has a `?` before its `@`; in user and password, such characters \
+                 are percent-encoded"
+                    .into(),
+            ));
+        }
+        eprintln!("warning: `DATABASE_URL` has a parameter `{key}`, which nothing here reads");
     }
+    Ok(())
 }
 
 /// Refuses what SQLite would read as more than a file's name, or what is kept nowhere.

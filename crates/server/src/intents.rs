@@ -13,7 +13,7 @@ pub(crate) mod what;
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use specie_store::customers::{self, Payer};
 use specie_store::intents::{self as stored, Intent, IntentState, Step};
 use specie_store::{StoreError, Tx};
@@ -154,11 +154,11 @@ async fn walk(app: &App, intent: &Intent, until: WallTime) -> Result<Driven, Api
             let result = request::result(intent, &steps);
             return end(app, intent, until, IntentState::Done, result).await;
         };
-        if is_over(app, intent, &payer, name, &steps).await? {
-            let result = json!({ "why": "over already" });
-            return end(app, intent, until, IntentState::Undone, result).await;
-        }
-        match step::take(app, intent, &payer, n, name, &steps).await? {
+        let stepped = match left_out(app, intent, &payer, name, &steps).await? {
+            Some(stepped) => stepped,
+            None => step::take(app, intent, &payer, n, name, &steps).await?,
+        };
+        match stepped {
             Stepped::Done => {}
             Stepped::Ends(state, result) => {
                 return end(app, intent, until, state, result).await;
@@ -176,21 +176,24 @@ async fn walk(app: &App, intent: &Intent, until: WallTime) -> Result<Driven, Api
     }
 }
 
-/// Whether there is nothing left to do, before the first step; or before the end of a second
-/// subscription is asked for once more, which cannot be taken back and may come long after the first
-/// time.
-async fn is_over(
+/// What comes of a step that is not taken: there is nothing left to do before the first one, or before
+/// the end of a second subscription is asked for once more, which cannot be taken back and may come
+/// long after the first time.
+async fn left_out(
     app: &App,
     intent: &Intent,
     payer: &Payer,
     name: &str,
     steps: &[Step],
-) -> Result<bool, ApiError> {
-    match name {
-        _ if steps.is_empty() => request::is_over(app, intent, payer).await,
-        "cancel" => request::is_the_only_one(app, intent, payer).await,
-        _ => Ok(false),
+) -> Result<Option<Stepped>, ApiError> {
+    if steps.is_empty() {
+        let is_over = request::is_over(app, intent, payer).await?;
+        return Ok(is_over.then(step::over_already));
     }
+    if name == "cancel" && request::is_the_only_one(app, intent, payer).await? {
+        return step::held_by_now(app, intent, payer).await.map(Some);
+    }
+    Ok(None)
 }
 
 /// Lets the customer's lane look at what waits in it.

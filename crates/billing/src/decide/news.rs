@@ -204,10 +204,13 @@ impl Teller<'_, '_> {
     fn ended(&mut self) {
         let before = self.view.before.held.get(&self.row.subscription);
         let was_alive = before.is_some_and(|held| !held.status.is_over());
-        if self.row.status == Status::Canceled && was_alive {
+        let waits = format!("ending:{}", self.row.subscription);
+        if self.row.status == Status::Canceled && (was_alive || self.row.told.contains(&waits)) {
             let at = self.row.ended_at.unwrap_or(self.view.now);
             let about = MailFacts { ends_at: Some(at), ..self.about(at) };
             self.mail(format!("canceled:{}", self.row.subscription), MailKind::Canceled, about);
+            // It is not alive when it is looked at again.
+            self.row.told.insert(waits);
         }
     }
 

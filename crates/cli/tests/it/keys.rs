@@ -91,11 +91,8 @@ fn a_database_of_another_kind_is_refused_without_its_password() {
     assert!(!ended.err.contains("secret"));
     let misspelled = "postgres://me@127.0.0.1:1/db?sslmode=disable&pasword=secret";
     let ended = place.with("DATABASE_URL", misspelled).run(&["migrate", "up"]);
-    ended.refused(2, &["`DATABASE_URL` has a parameter `pasword` that is not known"]);
+    assert!(ended.err.contains("has a parameter `pasword`, which nothing"), "{}", ended.err);
     assert!(!ended.err.contains("secret"), "{}", ended.err);
-    let hosted = "postgres://me@127.0.0.1:1/db?sslmode=disable&channel_binding=require";
-    let ended = Place::new().with("DATABASE_URL", hosted).run(&["migrate", "up"]);
-    assert!(!ended.err.contains("channel_binding"), "{}", ended.err);
     let place = Place::new();
     for more in ["sqlite://specie.db?mode=rwc", "specie.db?mode=ro", ":memory:", "sqlite::memory:"]
     {

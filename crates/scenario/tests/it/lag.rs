@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use specie_scenario::{Card, Person, Stage, agree};
-use specie_stripe::Transport;
+use specie_stripe::{Transport, TransportError};
+use specie_vocab::WallClock;
 use tower::ServiceExt;
 
 use crate::losses::pay_a_second_session;
@@ -43,6 +44,18 @@ fn missing(stage: &Stage, path: &str, late: &Arc<AtomicBool>) -> Transport {
         "type": "invalid_request_error", "code": "resource_missing", "message": "none",
     } });
     lagging(stage, path, 404, &error, late)
+}
+
+/// A way on which no end of a subscription is answered, though it is carried out.
+fn unheard(inner: Transport) -> Transport {
+    way(move |request: Request<Bytes>| {
+        let inner = inner.clone();
+        async move {
+            let ends = request.method() == Method::DELETE;
+            let answer = inner.oneshot(request).await;
+            if ends { Err(TransportError::new("the answer is lost")) } else { answer }
+        }
+    })
 }
 
 /// All is at rest, and says what Stripe says.
@@ -104,6 +117,27 @@ both! {
         ada.cancel().await.unwrap();
         assert_eq!(having(stage, "subscription", "active")[0]["cancel_at_period_end"], true);
         late.store(false, Ordering::SeqCst);
+        assert_agreed(stage).await;
+        assert_eq!(stage.sandbox.list("refund").len(), 1);
+    }
+
+    async fn a_second_one_that_reads_show_for_longer_than_the_first_is_paid_back(stage: &Stage) {
+        pay_a_second_session(stage).await;
+        let ada = Person::new(stage, "ada", "Ada");
+        let first = ada.subscription().await.unwrap()["subscription"].clone();
+        let all = stage.sandbox.list("subscription");
+        let second = all.iter().find(|it| it["id"] != first).unwrap();
+        let late = Arc::new(AtomicBool::new(true));
+        let path = format!("/v1/subscriptions/{}", text(&second["id"]));
+        let process = beside(stage, unheard(lagging(stage, &path, 200, second, &late)));
+        process.conductor.pulse().await.unwrap();
+        assert_eq!(having(stage, "subscription", "canceled").len(), 1, "nobody has heard of it");
+        let first = format!("/v1/subscriptions/{}", text(&first));
+        ada.api(Method::DELETE, &first, "").await.unwrap();
+
+        stage.wall.advance_to(stage.wall.now().plus_seconds(30).timestamp());
+        process.conductor.pulse().await.unwrap();
+        stage.wall.advance_to(stage.wall.now().plus_seconds(61).timestamp());
         assert_agreed(stage).await;
         assert_eq!(stage.sandbox.list("refund").len(), 1);
     }

@@ -20,6 +20,9 @@ const FORGETFUL: i64 = 20 * 3600;
 /// How long until what a failure may have done is first looked for, in seconds.
 const LOOK_AFTER: i64 = 10;
 
+/// The end of a second subscription that reads show as the only one by now.
+const HELD: &str = "held";
+
 /// No wait for what cannot be read yet is longer, in seconds.
 const LONGEST_LOOK: i64 = 600;
 
@@ -304,6 +307,30 @@ async fn sticks(
     }
     tracing::error!(%error, intent = %intent.id, step = name, "stripe cannot be asked");
     Ok(Stepped::Ends(IntentState::Stuck, json!({ "step": name, "why": error.to_string() })))
+}
+
+/// There is nothing left to do.
+pub(super) fn over_already() -> Stepped {
+    Stepped::Ends(IntentState::Undone, json!({ "why": "over already" }))
+}
+
+/// The end of a second subscription was asked for, and it is the only one by now, as reads have it. They
+/// may lag behind that request: it is over when they say so once more after a minute.
+pub(super) async fn held_by_now(
+    app: &App,
+    intent: &Intent,
+    payer: &Payer,
+) -> Result<Stepped, ApiError> {
+    let mut tx = app.db.read().await?;
+    let now = tx.now().await?;
+    let sent = stored::tries(&mut tx, intent.id).await?.pop();
+    drop(tx);
+    let Some(sent) = sent else { return Ok(over_already()) };
+    if matches!(sent.outcome.as_deref(), Some(HELD | REOPENED)) {
+        return Ok(over_already());
+    }
+    let noted = note(app, &again(sent, now), payer, HELD, Some(lanes::LAG)).await?;
+    Ok(if noted { Stepped::Waits(lanes::LAG) } else { Stepped::Overtaken })
 }
 
 /// Notes what came of a try, and for how many seconds nobody may go on after that: with one commit,

@@ -165,6 +165,20 @@ fn a_mail_waits_for_an_address_and_a_deleted_customer_gets_none() {
 }
 
 #[test]
+fn an_end_waits_for_an_address_too_and_is_told_once() {
+    let mut life = Life(with_slot(Slot::Held { subscription: sub_id(1) }));
+    let mut seen = facts(&[sub(1)], &[invoice(0)]);
+    life.sees(&seen, day(0));
+    seen.subscriptions[0].status = Status::Canceled;
+    seen.subscriptions[0].ended_at = Some(day(30));
+    seen.customer = None;
+    assert_eq!(kinds(&life.sees(&seen, day(30))), []);
+    seen.customer = Some(customer());
+    assert_eq!(kinds(&life.sees(&seen, day(31))), [MailKind::Canceled]);
+    assert_eq!(kinds(&life.sees(&seen, day(32))), []);
+}
+
+#[test]
 fn groups_do_not_mix() {
     let extra = PriceRef { group: "extra".into(), plan: "space".into(), price: "monthly".into() };
     let other = SubscriptionFact { plan: Some(extra), ..sub(2) };
