@@ -44,7 +44,7 @@ const IGNORE: &str = ".gitignore";
 /// that was made by somebody else stays in its sight.
 pub fn state_folder(path: &Path) -> Result<(), Fail> {
     // The sandbox makes dev's folder on the way to its own.
-    let is_ours = !path.exists() || path.join(SANDBOX).join(IGNORE).exists();
+    let is_ours = !path.exists() || path.join(SANDBOX).join("lock").is_file();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory => Fail::Input(format!(
@@ -142,6 +142,9 @@ impl State {
 /// Where `specie sandbox` keeps its state in the folder of `specie dev`.
 const SANDBOX: &str = "stripe";
 
+/// What lies in any folder, and is moved with it.
+const STRAY: [&str; 2] = [IGNORE, ".DS_Store"];
+
 /// The locks that a process of ours may hold in a folder, and what is said of who does.
 const LOCKS: [(&str, &str); 4] = [
     ("lock", RUNS),
@@ -154,7 +157,7 @@ const LOCKS: [(&str, &str); 4] = [
 pub fn begin_anew(path: &Path, state: State) -> Result<(), Fail> {
     let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
     let names = entries.flatten().map(|it| it.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<String> = names.collect();
+    let mut names: Vec<String> = names.filter(|name| !STRAY.contains(&name.as_str())).collect();
     if names.is_empty() {
         return Ok(());
     }
@@ -173,15 +176,19 @@ pub fn begin_anew(path: &Path, state: State) -> Result<(), Fail> {
 
 /// Refuses a folder that holds none of our state, or anything beside it.
 fn nothing_else(path: &Path, state: State, names: &[String]) -> Result<(), Fail> {
-    let what = if names.iter().any(|name| state.owns(name)) {
-        let other = names.iter().find(|name| !state.owns(name) && *name != IGNORE);
+    let is_proof = |name: &str| {
+        let it = path.join(name);
+        state.owns(name) && (it.is_file() || it.join("lock").is_file())
+    };
+    let what = if names.iter().any(|name| is_proof(name)) {
+        let other = names.iter().find(|name| !state.owns(name));
         let Some(other) = other else { return Ok(()) };
         format!("`{other}`, which is none of this command's state")
     } else {
         "no state of specie".into()
     };
     Err(Fail::Input(format!(
-        "`{}` holds {what}, and is not moved\n\nhint: name a folder of its own with `--data-dir`",
+        "`{}` holds {what}, and is not moved\n\nhint: move that away, or name a folder of its own with `--data-dir`",
         path.display()
     )))
 }

@@ -32,7 +32,14 @@ pub(super) async fn check(patient: &Patient, db: Option<&Db>, report: &mut Repor
         return true;
     };
     match binding(patient, db, &account).await {
-        Ok(findings) => report.add("account", findings, "this installation's"),
+        Ok(findings) if findings.is_empty() => {
+            report.add("account", findings, "this installation's");
+        }
+        Ok(findings) => {
+            report.add("account", findings, "");
+            report.skip("prices", "it takes this installation's key");
+            return true;
+        }
         Err(fail) => report.skip("account", fail.told()),
     }
     match prices(patient, db).await {
@@ -96,9 +103,13 @@ async fn binding(patient: &Patient, db: &Db, account: &str) -> Result<Vec<Findin
 
 async fn prices(patient: &Patient, db: &Db) -> Result<Vec<Finding>, Fail> {
     let missing = not_applied(db, &patient.catalog).await?;
-    let lost = not_in_stripe(db, &patient.stripe, &patient.catalog).await;
-    let lost =
-        lost.map_err(|error| Fail::Failed(format!("the list of prices cannot be read: {error}")))?;
+    let lost = match not_in_stripe(db, &patient.stripe, &patient.catalog).await {
+        Ok(lost) => lost,
+        Err(error) if missing.is_empty() => {
+            return Err(Fail::Failed(format!("the list of prices cannot be read: {error}")));
+        }
+        Err(_) => Vec::new(),
+    };
     let apply = "run `specie catalog apply`";
     let switch_on = "switch them on in Stripe's dashboard, or run `specie catalog apply`, which names \
                      what is in its way";

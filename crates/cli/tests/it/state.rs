@@ -105,7 +105,11 @@ fn fresh_moves_nothing_that_is_not_ours() {
     let ended = place.run(&[&DEV[..], &["--fresh", "--data-dir", "pictures"]].concat());
     ended.refused(2, &["holds no state of specie, and is not moved", "`--data-dir`"]);
     assert_eq!(place.read("pictures/cat.jpg"), "cat");
-    assert_eq!(place.names(), ["pictures"]);
+    std::fs::create_dir_all(place.path("services/stripe")).unwrap();
+    place.write("services/stripe/client.ts", "mine");
+    let ended = place.run(&[&DEV[..], &["--fresh", "--data-dir", "services"]].concat());
+    ended.refused(2, &["holds no state of specie, and is not moved"]);
+    assert_eq!(place.names(), ["pictures", "services"]);
 }
 
 #[test]
@@ -136,6 +140,8 @@ fn fresh_leaves_a_folder_in_which_something_else_runs() {
 #[test]
 fn dev_begins_anew_where_only_the_sandbox_was() {
     let place = Place::new();
+    std::fs::create_dir_all(place.path(LOCAL)).unwrap();
+    place.write(&format!("{LOCAL}/.DS_Store"), "of the desktop");
     let sandbox = place.start(&["sandbox", "--port", "0", "--json"]);
     sandbox.json();
     sandbox.stops_by("INT", SOON);
