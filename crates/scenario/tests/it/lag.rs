@@ -12,7 +12,7 @@ use specie_vocab::WallClock;
 use tower::ServiceExt;
 
 use crate::losses::pay_a_second_session;
-use crate::set::{beside, both, having, text, way};
+use crate::set::{beside, both, having, lose_all, text, way};
 
 /// A way to Stripe on which whoever reads what begins with `path` gets another answer, as long as reads
 /// are late.
@@ -46,14 +46,19 @@ fn missing(stage: &Stage, path: &str, late: &Arc<AtomicBool>) -> Transport {
     lagging(stage, path, 404, &error, late)
 }
 
-/// A way on which no end of a subscription is answered, though it is carried out.
-fn unheard(inner: Transport) -> Transport {
+/// A way on which no end of a subscription is answered, though it is carried out once `asked` is so.
+fn unheard(inner: Transport, asked: &Arc<AtomicBool>) -> Transport {
+    let asked = Arc::clone(asked);
     way(move |request: Request<Bytes>| {
-        let inner = inner.clone();
+        let (inner, asked) = (inner.clone(), asked.load(Ordering::SeqCst));
         async move {
-            let ends = request.method() == Method::DELETE;
-            let answer = inner.oneshot(request).await;
-            if ends { Err(TransportError::new("the answer is lost")) } else { answer }
+            if request.method() != Method::DELETE {
+                return inner.oneshot(request).await;
+            }
+            if asked {
+                inner.oneshot(request).await?;
+            }
+            Err(TransportError::new("no answer comes"))
         }
     })
 }
@@ -122,6 +127,7 @@ both! {
     }
 
     async fn a_second_one_that_reads_show_for_longer_than_the_first_is_paid_back(stage: &Stage) {
+        stage.conductor.watermark().await.unwrap();
         pay_a_second_session(stage).await;
         let ada = Person::new(stage, "ada", "Ada");
         let first = ada.subscription().await.unwrap()["subscription"].clone();
@@ -129,15 +135,24 @@ both! {
         let second = all.iter().find(|it| it["id"] != first).unwrap();
         let late = Arc::new(AtomicBool::new(true));
         let path = format!("/v1/subscriptions/{}", text(&second["id"]));
-        let process = beside(stage, unheard(lagging(stage, &path, 200, second, &late)));
+        let asked = Arc::new(AtomicBool::new(false));
+        let to_stripe = lagging(stage, &path, 200, second, &late);
+        let process = beside(stage, unheard(to_stripe, &asked));
+        let after = async |seconds| {
+            stage.wall.advance_to(stage.wall.now().plus_seconds(seconds).timestamp());
+            process.conductor.pulse().await.unwrap();
+        };
         process.conductor.pulse().await.unwrap();
+        asked.store(true, Ordering::SeqCst);
+        lose_all(stage, true);
+        after(10).await;
         assert_eq!(having(stage, "subscription", "canceled").len(), 1, "nobody has heard of it");
+        lose_all(stage, false);
         let first = format!("/v1/subscriptions/{}", text(&first));
         ada.api(Method::DELETE, &first, "").await.unwrap();
-
-        stage.wall.advance_to(stage.wall.now().plus_seconds(30).timestamp());
-        process.conductor.pulse().await.unwrap();
+        after(20).await;
         stage.wall.advance_to(stage.wall.now().plus_seconds(61).timestamp());
+        stage.conductor.watermark().await.unwrap();
         assert_agreed(stage).await;
         assert_eq!(stage.sandbox.list("refund").len(), 1);
     }
