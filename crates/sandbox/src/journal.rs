@@ -21,7 +21,8 @@ use crate::world::{Config, World};
 
 /// Grows with every change of the files' form, and of what the same inputs come to.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/7");
-/// The version before: the same form, and the same answers but for who is delinquent.
+/// The version before: the same form, and the same answers but for who is delinquent, and for what was
+/// refused in other words, or is refused by now. Where one of those stands in it, it is not opened.
 const BEFORE: &str = concat!(env!("CARGO_PKG_VERSION"), "/6");
 /// A snapshot is written after so many inputs, if the journal has outgrown the last one by then.
 const SNAPSHOT_EVERY: u64 = 5_000;
